@@ -1,0 +1,32 @@
+# Everything sets itself up in .venv on first use.
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
+BIN := .venv/bin
+
+.PHONY: demo test lab build clean
+
+demo: .venv/ready
+	$(BIN)/python -m sample_class build/sample_class
+	$(BIN)/mugrade grade build/sample_class --out build/sample_class/grades --seconds 3
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mugrade build --check
+	$(BIN)/pytest -n 2
+
+lab: .venv/ready
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+build: .venv/ready
+	$(BIN)/mugrade build
+
+clean:
+	rm -rf .venv build
+
+.venv/ready: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found: install one, or say make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@

@@ -1,0 +1,20 @@
+"""mugrade: checks that yield values, notebooks that grow a package, and the grader of both."""
+
+from typing import TYPE_CHECKING, Any
+
+from mugrade.judges import close, distribution, labels
+from mugrade.observe import rng
+
+if TYPE_CHECKING:
+    from mugrade.checks import check, load_ipython_extension
+
+__all__ = ["check", "close", "distribution", "labels", "load_ipython_extension", "rng"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what a notebook needs when it asks: the grader's processes do without."""
+    if name in ("check", "load_ipython_extension"):
+        from mugrade import checks
+
+        return getattr(checks, name)
+    raise AttributeError(f"module 'mugrade' has no attribute {name!r}")

@@ -1,0 +1,3 @@
+from mugrade.cli import app
+
+app()

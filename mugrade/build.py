@@ -1,0 +1,278 @@
+"""From the author's scripts to what is committed and handed out.
+
+`mugrade build` writes `notebooks/` (for students), `solutions/PACKAGE/` (the reference as an
+ordinary library) and `build/nbgrader/` (the instructor's nbgrader course, ignored by git).
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+
+from mugrade.answers import Answer, answers_from_json, answers_to_json, dump, record, same_answers
+from mugrade.blocks import render_module
+from mugrade.course import Cell, Course, CourseError, Stage
+from mugrade.loader import Piece
+from mugrade.manifest import ANSWERS, MANIFEST, CheckEntry, Manifest, manifest_blocks
+from mugrade.process import Death, Job, Limits, Process, Task
+from mugrade.workspace import INSTRUCTOR
+
+Tree = dict[str, str]
+Report = Callable[[str], None]
+REFERENCE_LIMITS = Limits(load=60, check=60, total=600)
+NBGRADER_CONFIG = '''"""nbgrader's settings for this course; written by `mugrade build`."""
+
+c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = {course!r}
+c.CourseDirectory.root = {root!r}
+c.OverwriteCells.add_missing_cells = True
+c.Execute.timeout = 30
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+'''
+
+
+def build(course: Course, report: Report = lambda text: None) -> list[str]:
+    """Write everything; returns the paths below the course's root that changed."""
+    committed, instructor = render(course, report)
+    changed = differences(course, committed)
+    for path in changed:
+        _write(course.root, path, committed.get(path))
+    _write_instructor(course, instructor)
+    return changed
+
+
+def check_build(course: Course, report: Report = lambda text: None) -> list[str]:
+    """The committed paths that differ from what the scripts say; writes nothing."""
+    return differences(course, render(course, report)[0])
+
+
+def render(course: Course, report: Report) -> tuple[Tree, Tree]:
+    """The committed files and the instructor's nbgrader tree, as path -> text."""
+    report("notebooks")
+    instructor = {stage: source_notebook(stage) for stage in course.stages}
+    student = {stage: release(instructor[stage]) for stage in course.stages}
+    manifest = make_manifest(course)
+    public: dict[str, list[Answer]] = {}
+    full: dict[str, list[Answer]] = {}
+    for stage in course.stages:
+        report(f"answers of {stage.name}")
+        job = reference_job(course, stage)
+        for part, notebook in ((public, student[stage]), (full, instructor[stage])):
+            part.update(record_answers(course, stage, job, notebook))
+    package = {
+        path: render_module(blocks) if blocks else "" for path, blocks in course.modules().items()
+    }
+    shared = {MANIFEST: dump(manifest.to_json()), ANSWERS: _public_answers(course, public)}
+    committed = {f"solutions/{path}": text for path, text in package.items()}
+    committed |= {f"notebooks/{name}": text for name, text in shared.items()}
+    committed |= {f"notebooks/{stage.name}.ipynb": _text(nb) for stage, nb in student.items()}
+    tree = {f"{INSTRUCTOR}/{path}": text for path, text in package.items()}
+    tree |= {f"source/{s.name}/{s.name}.ipynb": _text(nb) for s, nb in instructor.items()}
+    tree |= {
+        f"source/{s.name}/{name}": text for s in course.stages for name, text in shared.items()
+    }
+    tree[f"{INSTRUCTOR}/{ANSWERS}"] = dump(
+        {
+            id: {"public": answers_to_json(public[id]), "full": answers_to_json(full[id])}
+            for id in full
+        }
+    )
+    tree["nbgrader_config.py"] = NBGRADER_CONFIG.format(
+        course=course.package, root=str(nbgrader_root(course))
+    )
+    return committed, tree
+
+
+def nbgrader_root(course: Course) -> Path:
+    return course.root.resolve() / "build" / "nbgrader"
+
+
+def source_notebook(stage: Stage) -> nbformat.NotebookNode:
+    """The instructor's notebook: solutions, hidden tests and nbgrader's metadata (schema 3)."""
+    cells = [_notebook_cell(cell) for cell in stage.cells if cell.role != "hints"]
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def _notebook_cell(cell: Cell) -> nbformat.NotebookNode:
+    if cell.role == "prose":
+        return nbformat.v4.new_markdown_cell(cell.source, id=cell.id)
+    source = f"#| export {cell.export}\n{cell.source}" if cell.export else cell.source
+    node = nbformat.v4.new_code_cell(source, id=cell.id)
+    if cell.role != "demo":
+        node.metadata["nbgrader"] = {
+            "grade": cell.role == "check",
+            "solution": cell.role == "solution",
+            "locked": cell.role != "solution",
+            "task": False,
+            "grade_id": cell.id,
+            "schema_version": 3,
+            **({"points": cell.points} if cell.role == "check" else {}),
+            "cell_type": "code",
+        }
+    return node
+
+
+def release(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The student's version, made by nbgrader's own preprocessors."""
+    from nbgrader import preprocessors
+
+    steps = (
+        preprocessors.LockCells(),
+        preprocessors.ClearSolutions(),
+        preprocessors.ClearOutput(),
+        preprocessors.CheckCellMetadata(),
+        preprocessors.ClearHiddenTests(),
+        preprocessors.ComputeChecksums(),
+    )
+    notebook = nbformat.from_dict(json.loads(json.dumps(notebook)))
+    for step in steps:
+        notebook, _ = step.preprocess(notebook, {})
+    nbformat.validate(notebook)
+    return notebook
+
+
+def make_manifest(course: Course) -> Manifest:
+    """What a student's folder may know of the course."""
+    blocks = [(s.name, c.role, c.export, c.block) for s in course.stages for c in s.exports]
+    checks = [
+        CheckEntry(cell.id, stage.name, cell.points, cell.of, _docstring(cell))
+        for stage in course.stages
+        for cell in stage.role("check")
+    ]
+    hints = {cell.of: split_hints(cell) for s in course.stages for cell in s.role("hints")}
+    titles = {stage.name: stage.title for stage in course.stages}
+    return Manifest(course.package, titles, manifest_blocks(blocks), checks, hints)
+
+
+def _docstring(cell: Cell) -> str:
+    import ast
+
+    functions = [n for n in ast.parse(cell.source).body if isinstance(n, ast.FunctionDef)]
+    return ast.get_docstring(functions[0]) or ""
+
+
+def split_hints(cell: Cell) -> list[str]:
+    """The items of a numbered list, in order."""
+    items = re.split(r"^\d+\.\s+", cell.source.strip(), flags=re.MULTILINE)
+    return [" ".join(item.split()) for item in items[1:]]
+
+
+def reference_job(course: Course, stage: Stage) -> Job:
+    """The reference of a stage and all before it, ready to run the stage's checks."""
+    modules = course.modules([*course.before(stage), stage])
+    package = {path: [Piece(b.id, b.source) for b in blocks] for path, blocks in modules.items()}
+    return Job(package, stage.setup, check_names(stage))
+
+
+def check_names(stage: Stage) -> list[tuple[str, list[str]]]:
+    """Module and symbols: the names that a stage's cells leave in the notebook."""
+    return [
+        (
+            cell.export.removesuffix(".py").removesuffix("/__init__").replace("/", "."),
+            sorted(cell.block.symbols),
+        )
+        for cell in stage.exports
+    ]
+
+
+def record_answers(
+    course: Course, stage: Stage, job: Job, notebook: nbformat.NotebookNode
+) -> dict[str, list[Answer]]:
+    """What the reference yields for every check as it stands in `notebook`."""
+    checks = {cell.id: cell for cell in stage.role("check")}
+    answers = {}
+    try:
+        with Process(job, REFERENCE_LIMITS, trusted=True) as process:
+            if process.failures:
+                raise CourseError(_failures(stage, process.failures))
+            for cell in notebook.cells:
+                if cell.id in checks:
+                    values = process.run(Task(cell.id, cell.source))
+                    answers[cell.id] = record(values, cell.source, labels_of(course))
+    except (Death, ValueError) as error:
+        where = (
+            f"{stage.path.name}:{checks[cell.id].line}" if cell.id in checks else stage.path.name
+        )
+        raise CourseError(f"{where}: {cell.id}: the reference fails: {error}") from None
+    return answers
+
+
+def labels_of(course: Course) -> dict[str, np.ndarray]:
+    """The true labels that `labels` judges score against, by name."""
+    folder = course.root / "solutions" / "labels"
+    return {p.stem: np.load(p, allow_pickle=False) for p in sorted(folder.glob("*.npy"))}
+
+
+def _failures(stage: Stage, failures: dict[str, str]) -> str:
+    lines = {cell.id: cell.line for cell in stage.cells}
+    return "\n".join(
+        f"{stage.path.name}:{lines.get(id, 1)}: {id}: {text}" for id, text in failures.items()
+    )
+
+
+def _public_answers(course: Course, answers: dict[str, list[Answer]]) -> str:
+    """The public answers; those on disk stay when they differ by rounding only."""
+    try:
+        data = json.loads((course.root / "notebooks" / ANSWERS).read_text(encoding="utf-8"))
+        old = {id: answers_from_json(parts["public"]) for id, parts in data.items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        old = {}
+    kept = {
+        id: old[id] if id in old and same_answers(old[id], new) else new
+        for id, new in answers.items()
+    }
+    return dump({id: {"public": answers_to_json(kept[id])} for id in kept})
+
+
+def differences(course: Course, committed: Tree) -> list[str]:
+    """Paths of generated files that are missing, different, or no longer wanted."""
+    stale = {p for p in _generated(course) if p not in committed}
+    wrong = {p for p, text in committed.items() if _read(course.root / p) != text}
+    return sorted(stale | wrong)
+
+
+def _generated(course: Course) -> Iterable[str]:
+    for path in (course.root / "notebooks").glob("*.ipynb"):
+        yield f"notebooks/{path.name}"
+    for path in (course.root / "solutions" / course.package).rglob("*.py"):
+        yield path.relative_to(course.root).as_posix()
+
+
+def _write_instructor(course: Course, tree: Tree) -> None:
+    root = nbgrader_root(course)
+    for folder in ("source", INSTRUCTOR):
+        shutil.rmtree(root / folder, ignore_errors=True)
+    for path, text in tree.items():
+        _write(root, path, text)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _write(root: Path, path: str, text: str | None) -> None:
+    if text is None:
+        (root / path).unlink()
+        return
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_bytes(text.encode("utf-8"))
+
+
+def _text(notebook: Any) -> str:
+    return nbformat.writes(notebook) + "\n"

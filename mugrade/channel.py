@@ -1,0 +1,144 @@
+"""How values leave the process that runs student code: framed bytes, nothing unpickled.
+
+A frame is: magic (4 bytes), nonce (16), kind (1), length of the header (4), length of the data
+(8), the header in JSON, the data. A value's data are its array's bytes, little-endian, C order.
+"""
+
+import json
+import math
+import os
+import selectors
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mugrade.judges import judge_from_json, judge_to_json
+from mugrade.observe import Observed
+
+MAGIC = b"MGR1"
+FRAME = struct.Struct("<4s16sBIQ")
+VALUE, END, LOADED = 1, 2, 3
+MAX_HEADER = 1 << 16
+MAX_TEXT = 500
+MAX_DATA = 1 << 28  # of one answer, all its frames together
+MAX_DIMENSIONS = 64
+DTYPES = {"<f2", "<f4", "<f8", "<c8", "<c16", "|b1"} | {
+    f"{order}{kind}{size}"
+    for kind in "iu"
+    for order, size in (("|", 1), ("<", 2), ("<", 4), ("<", 8))
+}
+
+
+class Silence(Exception):
+    """No complete answer came in time."""
+
+
+class Closed(Exception):
+    """The other side closed its end."""
+
+
+class ProtocolError(Exception):
+    """What came is not a frame of ours."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    kind: int
+    header: dict[str, Any]
+    data: bytes = b""
+
+
+def encode(nonce: bytes, frame: Frame) -> bytes:
+    header = json.dumps(frame.header).encode()
+    return FRAME.pack(MAGIC, nonce, frame.kind, len(header), len(frame.data)) + header + frame.data
+
+
+def read_frames(fd: int, nonce: bytes, deadline: float) -> Iterator[Frame]:
+    """Frames up to and including END or LOADED; raises Silence, Closed or ProtocolError."""
+    left = MAX_DATA
+    while True:
+        magic, got, kind, header_size, data_size = FRAME.unpack(_read(fd, FRAME.size, deadline))
+        left -= FRAME.size + header_size + data_size
+        if magic != MAGIC or got != nonce or kind not in (VALUE, END, LOADED):
+            raise ProtocolError("not a frame of this request")
+        if header_size > MAX_HEADER or left < 0:
+            raise ProtocolError(f"an answer of more than {MAX_DATA >> 20} MB")
+        try:
+            header = json.loads(_read(fd, header_size, deadline))
+        except (ValueError, RecursionError):
+            raise ProtocolError("a header that is not JSON") from None
+        if not isinstance(header, dict):
+            raise ProtocolError("a header that is not an object")
+        yield Frame(kind, header, _read(fd, data_size, deadline))
+        if kind in (END, LOADED):
+            return
+
+
+def _read(fd: int, size: int, deadline: float) -> bytes:
+    """Exactly `size` bytes before `deadline` (of time.monotonic)."""
+    chunks, left = [], size
+    with selectors.DefaultSelector() as selector:
+        selector.register(fd, selectors.EVENT_READ)
+        while left:
+            seconds = deadline - time.monotonic()
+            if seconds <= 0 or not selector.select(seconds):
+                raise Silence
+            chunk = os.read(fd, min(left, 1 << 20))
+            if not chunk:
+                raise Closed
+            chunks.append(chunk)
+            left -= len(chunk)
+    return b"".join(chunks)
+
+
+def value_frame(value: Observed) -> Frame:
+    """One observed value as a frame."""
+    header = {
+        "kind": value.kind,
+        "text": value.text,
+        "line": value.line,
+        "judge": judge_to_json(value.judge),
+    }
+    if value.array is None:
+        return Frame(VALUE, header)
+    array = value.array.astype(value.array.dtype.newbyteorder("<"), copy=False)
+    if array.dtype.str not in DTYPES:
+        kind, text = "not an array", f"array of {array.dtype}"
+        return Frame(VALUE, {**header, "kind": kind, "text": text})
+    return Frame(VALUE, {**header, "dtype": array.dtype.str, "shape": array.shape}, array.tobytes())
+
+
+def frame_value(frame: Frame, trusted: bool = False) -> Observed:
+    """The observed value in a frame; the judge it names counts only if the sender is trusted."""
+    header = frame.header
+    kind, text, line = header.get("kind"), header.get("text"), header.get("line")
+    if frame.kind != VALUE or not isinstance(text, str) or type(line) is not int:
+        raise ProtocolError("not a frame of a value")
+    if kind in ("nothing", "not an array", "error"):
+        return Observed(kind, None, text[:MAX_TEXT], line)
+    if kind != "array":
+        raise ProtocolError("a value of a kind that does not exist")
+    array = _array(header.get("dtype"), header.get("shape"), frame.data)
+    if not trusted:
+        return Observed("array", array)
+    return Observed("array", array, text, line, judge_from_json(header["judge"]))
+
+
+def _array(dtype: Any, shape: Any, data: bytes) -> np.ndarray:
+    """The array that a header describes, if it describes the data exactly."""
+    if not isinstance(dtype, str) or dtype not in DTYPES or not isinstance(shape, list):
+        raise ProtocolError("an array of a dtype or shape that is not allowed")
+    if len(shape) > MAX_DIMENSIONS or not all(type(n) is int and 0 <= n <= MAX_DATA for n in shape):
+        raise ProtocolError("an array with an impossible shape")
+    if math.prod(shape) * np.dtype(dtype).itemsize != len(data):
+        raise ProtocolError("an array whose size is not that of its data")
+    if dtype == "|b1" and data.strip(b"\0\1"):
+        raise ProtocolError("a bool that is neither 0 nor 1")
+    try:
+        return np.frombuffer(data, dtype).reshape(shape)
+    except ValueError:
+        raise ProtocolError("an array with an impossible shape") from None

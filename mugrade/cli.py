@@ -1,0 +1,194 @@
+"""The command line: build, take, status, hint, grade."""
+
+import difflib
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mugrade.course import CourseError
+from mugrade.process import Limits
+from mugrade.submissions import Unreadable
+from mugrade.workspace import Workspace, WorkspaceError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console()
+CourseFolder = Annotated[
+    Path | None,
+    typer.Option("--course", help="The course's folder; by default the one you are in."),
+]
+
+
+class On(StrEnum):
+    """What a stage is graded on top of."""
+
+    reference = "reference"
+    own = "own"
+
+
+def fail(error: Exception | str) -> typer.Exit:
+    """Print one clear sentence; the caller raises what this returns."""
+    Console(stderr=True, soft_wrap=True).print(str(error), markup=False, highlight=False)
+    return typer.Exit(1)
+
+
+@app.command()
+def build(
+    course: CourseFolder = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if anything committed differs.")
+    ] = False,
+) -> None:
+    """Turn solutions/NN_name.py into notebooks, the reference package and an nbgrader course."""
+    from mugrade.build import build as write
+    from mugrade.build import check_build, nbgrader_root
+    from mugrade.course import find_course, load_course
+
+    try:
+        found = load_course(find_course(course or Path.cwd()))
+        with console.status("reading") as status:
+            changed = (check_build if check else write)(found, status.update)
+    except CourseError as error:
+        raise fail(error) from None
+    for path in changed:
+        console.print(f"{'differs' if check else 'written'}  {path}", markup=False, highlight=False)
+    if check and changed:
+        raise fail(
+            f"{len(changed)} files differ from solutions/NN_name.py: run mugrade build and commit"
+        )
+    if not changed:
+        console.print("everything is up to date")
+    if not check:
+        console.print(
+            f"instructor's nbgrader course: {nbgrader_root(found)}", markup=False, highlight=False
+        )
+
+
+@app.command()
+def lint(course: CourseFolder = None) -> None:
+    """Warn about checks that can be passed by guessing."""
+    from mugrade.course import find_course, load_course
+    from mugrade.lint import lint as warnings
+
+    try:
+        found = list(warnings(load_course(find_course(course or Path.cwd()))))
+    except CourseError as error:
+        raise fail(error) from None
+    if found:
+        raise fail("\n".join(found))
+    console.print("no check can be passed by guessing")
+
+
+@app.command()
+def take(
+    stages: Annotated[list[str], typer.Argument(help="Stages, e.g. 02 or 02_linear.")],
+    course: CourseFolder = None,
+) -> None:
+    """Borrow stages: put the reference's code into your package, marked as taken.
+
+    Your own cells stay in your notebook; running them again puts them back.
+    """
+    from mugrade.borrow import take_stage
+
+    workspace = find_workspace()
+    for name in stages:
+        try:
+            stage = workspace.manifest.stage(name)
+            paths = take_stage(workspace, stage, course or workspace.folder)
+        except KeyError:
+            raise fail(
+                f"no stage {name}: there are {', '.join(workspace.manifest.stages)}"
+            ) from None
+        except (CourseError, WorkspaceError) as error:
+            raise fail(error) from None
+        console.print(f"took {stage}: {', '.join(paths)}", markup=False, highlight=False)
+
+
+@app.command()
+def status() -> None:
+    """Show what is built, taken and passing, stage by stage."""
+    from mugrade.borrow import stage_progress
+
+    workspace = find_workspace()
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for column in ("stage", "built", "taken", "checks passing", "points"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for stage in workspace.manifest.stages:
+        try:
+            row = stage_progress(workspace, stage)
+        except WorkspaceError as error:
+            raise fail(error) from None
+        table.add_row(
+            stage,
+            f"{row.built}/{row.exercises}",
+            str(row.taken or ""),
+            f"{row.passing}/{row.checks}",
+            f"{row.points}/{row.total}",
+        )
+    console.print(table)
+
+
+@app.command()
+def hint(
+    exercise: Annotated[
+        str, typer.Argument(help="The exercise's id, as a failing check names it.")
+    ],
+    number: Annotated[int, typer.Argument(help="Which hint: 1 asks, 3 nearly tells.", min=1)] = 1,
+) -> None:
+    """Show a hint for an exercise, from a question to nearly the answer."""
+    hints = find_workspace().manifest.hints
+    if exercise not in hints:
+        close = difflib.get_close_matches(exercise, hints, n=3) or sorted(hints)
+        raise fail(f"no hints for {exercise}: try {', '.join(close)}")
+    found = hints[exercise]
+    number = min(number, len(found))
+    console.print(f"{exercise}, hint {number} of {len(found)}", style="bold", highlight=False)
+    console.print(found[number - 1], markup=False, highlight=False)
+    if number < len(found):
+        console.print(f"next: mugrade hint {exercise} {number + 1}", style="dim", highlight=False)
+
+
+@app.command()
+def grade(
+    submissions: Annotated[
+        Path, typer.Argument(help="nbgrader's submitted/ or a folder per student.")
+    ],
+    course: CourseFolder = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where results go; by default build/grades.")
+    ] = None,
+    stage: Annotated[list[str] | None, typer.Option(help="Only these stages.")] = None,
+    on: Annotated[
+        On, typer.Option(help="Earlier stages from the reference, or the student's own.")
+    ] = On.reference,
+    jobs: Annotated[int, typer.Option(help="Submissions graded at once.", min=1)] = os.cpu_count()
+    or 1,
+    seconds: Annotated[float, typer.Option(help="Time limit of one check.", min=0.1)] = 10.0,
+) -> None:
+    """Grade a class: every stage of every student, with a table, a gradebook and feedback pages."""
+    from mugrade.course import find_course, load_course
+    from mugrade.grading import grade_class
+
+    try:
+        found = load_course(find_course(course or Path.cwd()))
+        names = [found.find(name).name for name in stage or []]
+        folder = out or found.root / "build" / "grades"
+        limits = Limits(check=seconds, total=max(60.0, 6 * seconds))
+        grade_class(found, submissions, folder, names, limits, on is On.own, jobs, console)
+    except (CourseError, Unreadable) as error:
+        raise fail(error) from None
+
+
+def find_workspace() -> Workspace:
+    """The workspace here, or in `notebooks/` below; ends the command where there is none."""
+    here = Path.cwd()
+    for start in (here, here / "notebooks"):
+        try:
+            return Workspace.find(start)
+        except WorkspaceError as error:
+            problem = error
+    raise fail(problem)

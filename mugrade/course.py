@@ -1,0 +1,342 @@
+"""The author's side: `solutions/NN_name.py`, read and checked."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from mugrade.blocks import Block, cell_body
+
+ROLES = {"prose", "given", "solution", "check", "demo", "hints"}
+ATTRIBUTES = {"id", "role", "points", "export", "of"}
+CELL = re.compile(r"^# %%(?:\s|$)")
+BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
+BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+LONGEST_SHARED_LINE = 20
+
+
+class CourseError(Exception):
+    """What is wrong with a course's scripts; one line `file:line: problem` for each mistake."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a stage's script; `line` is that of its header, `of` the exercise it serves."""
+
+    id: str
+    role: str
+    source: str
+    line: int
+    points: int = 0
+    export: str = ""
+    of: str = ""
+
+    @property
+    def block(self) -> Block:
+        return Block(self.id, cell_body(self.source))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One script: a notebook for the student, an assignment for nbgrader."""
+
+    path: Path
+    cells: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @cached_property
+    def title(self) -> str:
+        """The first heading of the notebook."""
+        prose = "\n".join(cell.source for cell in self.cells if cell.role == "prose")
+        heading = re.search(r"^# (.+)$", prose, re.MULTILINE)
+        return heading.group(1).strip() if heading else self.name
+
+    def role(self, *roles: str) -> Iterator[Cell]:
+        return (cell for cell in self.cells if cell.role in roles)
+
+    @property
+    def exports(self) -> Iterator[Cell]:
+        return (cell for cell in self.cells if cell.export)
+
+    @property
+    def setup(self) -> str:
+        """The code that stands before every check: given cells that are not exported."""
+        given = (cell.source for cell in self.role("given") if not cell.export)
+        return "\n".join(line for source in given for line in plain_python(source))
+
+    @property
+    def points(self) -> int:
+        return sum(cell.points for cell in self.cells)
+
+
+@dataclass(frozen=True)
+class Course:
+    """All stages of a course folder, in order."""
+
+    root: Path
+    stages: tuple[Stage, ...]
+
+    @property
+    def package(self) -> str:
+        """The name of the package that the cells build."""
+        return next(cell.export for stage in self.stages for cell in stage.exports).split("/")[0]
+
+    def modules(self, stages: Iterable[Stage] | None = None) -> dict[str, list[Block]]:
+        """The reference package: module path -> its blocks; every folder has an `__init__.py`."""
+        modules: dict[str, list[Block]] = {}
+        for stage in self.stages if stages is None else stages:
+            for cell in stage.exports:
+                for folder in PurePosixPath(cell.export).parents[:-1]:
+                    modules.setdefault(f"{folder}/__init__.py", [])
+                modules.setdefault(cell.export, []).append(cell.block)
+        return modules
+
+    def before(self, stage: Stage) -> tuple[Stage, ...]:
+        return self.stages[: self.stages.index(stage)]
+
+    def find(self, name: str) -> Stage:
+        """The stage called `name`, or whose number it is (`3`, `03`)."""
+        for stage in self.stages:
+            if name == stage.name or name.zfill(2) == stage.name[:2]:
+                return stage
+        raise CourseError(f"no stage {name}: there are {', '.join(s.name for s in self.stages)}")
+
+
+def plain_python(source: str) -> list[str]:
+    """The lines of a cell without IPython's magics and shell escapes."""
+    return [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
+
+
+def find_course(start: Path) -> Path:
+    """The nearest folder at or above `start` that holds `solutions/NN_name.py`."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        if any((folder / "solutions").glob("[0-9][0-9]_*.py")):
+            return folder
+    raise CourseError(f"{start}: no course here (no solutions/NN_name.py in it or above it)")
+
+
+def load_course(root: Path) -> Course:
+    """Read every stage of the course folder `root`; raises CourseError with all mistakes found."""
+    scripts = sorted((root / "solutions").glob("[0-9][0-9]_*.py"))
+    if not scripts:
+        raise CourseError(f"{root}: no solutions/NN_name.py here")
+    course = Course(root, tuple(read_stage(script) for script in scripts))
+    problems = [f"{path.name}:{line}: {text}" for path, line, text in _problems(course)]
+    if problems:
+        raise CourseError("\n".join(problems))
+    return course
+
+
+def read_stage(path: Path) -> Stage:
+    """Read one script in percent format."""
+    import jupytext
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CourseError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    lines = [n for n, line in enumerate(text.splitlines(), 1) if CELL.match(line)]
+    notebook = jupytext.reads(text, fmt={"extension": ".py", "format_name": "percent"})
+    if len(notebook.cells) != len(lines):
+        first = lines[0] if lines else 1
+        raise CourseError(
+            f"{path.name}:{first}: text before the first cell, or a cell header in a string"
+        )
+    cells: list[Cell] = []
+    exercise = ""
+    for line, raw in zip(lines, notebook.cells, strict=True):
+        data = {k: v for k, v in raw.metadata.items() if not k.startswith("lines_to_")}
+        role = str(data.get("role", "prose" if raw.cell_type == "markdown" else ""))
+        if unknown := set(data) - ATTRIBUTES:
+            raise CourseError(f"{path.name}:{line}: unknown attribute {', '.join(sorted(unknown))}")
+        id = str(data.get("id", ""))
+        exercise = id if role == "solution" else exercise
+        of = str(data.get("of", exercise if role in ("check", "hints") else ""))
+        points, export = data.get("points", 0), str(data.get("export", ""))
+        if not isinstance(points, int):
+            raise CourseError(f"{path.name}:{line}: points={points!r} is not a whole number")
+        cells.append(Cell(id, role, raw.source, line, points, export, of))
+    return Stage(path, tuple(cells))
+
+
+Problem = tuple[Path, int, str]
+
+
+def _problems(course: Course) -> Iterator[Problem]:
+    for stage in course.stages:
+        if not stage.cells:
+            yield stage.path, 1, "no cell in it: a cell begins with # %% and an id"
+        for cell in stage.cells:
+            yield from ((stage.path, line, text) for line, text in _cell_problems(cell))
+    yield from _repeated_ids(course)
+    yield from _module_owners(course)
+    yield from _missing_exercises(course)
+    yield from _shown_solutions(course)
+
+
+def _cell_problems(cell: Cell) -> Iterator[tuple[int, str]]:
+    where, source = cell.line, cell.source
+    if not cell.id:
+        yield where, 'cell without an id: write # %% id="..."'
+    elif not re.fullmatch(r"[a-z0-9-]{1,60}", cell.id):
+        yield where, f"id {cell.id!r}: only lower-case letters, digits and hyphens, at most 60"
+    if cell.role not in ROLES:
+        yield where, f"role {cell.role!r} of cell {cell.id}: one of {', '.join(sorted(ROLES))}"
+        return
+    if cell.role in ("given", "solution", "check", "demo"):
+        yield from _syntax(cell)
+    marked = BEGIN_SOLUTION in source and END_SOLUTION in source
+    if cell.role == "solution" and not marked:
+        yield where, f"solution {cell.id} has no {BEGIN_SOLUTION} ... {END_SOLUTION}"
+    if cell.role != "solution" and (BEGIN_SOLUTION in source or END_SOLUTION in source):
+        yield where, f"{BEGIN_SOLUTION} in {cell.id}, which is not a solution"
+    if cell.role == "check" and cell.points <= 0:
+        yield where, f"check {cell.id} has no points: write points=3"
+    if cell.role != "check" and cell.points:
+        yield where, f"points on {cell.id}, which is not a check"
+    if cell.role != "check" and ("BEGIN HIDDEN" in source or "END HIDDEN" in source):
+        yield where + _offset(source, "HIDDEN"), f"hidden test in {cell.id}, which is not a check"
+    if cell.role == "check":
+        yield from _check_problems(cell)
+    for begin, end in ((BEGIN_SOLUTION, END_SOLUTION), (BEGIN_HIDDEN, END_HIDDEN)):
+        if not _paired(source, begin, end):
+            yield (
+                where + _offset(source, begin[4:]),
+                f"{begin} and {end} of {cell.id} do not pair up",
+            )
+    if cell.export:
+        yield from ((where, text) for text in _export_problems(cell))
+
+
+def _check_problems(cell: Cell) -> Iterator[tuple[int, str]]:
+    if f"def {cell.id.replace('-', '_')}(" not in cell.source or "@check" not in cell.source:
+        yield (
+            cell.line,
+            f"check {cell.id} must hold one @check function {cell.id.replace('-', '_')}()",
+        )
+    if cell.source.partition(END_HIDDEN)[2].strip():
+        yield cell.line, f"check {cell.id} goes on after {END_HIDDEN}: hidden tests come last"
+    if "yield" not in cell.source:
+        yield cell.line, f"check {cell.id} yields nothing"
+
+
+def _export_problems(cell: Cell) -> Iterator[str]:
+    path = PurePosixPath(cell.export)
+    if cell.role not in ("given", "solution"):
+        yield f"export on {cell.id}: only given and solution cells are exported"
+    if not is_module_path(cell.export):
+        yield f"export={cell.export!r} of {cell.id}: a relative path such as needle/nn/norm.py"
+    if path.parts and path.parts[0] != path.parts[0].lower():
+        yield f"export={cell.export!r} of {cell.id}: a package's name is lower case"
+
+
+def is_module_path(text: str) -> bool:
+    """Whether `text` is a relative path of a Python module inside a package."""
+    return re.fullmatch(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)+\.py", text, re.ASCII) is not None
+
+
+def _syntax(cell: Cell) -> Iterator[tuple[int, str]]:
+    try:
+        ast.parse(
+            "\n".join(
+                line if not line.lstrip().startswith(("%", "!")) else ""
+                for line in cell.source.splitlines()
+            )
+        )
+    except SyntaxError as error:
+        yield cell.line + (error.lineno or 0), f"{cell.id} is not Python: {error.msg}"
+
+
+def _paired(source: str, begin: str, end: str) -> bool:
+    marks = [line.strip() for line in source.splitlines() if line.strip() in (begin, end)]
+    return marks == [begin, end] * (len(marks) // 2) and source.count(begin) == marks.count(begin)
+
+
+def _offset(source: str, text: str) -> int:
+    """How many lines below its header a cell first says `text`."""
+    return 1 + source[: source.find(text)].count("\n") if text in source else 0
+
+
+def _repeated_ids(course: Course) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for stage in course.stages:
+        for cell in stage.cells:
+            if cell.id and cell.id in seen:
+                yield stage.path, cell.line, f"id {cell.id} is taken: {seen[cell.id]} has it"
+            seen.setdefault(cell.id, f"{stage.path.name}:{cell.line}")
+
+
+def _module_owners(course: Course) -> Iterator[Problem]:
+    owners: dict[str, Stage] = {}
+    for stage in course.stages:
+        for cell in stage.exports:
+            owner = owners.setdefault(cell.export, stage)
+            if owner is not stage and not cell.export.endswith("/__init__.py"):
+                yield stage.path, cell.line, f"{cell.export} belongs to {owner.path.name}"
+            if cell.export.split("/")[0] != course.package:
+                yield (
+                    stage.path,
+                    cell.line,
+                    f"{cell.export} is outside the package {course.package}/",
+                )
+
+
+def _missing_exercises(course: Course) -> Iterator[Problem]:
+    for stage in course.stages:
+        exercises = {cell.id for cell in stage.role("solution")}
+        for cell in stage.role("check", "hints"):
+            if cell.of not in exercises:
+                yield (
+                    stage.path,
+                    cell.line,
+                    f'{cell.role} {cell.id}: of="{cell.of}" is no exercise here',
+                )
+
+
+def _shown_solutions(course: Course) -> Iterator[Problem]:
+    """Lines of a solution that a student's notebook would show elsewhere."""
+    shown = {
+        line.strip(): (stage, cell.line + offset)
+        for stage in course.stages
+        for cell in stage.cells
+        if cell.role != "hints"
+        for offset, line in enumerate(visible_lines(cell.source), 1)
+    }
+    for stage in course.stages:
+        for cell in stage.role("solution"):
+            for line in solution_lines(cell.source):
+                if len(line) > LONGEST_SHARED_LINE and line in shown:
+                    where, number = shown[line]
+                    text = f"a line of the solution {cell.id} is shown to students: {line}"
+                    yield where.path, number, text
+
+
+def solution_lines(source: str) -> list[str]:
+    """The stripped lines between solution markers."""
+    regions = re.findall(rf"{BEGIN_SOLUTION}\n(.*?){END_SOLUTION}", source, re.DOTALL)
+    return [line.strip() for region in regions for line in region.splitlines() if line.strip()]
+
+
+def stub(source: str) -> str:
+    """A solution cell with each region replaced by `raise NotImplementedError()`."""
+    return re.sub(
+        rf"^([ \t]*){BEGIN_SOLUTION}\n.*?{END_SOLUTION}[ \t]*$",
+        r"\1raise NotImplementedError()",
+        source,
+        flags=re.DOTALL | re.MULTILINE,
+    )
+
+
+def visible_lines(source: str) -> list[str]:
+    """The lines of a cell, blank where a solution or a hidden test stands."""
+    lines, hidden = [], False
+    for line in source.splitlines():
+        hidden = hidden or line.strip() in (BEGIN_SOLUTION, BEGIN_HIDDEN)
+        lines.append("" if hidden else line)
+        hidden = hidden and line.strip() not in (END_SOLUTION, END_HIDDEN)
+    return lines

@@ -1,0 +1,250 @@
+"""Grade submissions: each stage of each student in a process of its own, compared out here."""
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from mugrade.answers import Answer, Verdict, judge
+from mugrade.build import check_names, make_manifest, record_answers, reference_job, source_notebook
+from mugrade.course import Course, Stage, visible_lines
+from mugrade.manifest import CheckEntry, Manifest
+from mugrade.messages import message, summary
+from mugrade.observe import describe
+from mugrade.process import Death, Job, Limits, Process, Task
+from mugrade.submissions import (
+    Answers,
+    Submission,
+    Unreadable,
+    find_answers,
+    read_cells,
+    submission_job,
+)
+
+MAX_RESTARTS = 3
+DEATHS = {"timeout", "crash", "protocol"}
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The outcome of one check for one student."""
+
+    check: CheckEntry
+    verdict: Verdict
+
+    @property
+    def points(self) -> int:
+        return self.check.points if self.verdict.passed else 0
+
+    @property
+    def message(self) -> str:
+        entry = self.check
+        return message(entry.id, self.verdict, entry.points, entry.why, entry.of)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One student's stage: `status` is graded, or missing, unreadable or failed with a `reason`.
+
+    Failed means that the grader itself could not do it, which is not the student's fault.
+    """
+
+    submission: Submission
+    status: str
+    reason: str = ""
+    grades: Sequence[Grade] = field(default_factory=tuple)
+
+    @property
+    def points(self) -> int:
+        return sum(grade.points for grade in self.grades)
+
+    @property
+    def what_went_wrong(self) -> str:
+        """A few words for the class's table."""
+        if self.status != "graded":
+            return f"{self.status}: {self.reason}" if self.reason else self.status
+        failed: dict[str, list[str]] = {}
+        for grade in self.grades:
+            if not grade.verdict.passed:
+                failed.setdefault(summary(grade.verdict), []).append(grade.check.of)
+        return "; ".join(f"{', '.join(dict.fromkeys(of))}: {text}" for text, of in failed.items())
+
+
+class Grader:
+    """A course ready to grade: the reference has been run, its answers are known."""
+
+    def __init__(
+        self, course: Course, stages: Iterable[str], limits: Limits, own: bool = False
+    ) -> None:
+        self.course, self.limits, self.own = course, limits, own
+        self.manifest: Manifest = make_manifest(course)
+        self.stages = {name: StageKey.prepare(course, course.find(name)) for name in stages}
+
+    def grade(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> Result:
+        """Grade one stage of one student; never raises."""
+        if submission.path is None:
+            return self._not_run(submission, "missing", "no notebook was handed in")
+        try:
+            return self._grade(submission, all_of_student)
+        except Unreadable as error:
+            return self._not_run(submission, "unreadable", str(error))
+        except Exception as error:  # one bad submission must not stop the rest
+            return self._not_run(submission, "failed", describe(error))
+
+    def _grade(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> Result:
+        key = self.stages[submission.stage]
+        answers = {submission.stage: self._answers(submission)}
+        for stage in self.course.before(key.stage) if self.own else ():
+            answers[stage.name] = self._earlier(all_of_student.get(stage.name))
+        job = submission_job(self.course, key.stage, answers, key.names)
+        problems = answers[submission.stage].problems
+        verdicts = run_checks(job, key.tasks, key.answers, self.limits, problems, self.manifest)
+        grades = [Grade(self.manifest.check[task.id], verdicts[task.id]) for task in key.tasks]
+        return Result(submission, "graded", "", grades)
+
+    def _not_run(self, submission: Submission, status: str, reason: str) -> Result:
+        verdict = Verdict("not run", reason)
+        tasks = self.stages[submission.stage].tasks
+        grades = [Grade(self.manifest.check[task.id], verdict) for task in tasks]
+        return Result(submission, status, reason, grades)
+
+    def grade_all(
+        self,
+        submissions: Sequence[Submission],
+        jobs: int,
+        done: Callable[[Result], None],
+        every: Sequence[Submission] = (),
+    ) -> list[Result]:
+        """Grade on `jobs` workers; `done` is called as results come.
+
+        `every` holds what the students handed in for other stages, which `own` grades on.
+        """
+        of: dict[str, dict[str, Submission]] = {}
+        for s in [*every, *submissions]:
+            of.setdefault(s.student, {})[s.stage] = s
+        results = []
+        with ThreadPoolExecutor(jobs) as pool, warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of the students' cells
+            try:
+                for result in pool.map(lambda s: self.grade(s, of[s.student]), submissions):
+                    results.append(result)
+                    done(result)
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+        return results
+
+    def _answers(self, submission: Submission) -> Answers:
+        assert submission.path is not None
+        return find_answers(read_cells(submission.path), self.manifest, submission.stage)
+
+    def _earlier(self, submission: Submission | None) -> Answers:
+        """The student's own earlier stage; nothing but stubs if it cannot be read."""
+        try:
+            return self._answers(submission) if submission and submission.path else Answers()
+        except Unreadable:
+            return Answers()
+
+
+@dataclass(frozen=True)
+class StageKey:
+    """What the grader knows of a stage: its checks and the reference's answers to them."""
+
+    stage: Stage
+    tasks: Sequence[Task]
+    answers: Mapping[str, Sequence[Answer]]
+    names: Sequence[tuple[str, Sequence[str]]]
+
+    @classmethod
+    def prepare(cls, course: Course, stage: Stage) -> "StageKey":
+        """Run the reference; raises CourseError if it does not answer its own checks."""
+        answers = record_answers(
+            course, stage, reference_job(course, stage), source_notebook(stage)
+        )
+        tasks = [Task(cell.id, cell.source) for cell in stage.role("check")]
+        return cls(stage, tasks, answers, check_names(stage))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a check is run at once, the shown inputs or all; and the answers to compare with."""
+
+    task: Task
+    answers: Sequence[Answer]
+    hidden: bool
+
+    @classmethod
+    def of(cls, task: Task, answers: Sequence[Answer]) -> "Iterator[Part]":
+        """The shown part of a check and, if it hides something, the whole."""
+        shown = [answer for answer in answers if not answer.hidden]
+        if shown or not answers:
+            yield cls(replace(task, source="\n".join(visible_lines(task.source))), shown, False)
+        if len(shown) < len(answers):
+            yield cls(task, answers, True)
+
+
+def run_checks(
+    job: Job,
+    tasks: Sequence[Task],
+    answers: Mapping[str, Sequence[Answer]],
+    limits: Limits,
+    problems: Mapping[str, str],
+    manifest: Manifest,
+) -> dict[str, Verdict]:
+    """The verdict of every check; a death costs the check that was running, the rest go on.
+
+    All shown parts come before the first hidden one, after which no text that student code wrote
+    is let through: it may quote what it has seen. Exercises at which the process died come last.
+    """
+    verdicts: dict[str, Verdict] = {}
+    deaths: Counter[str] = Counter()
+    broken = dict(problems)
+    deadline = time.monotonic() + limits.total
+    left = [part for task in tasks for part in Part.of(task, answers[task.id])]
+    seen = False
+    while left and deaths.total() <= MAX_RESTARTS and time.monotonic() < deadline:
+        left.sort(key=lambda part: (deaths[manifest.check[part.task.id].of], part.hidden))
+        try:
+            process = Process(job, limits)
+        except Death as death:
+            verdict = Verdict(death.category, f"while the cells were being defined: {death}")
+            return verdicts | {part.task.id: verdict for part in left}
+        with process:
+            broken = broken if deaths else {**process.failures, **problems}
+            while left and (seconds := deadline - time.monotonic()) > 0:
+                part = left.pop(0)
+                id, exercise = part.task.id, manifest.check[part.task.id].of
+                seen = seen or part.hidden
+                verdict = _run(process, part, min(limits.check, seconds))
+                told = _conceal(verdict) if seen else verdict
+                verdicts[id] = _explain(told, broken.get(exercise))
+                if not verdict.passed:
+                    left = [part for part in left if part.task.id != id]
+                if verdict.category in DEATHS:
+                    deaths[exercise] += 1
+                    break
+    reason = "too many crashes before it" if deaths.total() > MAX_RESTARTS else "no time was left"
+    return verdicts | {part.task.id: Verdict("not run", reason) for part in left}
+
+
+def _run(process: Process, part: Part, seconds: float) -> Verdict:
+    try:
+        return judge(process.run(part.task, seconds), part.answers)
+    except Death as death:
+        return Verdict(death.category, str(death))
+
+
+def _conceal(verdict: Verdict) -> Verdict:
+    """The verdict without text of the student's process."""
+    if verdict.passed or verdict.category in DEATHS:
+        return verdict
+    return Verdict(verdict.category, advice=verdict.advice, hidden=True)
+
+
+def _explain(verdict: Verdict, problem: str | None) -> Verdict:
+    """Say that the student's cell itself does not run, where that is the reason."""
+    if verdict.passed or problem is None:
+        return verdict
+    advice = "run the cell on its own: it has to run before it can be checked"
+    return Verdict("error", problem, advice=advice)

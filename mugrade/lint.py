@@ -1,0 +1,30 @@
+"""Warnings about checks that a submission could pass by guessing."""
+
+from collections.abc import Iterator
+
+from mugrade.answers import Answer
+from mugrade.build import record_answers, reference_job, source_notebook
+from mugrade.course import Course
+
+
+def lint(course: Course) -> Iterator[str]:
+    """One line `file:line: warning` for each check whose answers are easy to guess.
+
+    Raises CourseError if the reference does not answer its own checks.
+    """
+    for stage in course.stages:
+        job = reference_job(course, stage)
+        answers = record_answers(course, stage, job, source_notebook(stage))
+        for cell in stage.role("check"):
+            if all(is_guessable(answer) for answer in answers[cell.id]):
+                where = f"{stage.path.name}:{cell.line}"
+                yield f"{where}: check {cell.id} yields nothing but what can be guessed"
+            if not any(answer.hidden for answer in answers[cell.id]):
+                yield f"{stage.path.name}:{cell.line}: check {cell.id} has no hidden part"
+
+
+def is_guessable(answer: Answer) -> bool:
+    """A truth value, a single whole number, or zeros and ones throughout."""
+    array = answer.array
+    whole = array.dtype.kind in "biu" and array.size <= 1
+    return whole or bool(((array == 0) | (array == 1)).all())

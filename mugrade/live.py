@@ -1,0 +1,266 @@
+"""Cell by cell: a cell that says `#| export` becomes part of the package as soon as it has run."""
+
+import ast
+import builtins
+import importlib
+import linecache
+import sys
+import types
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mugrade.blocks import Block, cell_body, export_path, render_module, replace
+from mugrade.course import is_module_path
+from mugrade.loader import module_name
+from mugrade.manifest import Manifest, digest
+from mugrade.observe import describe
+from mugrade.reload import run_blocks
+from mugrade.workspace import Workspace, WorkspaceError
+
+Stamp = tuple[int, int]
+
+
+class NotBuilt(ImportError):
+    """A part of the package that no notebook has built yet."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"NotBuilt: {self}"]
+
+
+class ExportError(Exception):
+    """A cell that ran in the notebook but does not work in its module."""
+
+
+class Session:
+    """One kernel at work on the course: exports cells, keeps loaded modules up to date."""
+
+    def __init__(self, workspace: Workspace, names: dict[str, Any]) -> None:
+        self.workspace = workspace
+        self.names = names
+        self.loaded: dict[str, tuple[Stamp | None, list[Block]]] = {}
+
+    def prepare(self) -> None:
+        """Make the package importable before its first cell has run."""
+        for path in dict.fromkeys(entry.module for entry in self.workspace.manifest.blocks):
+            if module := sys.modules.get(module_name(path)):
+                say_what_is_missing(module, self.workspace.manifest)
+                self._load(path)
+        index = f"{self.workspace.manifest.package}/__init__.py"
+        if not (self.workspace.root / index).exists():
+            with self.workspace.lock():
+                self.workspace.write_module(index, self.workspace.read_module(index))
+
+    def pre_run_cell(self, info: Any) -> None:
+        """Take over what another notebook has written since the last cell."""
+        pending = list(self.loaded)
+        while pending:
+            failed = {path: error for path in pending if (error := self._follow(path))}
+            if len(failed) == len(pending):
+                break
+            pending = list(failed)
+        for path in pending:
+            print(f"{path} has changed but does not run: {describe(failed[path])}")
+            self.loaded[path] = (_stamp(self.workspace.root / path), self.loaded[path][1])
+
+    def post_run_cell(self, result: Any) -> None:
+        """Export the cell that has just run without an error."""
+        source = result.info.raw_cell or ""
+        path = export_path(source)
+        if path is None or not result.success:
+            return
+        try:
+            print(self.export(source, path, getattr(result.info, "cell_id", None)))
+        except (ExportError, WorkspaceError) as error:
+            print(f"not exported: {error}")
+
+    def export(self, source: str, path: str, cell_id: str | None = None) -> str:
+        """Write a cell into its module, load it, and bind the notebook's names to it."""
+        self._require_module(path)
+        block = self._block(source, path, cell_id)
+        with self.workspace.lock():
+            before = self.workspace.read_module(path)
+            self.workspace.write_module(path, self._with(block, before, path))
+            try:
+                replaced = self._load(path, block)
+            except BaseException as error:
+                self.workspace.write_module(path, before)
+                raise ExportError(_why_not(error, path)) from None
+        scope = vars(sys.modules[module_name(path)])
+        unknown = (block.reads - scope.keys() - vars(builtins).keys()) & self.names.keys()
+        self.names.update({name: scope[name] for name in block.symbols & scope.keys()})
+        lines = [f"{path}: {', '.join(sorted(block.symbols)) or block.id}"]
+        if unknown:
+            lines.append(
+                f"note: {', '.join(sorted(unknown))} is known in the notebook but not in {path}: "
+                "import or define it in an exported cell"
+            )
+        return "\n".join(lines + replaced)
+
+    def _require_module(self, path: str) -> None:
+        package, root = self.workspace.manifest.package, self.workspace.root
+        if not is_module_path(path) or not path.startswith(f"{package}/"):
+            raise ExportError(f"{path} is no module of the package: write {package}/name.py")
+        folders = PurePosixPath(path).parents[:-2]
+        files = [file for folder in folders if (file := root / f"{folder}.py").is_file()]
+        if files or (root / path).with_suffix("").is_dir():
+            raise ExportError(f"{path} would hide another module of that name: choose another")
+
+    def _block(self, source: str, path: str, cell_id: str | None) -> Block:
+        block = Block(cell_id or "", cell_body(source))
+        try:
+            ast.parse(block.source)
+        except SyntaxError as error:
+            raise ExportError(
+                f"{(error.text or 'it').strip()} is not Python: "
+                "keep %magics and !commands in a cell of their own"
+            ) from None
+        entry = self.workspace.manifest.identify(block, self.workspace.manifest.module(path))
+        own = "-".join(sorted(block.symbols or block.provides)) or digest(block.source)
+        return Block(entry.id if entry else cell_id or own, block.source)
+
+    def _with(self, block: Block, before: list[Block], path: str) -> list[Block]:
+        """The blocks of a module after `block` has run, if they make a module."""
+        entries = self.workspace.manifest.module(path)
+        required = frozenset(s for e in entries if e.id == block.id for s in e.symbols)
+        blocks = replace(before, block, [entry.id for entry in entries], required)
+        try:
+            compile(render_module(blocks), path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            raise ExportError(
+                f"{path} would be no module ({error}): "
+                "if another cell wrote that line, run it again, else remove the line"
+            ) from None
+        return blocks
+
+    def _follow(self, path: str) -> BaseException | None:
+        """Load what has changed; returns what it raised."""
+        try:
+            for note in self._load(path):
+                print(note)
+        except (Exception, SystemExit) as error:
+            return error
+        return None
+
+    def _load(self, path: str, again: Block | None = None) -> list[str]:
+        """Import a module, or run `again` and those of its blocks that have changed on disk.
+
+        Returns a line for each class whose objects could not be kept.
+        """
+        name, stamp = module_name(path), _stamp(self.workspace.root / path)
+        before = self.loaded.get(path, (None, []))
+        if stamp is None or (again is None and before[0] == stamp):
+            return []
+        if name not in sys.modules:
+            importlib.import_module(name)
+            return []
+        blocks = self.workspace.read_module(path)
+        replaced = run_blocks(sys.modules[name], before[1], blocks, again)
+        self.loaded[path] = (stamp, blocks)
+        self._rebind(replaced, vars(sys.modules[name]))
+        classes = [n for n, old in replaced.items() if isinstance(old, type)]
+        return [
+            f"note: {n} cannot be changed in place, objects made before keep the old one: "
+            "restart the kernel"
+            for n in sorted(classes)
+            if replaced[n].__module__ == name
+        ]
+
+    def _rebind(self, replaced: dict[str, Any], new: dict[str, Any]) -> None:
+        """Let the modules and the notebook that imported a former object have the new one."""
+        for path, (_, blocks) in self.loaded.items():
+            scope = vars(sys.modules[module_name(path)])
+            imported = {name for block in blocks for name in block.imports}
+            for name in replaced.keys() & imported:
+                if scope.get(name) is replaced[name]:
+                    scope[name] = new[name]
+        for name, old in replaced.items():
+            if callable(old) and self.names.get(name) is old:
+                self.names[name] = new[name]
+
+
+class PackageFinder(MetaPathFinder):
+    """Finds the package's modules; one that is not there yet says which notebook builds it."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        workspace = self.session.workspace
+        if name.partition(".")[0] != workspace.manifest.package:
+            return None
+        PathFinder.invalidate_caches()
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None:
+            stage = workspace.manifest.stage_of_module(name)
+            if stage is not None:
+                raise NotBuilt(how_to_build(name, stage), name=name)
+        elif spec.origin and Path(spec.origin).is_relative_to(workspace.root):
+            spec.loader = ModuleLoader(name, spec.origin, self.session)
+        return spec
+
+
+class ModuleLoader(SourceFileLoader):
+    """Runs a module block by block, and lets the session know what has run."""
+
+    def __init__(self, name: str, file: str, session: Session) -> None:
+        super().__init__(name, file)
+        self.session = session
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        workspace, file = self.session.workspace, Path(self.path)
+        path, stamp = file.relative_to(workspace.root).as_posix(), _stamp(file)
+        blocks = workspace.read_module(path)
+        say_what_is_missing(module, workspace.manifest)
+        run_blocks(module, [], blocks)
+        self.session.loaded[path] = (stamp, blocks)
+
+
+def _stamp(file: Path) -> Stamp | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
+def _why_not(error: BaseException, path: str) -> str:
+    return (
+        f"{path} does not run with this cell: {describe(error)}. "
+        "What a module uses must be imported or defined in its own exported cells"
+    )
+
+
+def show_unsolved(shell: Any, kind: type, error: Any, trace: Any, tb_offset: Any = None) -> None:
+    """Show an exercise's placeholder that was reached as one sentence."""
+    last = trace
+    while last.tb_next is not None:
+        last = last.tb_next
+    code = last.tb_frame.f_code
+    if "YOUR CODE HERE" in linecache.getline(code.co_filename, last.tb_lineno - 1):
+        text = f"{code.co_qualname} is not written yet: fill its cell in and run it, then this one"
+        error._render_traceback_ = lambda: [text]
+    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+
+def how_to_build(name: str, stage: str) -> str:
+    return (
+        f"{name} is not built yet: {stage}.ipynb builds it. "
+        f"Run that notebook's cells, or borrow the stage with: mugrade take {stage[:2]}"
+    )
+
+
+def say_what_is_missing(module: types.ModuleType, manifest: Manifest) -> None:
+    """Let the module's missing attributes be imported, or say which notebook builds them."""
+
+    def missing(name: str) -> Any:
+        full = f"{module.__name__}.{name}"
+        if manifest.stage_of_module(full):
+            return importlib.import_module(full)
+        stage = manifest.stage_of_symbol(name, module.__name__)
+        if stage is not None and not name.startswith("_"):
+            raise NotBuilt(how_to_build(full, stage), name=full)
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+    vars(module).setdefault("__getattr__", missing)

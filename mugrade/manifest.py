@@ -1,0 +1,131 @@
+"""What a student's folder knows of the course: `course.json` and `answers.json`."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mugrade.answers import Answer, answers_from_json
+from mugrade.blocks import Block
+
+MANIFEST, ANSWERS = "course.json", "answers.json"
+
+
+@dataclass(frozen=True)
+class BlockEntry:
+    """A cell that is exported: where it goes and the symbols that it defines."""
+
+    id: str
+    stage: str
+    role: str
+    module: str
+    symbols: list[str]
+    digest: str
+
+
+@dataclass(frozen=True)
+class CheckEntry:
+    """A check: its points and the exercise it belongs to."""
+
+    id: str
+    stage: str
+    points: int
+    of: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The public part of a course, without solutions."""
+
+    package: str
+    stages: dict[str, str]
+    blocks: list[BlockEntry]
+    checks: list[CheckEntry]
+    hints: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return cls(
+            data["package"],
+            data["stages"],
+            [BlockEntry(**entry) for entry in data["blocks"]],
+            [CheckEntry(**entry) for entry in data["checks"]],
+            data["hints"],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @cached_property
+    def order(self) -> list[str]:
+        return [entry.id for entry in self.blocks]
+
+    @cached_property
+    def check(self) -> dict[str, CheckEntry]:
+        return {entry.id: entry for entry in self.checks}
+
+    def module(self, path: str) -> list[BlockEntry]:
+        """The blocks of one module, in the course's order."""
+        return [entry for entry in self.blocks if entry.module == path]
+
+    def stage(self, name: str) -> str:
+        """The stage called `name`, or whose number it is (`3`, `03`); raises KeyError."""
+        for stage in self.stages:
+            if name in (stage, stage[:2]) or name.zfill(2) == stage[:2]:
+                return stage
+        raise KeyError(name)
+
+    def stage_of_module(self, module: str) -> str | None:
+        """The stage that builds `needle.nn.norm` or, for a folder, its first module."""
+        path = module.replace(".", "/")
+        found = [b.stage for b in self.blocks if b.module in (f"{path}.py", f"{path}/__init__.py")]
+        return found[0] if found else None
+
+    def stage_of_symbol(self, symbol: str, module: str) -> str | None:
+        """The stage that defines `symbol` in a module at or below `module`."""
+        folder = module.replace(".", "/")
+        found = [
+            b.stage
+            for b in self.blocks
+            if symbol in b.symbols
+            and (b.module == f"{folder}.py" or b.module.startswith(f"{folder}/"))
+        ]
+        return found[0] if found else None
+
+    def identify(self, block: Block, among: list[BlockEntry]) -> BlockEntry | None:
+        """The course's cell that a student's cell answers.
+
+        By the symbols it defines, then by its id, then by its text; None for a helper of the
+        student's own.
+        """
+        by_symbols = max(among, key=lambda b: len(block.symbols & set(b.symbols)), default=None)
+        if by_symbols and block.symbols & set(by_symbols.symbols):
+            return by_symbols
+        for entry in among:
+            if entry.id == block.id or entry.digest == digest(block.source):
+                return entry
+        return None
+
+
+def digest(source: str) -> str:
+    """The first 16 hex digits of a source's SHA-256."""
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def read_answers(path: Path, part: str) -> dict[str, list[Answer]]:
+    """Recorded answers by check; `part` is `public` or `full`."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return {id: answers_from_json(parts[part]) for id, parts in data.items() if part in parts}
+
+
+def manifest_blocks(entries: Iterable[tuple[str, str, str, Block]]) -> list[BlockEntry]:
+    """Entries from (stage, role, module, block)."""
+    return [
+        BlockEntry(block.id, stage, role, module, sorted(block.symbols), digest(block.source))
+        for stage, role, module, block in entries
+    ]

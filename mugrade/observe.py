@@ -1,0 +1,122 @@
+"""Run a check and collect the values that it yields; light enough for the grader's processes."""
+
+import contextlib
+import hashlib
+import os
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mugrade.judges import Close, Judge, Judged
+
+ALLOWED_KINDS = "biufc"
+DEFAULT = Close()
+FLOAT_WARNINGS: Any = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+rng = np.random.default_rng(0)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What one `yield` of a check gave.
+
+    `kind` is `array`, `nothing` (None), `not an array`, or `error` (an exception ended the
+    check); `text` is the type's name or the exception; `line` counts from the check's first line.
+    """
+
+    kind: str
+    array: np.ndarray | None = None
+    text: str = ""
+    line: int = 0
+    judge: Judge = DEFAULT
+
+
+def seed_of(check_id: str, variant: str = "") -> int:
+    """The seed of a check's inputs: SHA-256 over its id and the variant of the run."""
+    return int.from_bytes(hashlib.sha256(f"{check_id}/{variant}".encode()).digest()[:4])
+
+
+def observe(function: Callable[[], Any], seed: int) -> list[Observed]:
+    """All values that the check yields, copied as they come; an exception is the last of them.
+
+    The check sees a fresh `rng`, and NumPy's global state is seeded for it and restored after it.
+    """
+    state = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        with quiet_stderr(), warnings.catch_warnings(), np.errstate(**FLOAT_WARNINGS):
+            warnings.simplefilter("default")
+            return list(_values(seeded(function, seed)))
+    finally:
+        np.random.set_state(state)
+
+
+def seeded(function: Callable[[], Any], seed: int) -> Callable[[], Any]:
+    """The same function with a fresh generator under its global name `rng`."""
+    scope = {**function.__globals__, "rng": np.random.default_rng(seed)}
+    code, closure = function.__code__, function.__closure__
+    return types.FunctionType(code, scope, function.__name__, closure=closure)
+
+
+def _values(function: Callable[[], Any]) -> Iterator[Observed]:
+    first = function.__code__.co_firstlineno
+    try:
+        generator = function()
+        if not isinstance(generator, types.GeneratorType):
+            return
+        for value in generator:
+            frame = generator.gi_frame
+            yield _observed(value, frame.f_lineno - first if frame else 0)
+    except (Exception, SystemExit) as error:
+        yield Observed("error", text=describe(error), line=_line_of(error, function) - first)
+
+
+def _observed(value: Any, line: int) -> Observed:
+    judge: Judge = DEFAULT
+    if isinstance(value, Judged):
+        value, judge = value.value, value.judge
+    if hasattr(value, "numpy") and not isinstance(value, type):
+        value = value.numpy()
+    if value is None:
+        return Observed("nothing", line=line, judge=judge)
+    if not isinstance(value, np.ndarray | np.generic):
+        return Observed("not an array", text=type(value).__name__, line=line, judge=judge)
+    array = np.array(value, order="C", subok=False)
+    if array.dtype.kind not in ALLOWED_KINDS:
+        return Observed("not an array", text=f"array of {array.dtype}", line=line, judge=judge)
+    return Observed("array", array, line=line, judge=judge)
+
+
+def describe(error: BaseException) -> str:
+    """The exception in one short line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def _line_of(error: BaseException, function: Callable[[], Any]) -> int:
+    """The line of the check at which the exception passed through it."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is function.__code__:
+            return trace.tb_lineno
+        trace = trace.tb_next
+    return function.__code__.co_firstlineno
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Send what is written on standard error to standard output: nbgrader takes it for failure."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        os.dup2(1, 2)
+        with contextlib.redirect_stdout(sys.stdout), contextlib.redirect_stderr(sys.stdout):
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

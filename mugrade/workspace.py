@@ -1,0 +1,169 @@
+"""Where a notebook runs: the folder of the course's files and of the package that grows there."""
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from mugrade.answers import Answer, dump
+from mugrade.blocks import Block, parse_module, render_module
+from mugrade.manifest import ANSWERS, MANIFEST, Manifest, read_answers
+
+INSTRUCTOR = "instructor"
+LOCK_SECONDS = 20.0
+
+
+class WorkspaceError(Exception):
+    """A folder in which the course cannot work; says which and why."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """`folder` holds course.json, `root` the package; `instructor` the recorded hidden answers."""
+
+    folder: Path
+    root: Path
+    instructor: Path | None = None
+    manifest: Manifest = field(default=None, compare=False)  # type: ignore[assignment]
+
+    @classmethod
+    def find(cls, start: Path) -> "Workspace":
+        """The workspace at or above `start`.
+
+        Inside an instructor's nbgrader tree the package grows in a fresh temporary folder, on top
+        of the reference of the earlier stages.
+        """
+        here = start.resolve()
+        above = (here, *here.parents)
+        folder = next((f for f in above if (f / MANIFEST).is_file()), None)
+        if folder is None:
+            raise WorkspaceError(
+                f"no {MANIFEST} in {here} or above it: open the notebook in the course's folder"
+            )
+        manifest = read_manifest(folder)
+        instructor = next(
+            (f / INSTRUCTOR for f in above if (f / INSTRUCTOR / ANSWERS).is_file()), None
+        )
+        if instructor:
+            root = Path(tempfile.mkdtemp(prefix="mugrade-"))
+            atexit.register(shutil.rmtree, root, ignore_errors=True)
+            workspace = cls(folder, root, instructor, manifest)
+            workspace.write_earlier(folder.name)
+            return workspace
+        root = folder.parent if folder.name in manifest.stages else folder
+        return cls(folder, root, None, manifest)
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".mugrade"
+
+    @cached_property
+    def answers(self) -> dict[str, dict[str, list[Answer]]]:
+        """Recorded answers: part (`public`, `full`) -> check -> answers."""
+        path = (self.instructor or self.folder) / ANSWERS
+        try:
+            return {part: read_answers(path, part) for part in ("public", "full")}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _broken(path, error) from None
+
+    def read_module(self, path: str) -> list[Block]:
+        """The blocks of a module of the student's package; none if it is not built."""
+        try:
+            return parse_module((self.root / path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        except (OSError, UnicodeDecodeError) as error:
+            raise WorkspaceError(f"{self.root / path} cannot be read: {error}") from None
+
+    def write_module(self, path: str, blocks: list[Block]) -> None:
+        """Write a module atomically, and an empty `__init__.py` into each new folder above it.
+
+        Without blocks an `__init__.py` is empty and any other module removed.
+        """
+        for folder in PurePosixPath(path).parents[:-1]:
+            index = self.root / folder / "__init__.py"
+            if not index.exists():
+                self.write(index, "")
+        if blocks or path.endswith("/__init__.py"):
+            self.write(self.root / path, render_module(blocks) if blocks else "")
+        else:
+            (self.root / path).unlink(missing_ok=True)
+
+    def write(self, path: Path, text: str) -> None:
+        """Write a file atomically; raises WorkspaceError where that is not allowed."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch = path.with_name(f".{path.name}.{os.getpid()}")
+            scratch.write_text(text, encoding="utf-8")
+            scratch.replace(path)
+        except OSError as error:
+            raise WorkspaceError(
+                f"{path} cannot be written ({error.strerror}): "
+                "move the course to a folder that you may write to"
+            ) from None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other notebooks from writing at the same time; raises WorkspaceError."""
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.state / "lock", timeout=LOCK_SECONDS)
+            lock.acquire()
+        except Timeout:
+            raise WorkspaceError(
+                f"another notebook has been writing to {self.root} for long: "
+                "wait for its cell to end, then run this one again"
+            ) from None
+        except OSError as error:
+            raise WorkspaceError(
+                f"{self.root} cannot be written ({error.strerror or error}): "
+                "move the course to a folder that you may write to"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def write_earlier(self, stage: str) -> None:
+        """Put the reference of the stages before `stage` into the package."""
+        assert self.instructor is not None
+        names = list(self.manifest.stages)
+        earlier = set(names[: names.index(stage)]) if stage in names else set()
+        ids = {b.id for b in self.manifest.blocks if b.stage in earlier}
+        for path in sorted({b.module for b in self.manifest.blocks if b.stage in earlier}):
+            text = (self.instructor / path).read_text(encoding="utf-8")
+            self.write_module(path, [b for b in parse_module(text) if b.id in ids])
+
+    def progress(self) -> dict[str, Any]:
+        """Check -> whether it passed when it last ran here."""
+        try:
+            data = json.loads((self.state / "progress.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def remember(self, check: str, passed: bool) -> None:
+        """Note the outcome of a check."""
+        with self.lock():
+            self.write(self.state / "progress.json", dump({**self.progress(), check: passed}))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in `folder`; raises WorkspaceError if it is broken."""
+    try:
+        return Manifest.read(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _broken(folder / MANIFEST, error) from None
+
+
+def _broken(path: Path, error: Exception) -> WorkspaceError:
+    return WorkspaceError(f"{path} is broken ({type(error).__name__}): fetch the course again")

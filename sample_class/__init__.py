@@ -1,0 +1,1 @@
+"""A class of nine students, for the demo and the tests."""

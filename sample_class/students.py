@@ -1,0 +1,195 @@
+"""Nine students such as a real class has, and the notebooks that they hand in.
+
+A student is a function that edits the solved notebook of each stage; what it returns is written
+to `<student>/<stage>/<stage>.ipynb`, nbgrader's layout. None means that nothing was handed in.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mugrade.course import Course, Stage, load_course
+
+Notebook = dict[str, Any]
+Student = Callable[[Stage, Notebook], Notebook | str | None]
+
+
+def ada(stage: Stage, notebook: Notebook) -> Notebook:
+    """Everything is right."""
+    return notebook
+
+
+def emmy(stage: Stage, notebook: Notebook) -> Notebook:
+    """Everything is right, and written in her own way, with helpers, prints and warnings."""
+    for id, source in UNUSUAL.get(stage.name, {}).items():
+        rewrite(notebook, id, source)
+    if stage.name == "03_logsumexp":
+        insert_before(notebook, "stable-logsumexp", UNUSUAL_HELPER)
+    return notebook
+
+
+def noor(stage: Stage, notebook: Notebook) -> Notebook | None:
+    """Half done: two stages, the third begun, the fourth handed in empty, no fifth."""
+    number = int(stage.name[:2])
+    left = {2: ["sequential", "residual"], 3: ["stable-logsumexp", "logsumexp"]}.get(number, [])
+    for id in left:
+        cell(notebook, id)["source"] = UNSOLVED[id]
+    return notebook if number < 4 else None
+
+
+def carl(stage: Stage, notebook: Notebook) -> Notebook:
+    """A logsumexp that overflows."""
+    if stage.name == "03_logsumexp":
+        shift = "np.where(np.isfinite(top), top, 0)"
+        edit(notebook, "stable-logsumexp", shift, "np.zeros_like(top)")
+    return notebook
+
+
+def lise(stage: Stage, notebook: Notebook) -> Notebook:
+    """Gradients that are off by a factor."""
+    if stage.name == "00_autograd":
+        edit(notebook, "divide", "-(a_grad * node)", "a_grad * node")
+    if stage.name == "04_logsoftmax":
+        edit(notebook, "logsoftmax", "row_sums = out_grad.sum(1)", "row_sums = 2 * out_grad.sum(1)")
+    return notebook
+
+
+def sofia(stage: Stage, notebook: Notebook) -> Notebook:
+    """A bias that is never broadcast: an exception in every use of the layer."""
+    if stage.name == "02_linear":
+        edit(notebook, "linear", "self.bias.broadcast_to(y.shape)", "self.bias")
+    return notebook
+
+
+def alan(stage: Stage, notebook: Notebook) -> Notebook:
+    """A loop that never ends."""
+    if stage.name == "04_logsoftmax":
+        loop = "while logits is not y:\n            pass"
+        edit(notebook, "softmax-loss", BEGIN, f"{BEGIN}\n        {loop}")
+    return notebook
+
+
+def kurt(stage: Stage, notebook: Notebook) -> Notebook:
+    """Right, but cells were copied, checks and given cells deleted, and all metadata lost."""
+    if stage.name == "03_logsumexp":
+        solved = dict(cell(notebook, "stable-logsumexp"))
+        cell(notebook, "stable-logsumexp")["source"] = UNSOLVED["stable-logsumexp"]
+        cells = notebook["cells"]
+        cells.insert(cells.index(cell(notebook, "logsumexp")), solved | {"id": "a-copy"})
+        gone = {"logsumexp-module", "logsumexp-axes", "logsumexp-gradient"}
+        notebook["cells"] = [c for c in cells if c["id"] not in gone]
+        for c in notebook["cells"]:
+            c["metadata"] = {}
+    return notebook
+
+
+def hedy(stage: Stage, notebook: Notebook) -> Notebook | str:
+    """A file that was cut off while it was being saved."""
+    text = json.dumps(notebook, indent=1)
+    return text[: len(text) // 2] if stage.name == "01_initializers" else notebook
+
+
+STUDENTS: tuple[Student, ...] = (ada, emmy, noor, carl, lise, sofia, alan, kurt, hedy)
+BEGIN = "### BEGIN SOLUTION"
+UNSOLVED: dict[str, str] = {}
+
+UNUSUAL_HELPER = """\
+#| export needle/ops/logsumexp.py
+import warnings
+
+
+def _axes(array, axes):
+    warnings.warn("reducing", stacklevel=2)
+    return tuple(range(array.ndim)) if axes is None else tuple(np.atleast_1d(axes) % array.ndim)
+"""
+
+UNUSUAL = {
+    "01_initializers": {
+        "xavier-uniform": """\
+def xavier_uniform(fan_in, fan_out, gain=1.0, **kwargs):
+    print("drawing", fan_in, "x", fan_out)
+    a = gain * (6.0 / (fan_in + fan_out)) ** 0.5
+    unit = rand(fan_in, fan_out, **kwargs)
+    return Tensor((2 * unit.numpy() - 1) * a, dtype=unit.dtype, requires_grad=unit.requires_grad)
+""",
+    },
+    "03_logsumexp": {
+        "stable-logsumexp": """\
+def stable_logsumexp(array, axes=None):
+    axes = _axes(array, axes)
+    rest = [axis for axis in range(array.ndim) if axis not in axes]
+    rows = array.transpose(rest + list(axes)).reshape([array.shape[axis] for axis in rest] + [-1])
+    print("rows", rows.shape)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.logaddexp.reduce(rows, axis=-1), dtype=array.dtype)
+""",
+    },
+    "04_logsoftmax": {
+        "softmax-loss": """\
+class SoftmaxLoss(Module):
+    def forward(self, logits, y):
+        n, k = logits.shape
+        log_p = logits - logsumexp(logits, (1,)).reshape((n, 1)).broadcast_to((n, k))
+        return -(log_p * one_hot(k, y, dtype=str(logits.dtype))).sum() / n
+""",
+    },
+}
+
+
+def hand_in(root: Path, folder: Path) -> int:
+    """Write every student's notebooks below `folder`; returns how many there are."""
+    shutil.rmtree(folder, ignore_errors=True)
+    course = load_course(root)
+    count = 0
+    for stage in course.stages:
+        UNSOLVED.update({c["id"]: c["source"] for c in committed(course, stage)["cells"]})
+        for student in STUDENTS:
+            result = student(stage, solved(course, stage))
+            if result is not None:
+                path = folder / student.__name__ / stage.name / f"{stage.name}.ipynb"
+                path.parent.mkdir(parents=True)
+                path.write_text(result if isinstance(result, str) else json.dumps(result, indent=1))
+                count += 1
+    return count
+
+
+def committed(course: Course, stage: Stage) -> Notebook:
+    """The student's notebook as it is handed out."""
+    notebook = json.loads((course.root / "notebooks" / f"{stage.name}.ipynb").read_text("utf-8"))
+    for c in notebook["cells"]:
+        c["source"] = "".join(c["source"])
+    return notebook
+
+
+def solved(course: Course, stage: Stage) -> Notebook:
+    """The student's notebook with every exercise answered as the reference does."""
+    notebook = committed(course, stage)
+    for answer in stage.role("solution"):
+        cell(notebook, answer.id)["source"] = f"#| export {answer.export}\n{answer.source}"
+    return notebook
+
+
+def cell(notebook: Notebook, id: str) -> dict[str, Any]:
+    return next(c for c in notebook["cells"] if c["id"] == id)
+
+
+def rewrite(notebook: Notebook, id: str, source: str) -> None:
+    """Put another answer into a cell, below its export line."""
+    export, _, _ = cell(notebook, id)["source"].partition("\n")
+    cell(notebook, id)["source"] = f"{export}\n{source}"
+
+
+def edit(notebook: Notebook, id: str, old: str, new: str) -> None:
+    """Replace the one place in a cell that says `old`."""
+    source = cell(notebook, id)["source"]
+    assert source.count(old) == 1, f"{id} says {old!r} {source.count(old)} times"
+    cell(notebook, id)["source"] = source.replace(old, new)
+
+
+def insert_before(notebook: Notebook, id: str, source: str) -> None:
+    """Add a code cell in front of another."""
+    new = {"cell_type": "code", "id": f"own-{id}", "metadata": {}, "outputs": [], "source": source}
+    new["execution_count"] = None
+    notebook["cells"].insert(notebook["cells"].index(cell(notebook, id)), new)

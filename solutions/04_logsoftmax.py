@@ -1,0 +1,461 @@
+# %% [markdown] id="title-04"
+# # 04 · LogSoftmax and the softmax loss
+#
+# You will build `logsoftmax`, which turns logits into log-probabilities, and `SoftmaxLoss`, the
+# number that a classifier is trained to make small. At the end a linear classifier learns to tell
+# three clouds of points apart with them.
+#
+# - **Time**: about 30 minutes, two exercises.
+# - **You need**: stages 00 (ops, gradients), 01 (`one_hot`), 02 (`Module`, `Linear`) and 03
+#   (`logsumexp`).
+# - **It grows**: `needle/ops/logsoftmax.py` and `needle/nn/loss.py`.
+
+# %% id="setup-04" role="given"
+# %load_ext mugrade
+import numpy as np
+
+import needle as ndl
+from mugrade import check, close, rng
+
+# %% [markdown] id="why-logsoftmax"
+# ## From scores to log-probabilities
+#
+# The *softmax* turns a row of logits into probabilities, $p_i = e^{z_i} / \sum_j e^{z_j}$. A loss
+# wants their logarithms, because the probability of many independent examples is a product, and
+# products of small numbers vanish. So why not compute $p$ and take its logarithm?
+#
+# The next cell does that, with the maximum subtracted as in stage 03, so nothing overflows. Look
+# at the last three rows. The digits go first. A class whose logit is 110 below the best has a
+# probability of about $10^{-48}$, and `float32` ends near $10^{-45}$.
+
+# %% id="log-of-softmax-demo" role="demo"
+import matplotlib.pyplot as plt
+
+
+def log_of_softmax(logits):
+    """First the probabilities, then their logarithm; warnings are silenced."""
+    with np.errstate(divide="ignore"):
+        e = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.log(e / e.sum(axis=1, keepdims=True))
+
+
+for gap in (1, 10, 80, 100, 110, 1000):
+    naive = log_of_softmax(np.array([[0, -gap]], dtype="float32"))[0, 1]
+    print(f"logits [0, {-gap:5d}]   log(softmax) of the second {naive:10.4f}")
+
+# %% [markdown] id="why-log-directly"
+# ## Exercise 1: the logarithm without the probability
+#
+# Take the logarithm on paper instead. It turns the quotient into a difference, and the
+# exponential that underflowed is gone:
+#
+# $$
+# \operatorname{logsoftmax}(z)_i = \log \frac{e^{z_i}}{\sum_j e^{z_j}}
+#   = z_i - \operatorname{logsumexp}(z).
+# $$
+#
+# For the gradient, let $g$ be what arrives from above (`out_grad`). Entry $i$ of the output is
+# raised by $z_i$ directly, and *every* entry of the row is lowered by $z_i$ through the
+# logsumexp, whose derivative is the softmax $s_i$. Collected,
+#
+# $$\frac{\partial L}{\partial z_i} = g_i - s_i \sum_j g_j.$$
+#
+# The sum runs over the row. And $s$ costs a single op, because the node holds its logarithm.
+#
+# The op works on a matrix of shape $(n, k)$, one row an example, and normalizes each row: axis 1.
+
+# %% id="logsoftmax-module" role="given" export="needle/ops/logsoftmax.py"
+"""Log-probabilities from logits."""
+
+import numpy as np
+
+from needle.autograd import Tensor, TensorOp
+from needle.ops.basic import exp
+
+
+# %% id="logsoftmax" role="solution" export="needle/ops/logsoftmax.py"
+class LogSoftmax(TensorOp):
+    """logsoftmax(z) = z - logsumexp(z), for each row of a matrix of shape (n, k)."""
+
+    def compute(self, array: np.ndarray) -> np.ndarray:
+        """Return the log-probabilities, shape (n, k), finite whenever `array` is.
+
+        The result has the dtype of `array`, which is left as it was.
+        """
+        ### BEGIN SOLUTION
+        shifted = array - np.max(array, axis=1, keepdims=True)
+        return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
+        ### END SOLUTION
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """Return g - softmax(z) * sum(g), the sum over each row of g = out_grad.
+
+        All shapes are (n, k). Built from ops, so that it can be differentiated again.
+        """
+        ### BEGIN SOLUTION
+        row_sums = out_grad.sum(1).reshape((node.shape[0], 1))
+        return out_grad - exp(node) * row_sums.broadcast_to(node.shape)
+        ### END SOLUTION
+
+
+def logsoftmax(a: Tensor) -> Tensor:
+    """Return the log-probabilities of the rows of `a`, shape (n, k)."""
+    return LogSoftmax()(a)
+
+
+# %% [markdown] id="logsoftmax-hints" role="hints" of="logsoftmax"
+# 1. Forward: each row has its own logsumexp, of shape (n,). Which shape must it have to be
+#    subtracted from (n, k)? Backward: what is `exp(node)`?
+# 2. Forward: subtract from each row its maximum (`keepdims=True`); then subtract the logarithm of
+#    the sum of the exponentials of what is left. Backward: sum `out_grad` over axis 1, `reshape`
+#    to (n, 1), `broadcast_to` (n, k); the ops on tensors do not align shapes for you.
+# 3. Forward: with `shifted` for the first difference, return `shifted` minus `np.log(...)` of
+#    `np.exp(shifted).sum(axis=1, keepdims=True)`. Backward: `out_grad` minus `exp(node)` times
+#    the broadcast row sums; no `.numpy()` and no `.cached_data`.
+
+# %% id="ops-index-logsoftmax" role="given" export="needle/ops/__init__.py"
+from needle.ops.logsoftmax import LogSoftmax, logsoftmax
+
+# %% id="needle-index-logsoftmax" role="given" export="needle/__init__.py"
+from needle.ops import logsoftmax
+
+
+# %% id="logsoftmax-forward" role="check" points=12
+@check
+def logsoftmax_forward():
+    """The exponentials of each row must sum to 1: a row is one example's probabilities."""
+    yield ndl.logsoftmax(ndl.Tensor([[0.0, 0.0], [2.0, 1.0]]))
+    z = ndl.Tensor(np.array([[1.0, 2.0, 3.0]], dtype="float64"))
+    yield ndl.logsoftmax(z)
+    yield ndl.logsoftmax(z) + z  # z must be as it was
+    ### BEGIN HIDDEN TESTS
+    for shape in ((4, 6), (6, 4), (5, 5), (1, 9), (300, 10)):
+        z = ndl.Tensor(3 * rng.standard_normal(shape, dtype="float32"))
+        yield close(ndl.logsoftmax(z), atol=1e-5)
+    yield ndl.logsoftmax(ndl.Tensor(3 * rng.standard_normal((5, 4))))  # float64 stays float64
+    z = ndl.Tensor(rng.standard_normal((3, 4)))
+    yield ndl.logsoftmax(z) * z + ndl.logsoftmax(z) + z
+    ### END HIDDEN TESTS
+
+
+# %% id="logsoftmax-is-stable" role="check" points=14
+@check
+def logsoftmax_is_stable():
+    """The loss is about unlikely classes, and exp has rounded their probability to 0."""
+    z = ndl.Tensor([[0.0, -200.0], [1000.0, 1001.0]])
+    yield close(ndl.logsoftmax(z), rtol=1e-3, atol=1e-3)
+    ### BEGIN HIDDEN TESTS
+    for gap in (95.0, 120.0, 600.0):
+        z = rng.standard_normal((4, 5), dtype="float32")
+        z[np.arange(4), rng.integers(0, 5, size=4)] -= np.float32(gap)
+        yield close(ndl.logsoftmax(ndl.Tensor(z)), atol=1e-5)
+    offsets = np.array([[-2000.0], [0.0], [90.0], [2000.0]])
+    z = offsets + rng.standard_normal((4, 6))
+    yield ndl.logsoftmax(ndl.Tensor(z))
+    yield close(ndl.logsoftmax(ndl.Tensor(z.astype("float32"))), rtol=1e-3, atol=1e-3)
+    yield ndl.logsoftmax(ndl.Tensor(1e5 * rng.standard_normal((4, 4))))
+    ### END HIDDEN TESTS
+
+
+# %% id="logsoftmax-gradient" role="check" points=14
+@check
+def logsoftmax_gradient():
+    """Raising one logit raises its own log-probability and lowers those of the whole row."""
+    z = ndl.Tensor([[0.0, 1.0], [2.0, 2.0]])
+    ndl.logsoftmax(z).backward(ndl.Tensor([[1.0, 0.0], [3.0, -1.0]]))
+    yield z.grad
+    ### BEGIN HIDDEN TESTS
+    for shape in ((4, 6), (6, 4), (5, 5), (1, 7)):
+        z = ndl.Tensor(rng.standard_normal(shape, dtype="float32"))
+        ndl.logsoftmax(z).backward(ndl.Tensor(rng.standard_normal(shape, dtype="float32")))
+        yield z.grad
+    z = ndl.Tensor(2 * rng.standard_normal((4, 4)))
+    (ndl.logsoftmax(z) ** 2).sum().backward()
+    yield z.grad
+    ### END HIDDEN TESTS
+
+
+# %% id="logsoftmax-gradient-is-stable" role="check" points=10
+@check
+def logsoftmax_gradient_is_stable():
+    """A softmax computed anew in the backward pass overflows where the forward pass did not."""
+    z = ndl.Tensor([[1000.0, 1000.0], [0.0, -200.0]])
+    ndl.logsoftmax(z).backward(ndl.Tensor([[1.0, 0.0], [3.0, -1.0]]))
+    yield close(z.grad, rtol=1e-3, atol=1e-4)
+    ### BEGIN HIDDEN TESTS
+    offsets = np.array([[-900.0], [-105.0], [89.0], [900.0]])
+    for dtype in ("float32", "float64"):
+        z = ndl.Tensor((offsets + rng.standard_normal((4, 5))).astype(dtype))
+        ndl.logsoftmax(z).backward(ndl.Tensor(rng.standard_normal((4, 5)).astype(dtype)))
+        yield close(z.grad, rtol=1e-3, atol=1e-3)
+    z = ndl.Tensor(300 * rng.standard_normal((6, 3)))
+    ndl.logsoftmax(z).backward(ndl.Tensor(rng.standard_normal((6, 3))))
+    yield z.grad
+    ### END HIDDEN TESTS
+
+
+# %% id="logsoftmax-second-derivative" role="check" points=10
+@check
+def logsoftmax_second_derivative():
+    """Newton's method differentiates the gradient again, so it must lead back to the logits."""
+    z = ndl.Tensor([[0.0, 1.0, 2.0]])
+    ndl.logsoftmax(z).backward(ndl.Tensor([[1.0, 2.0, 0.0]]), create_graph=True)
+    (z.grad * ndl.Tensor([[1.0, 0.0, -3.0]])).sum().backward()
+    yield z.grad
+    ### BEGIN HIDDEN TESTS
+    for shape in ((3, 4), (4, 3), (3, 3)):
+        z = ndl.Tensor(rng.standard_normal(shape))
+        ndl.logsoftmax(z).backward(ndl.Tensor(rng.standard_normal(shape)), create_graph=True)
+        (z.grad * ndl.Tensor(rng.standard_normal(shape))).sum().backward()
+        yield z.grad
+    ### END HIDDEN TESTS
+
+
+# %% [markdown] id="log-after-softmax-prose"
+# ### What the difference bought
+#
+# The row is $[0, z]$, and the plot shows the log-probability of the second entry, which is $z$
+# itself this far below 0. Your `logsoftmax` (solid) is a straight line from edge to edge. The
+# logarithm of the softmax (thick, dashed) leaves it in steps that grow from left to right: from
+# -87.3 on, `float32` has only denormal numbers, with fewer and fewer digits. Near -104 it ends.
+# From there on it is `-inf`, the shaded region.
+
+# %% id="log-after-softmax" role="demo"
+z = -np.linspace(85, 115, 30_001, dtype="float32")
+rows = np.stack([np.zeros_like(z), z], axis=1)
+naive, stable = log_of_softmax(rows)[:, 1], ndl.logsoftmax(ndl.Tensor(rows)).numpy()[:, 1]
+end = z[np.isneginf(naive)].max()
+before = np.abs(naive - stable)[~np.isneginf(naive)].max()
+print(f"log(softmax): wrong by up to {before:.2f} before the end, -inf from z = {end:.2f} on")
+
+fig, ax = plt.subplots(figsize=(7, 4))
+ax.axvspan(end, z[-1], color="0.9", label="log(softmax) is -inf here")
+ax.plot(z, naive, "--", color="#D55E00", linewidth=4, label="log(softmax(z))")
+ax.plot(z, stable, "-", color="#0072B2", linewidth=1.5, label="logsoftmax(z)")
+ax.set(xlabel="z, with the row [0, z] in float32", ylabel="log-probability of the second entry")
+ax.set(xlim=(z[0], z[-1]))  # from likely to unlikely
+ax.set_title("log(softmax) falls to -inf near -104; logsoftmax stays linear")
+ax.legend()
+plt.show()
+
+# %% [markdown] id="why-softmax-loss"
+# ## Exercise 2: the loss
+#
+# A batch is a matrix of logits, shape $(n, k)$, and for each row the number of the right class,
+# $y$, shape $(n,)$. The **softmax loss**, also called cross-entropy, is the average surprise at
+# the right answers:
+#
+# $$
+# L = -\frac{1}{n} \sum_{r=1}^{n} \operatorname{logsoftmax}(z_r)_{y_r}
+#   = \frac{1}{n} \sum_{r=1}^{n} \bigl( \operatorname{logsumexp}(z_r) - z_{r, y_r} \bigr).
+# $$
+#
+# Three things to know about it:
+#
+# - A model that knows nothing gives all classes the same logit, and its loss is $\log k$,
+#   whatever the labels. This is the first number to look at when a training run starts.
+# - It is a **mean** over the batch, so that the size of the gradient, and with it a good learning
+#   rate, does not depend on the size of the batch.
+# - `needle` has no indexing op. Picking one entry in each row is a product with a matrix that is
+#   1 there and 0 elsewhere, which `one_hot(k, y)` makes, followed by a sum. Labels are data: no
+#   gradient flows to them.
+#
+# The first cell of the module imports `one_hot` and `logsumexp`. What else you want to use,
+# `logsoftmax` for example, import at the top of your own cell.
+
+# %% id="loss-module" role="given" export="needle/nn/loss.py"
+"""Losses: modules that end in a single number."""
+
+from needle.autograd import Tensor
+from needle.init import one_hot
+from needle.nn.module import Module
+from needle.ops.logsumexp import logsumexp
+
+
+# %% id="softmax-loss" role="solution" export="needle/nn/loss.py"
+class SoftmaxLoss(Module):
+    """The mean over a batch of -log p(right class), p the softmax of the logits."""
+
+    def forward(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Return mean_r(logsumexp(z_r) - z_r[y_r]), a tensor of shape ().
+
+        `logits` has shape (n, k); `y` has shape (n,) and holds integers from 0 to k - 1.
+        The loss has the dtype of the logits.
+        """
+        ### BEGIN SOLUTION
+        n, k = logits.shape
+        right_class = one_hot(k, y)
+        right_logits = (logits * right_class).sum(1)
+        return (logsumexp(logits, axes=1) - right_logits).sum() / n
+        ### END SOLUTION
+
+
+# %% [markdown] id="softmax-loss-hints" role="hints" of="softmax-loss"
+# 1. For one row the loss is logsumexp(z) minus one of its logits. With all rows at once, which
+#    shape has each of the two terms?
+# 2. `logsumexp(logits, axes=1)` has shape (n,). Multiply `logits` by `one_hot(k, y)` and sum over
+#    axis 1: that has shape (n,) as well and holds the logits of the right classes.
+# 3. Take the difference of the two, `.sum()` it, and divide by `n = logits.shape[0]`. Do not
+#    leave the graph: `logits.numpy()` would lose the gradient.
+
+# %% id="nn-index-loss" role="given" export="needle/nn/__init__.py"
+from needle.nn.loss import SoftmaxLoss
+
+
+# %% id="softmax-loss-value" role="check" points=16
+@check
+def softmax_loss_value():
+    """Equal logits cost log(k) an example, and the size of the batch must not change the scale."""
+    loss = ndl.nn.SoftmaxLoss()
+    yield loss(ndl.Tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]), ndl.Tensor(np.array([2, 0])))
+    yield loss(ndl.Tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]]), ndl.Tensor(np.array([0, 2])))
+    ### BEGIN HIDDEN TESTS
+    for n, k in ((1, 2), (6, 4), (4, 6), (5, 5), (64, 10)):
+        logits = 2 * rng.standard_normal((n, k), dtype="float32")
+        yield loss(ndl.Tensor(logits), ndl.Tensor(rng.integers(0, k, size=n)))
+    logits = rng.standard_normal((7, 3))
+    yield loss(ndl.Tensor(logits), ndl.Tensor(rng.integers(0, 3, size=7).astype("uint8")))
+    yield loss(ndl.Tensor(logits - 5), ndl.Tensor(np.full(7, 2)))
+    ### END HIDDEN TESTS
+
+
+# %% id="softmax-loss-gradient" role="check" points=12
+@check
+def softmax_loss_gradient():
+    """Training sees the loss through its gradient alone."""
+    logits = ndl.Tensor([[0.0, 0.0, 0.0], [2.0, 1.0, 0.0]])
+    ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(np.array([1, 2]))).backward()
+    yield logits.grad
+    ### BEGIN HIDDEN TESTS
+    for n, k in ((1, 3), (6, 4), (4, 6), (5, 5)):
+        logits = ndl.Tensor(2 * rng.standard_normal((n, k), dtype="float32"))
+        loss = ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(rng.integers(0, k, size=n)))
+        (loss * 3.0 + loss * loss).backward()
+        yield logits.grad
+    weight = ndl.Tensor(rng.standard_normal((3, 4)))
+    logits = ndl.Tensor(rng.standard_normal((8, 3))) @ weight
+    ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(rng.integers(0, 4, size=8))).backward()
+    yield weight.grad
+    ### END HIDDEN TESTS
+
+
+# %% id="softmax-loss-is-stable" role="check" points=12
+@check
+def softmax_loss_is_stable():
+    """A model that is sure and wrong must get a large finite loss, or one example ends the run."""
+    logits = ndl.Tensor([[0.0, 300.0], [500.0, 0.0]])
+    loss = ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(np.array([0, 1])))
+    loss.backward()
+    yield loss
+    yield logits.grad
+    ### BEGIN HIDDEN TESTS
+    for scale, dtype in ((90, "float32"), (400, "float32"), (1e4, "float64")):
+        logits = ndl.Tensor((scale * rng.standard_normal((6, 5))).astype(dtype))
+        loss = ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(rng.integers(0, 5, size=6)))
+        loss.backward()
+        yield close(loss, rtol=1e-3)
+        yield close(logits.grad, rtol=1e-3, atol=1e-3)
+    ### END HIDDEN TESTS
+
+
+# %% [markdown] id="loss-gradient-prose"
+# ### The gradient is the mistake
+#
+# The two formulas of this stage collapse into one of the simplest gradients there is: for one
+# example it is $p - e_y$, the probabilities minus the one-hot row of the right class. The
+# experiment prints both. Being right and sure gives a gradient near 0, a guess gives a middling
+# one, and being sure and wrong gives the largest, which never exceeds 1 in any entry. That bound
+# is why the pair of softmax and logarithm trains well: the loss is steep exactly where the model
+# is wrong, and nowhere steeper than 1.
+
+# %% id="loss-gradient" role="demo"
+print("logits              loss     p - one_hot(y)          gradient, y = 0")
+for row in ([5.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 5.0, 0.0]):
+    logits, y = ndl.Tensor([row]), ndl.Tensor(np.array([0]))
+    loss = ndl.nn.SoftmaxLoss()(logits, y)
+    loss.backward()
+    mistake = np.exp(ndl.logsoftmax(logits).numpy()) - np.eye(3)[:1]
+    in_words = ["  ".join(f"{x:6.3f}" for x in r) for r in (mistake[0], logits.grad.numpy()[0])]
+    print(f"{row!s:18} {loss.numpy():6.3f}   {in_words[0]}   {in_words[1]}")
+
+# %% [markdown] id="first-classifier-prose"
+# ## A first classifier
+#
+# Three clouds of 100 points in the plane, one `Linear(2, 3)` from stage 02, your loss, and 60
+# steps of gradient descent by hand. The optimizers come in stage 06; until then a step is one
+# line, and it goes through `.data` so that it leaves no graph behind.
+#
+# On the left is the loss at each step. The weights start at zero, so all logits are equal and the
+# curve begins at $\log 3 = 1.10$, the dashed line: the loss of a guess. On the right are the
+# points, one marker a class, on a background whose three shades show which class the trained
+# model prefers. The borders are straight lines, because where two linear logits are equal is a
+# straight line.
+
+# %% id="first-classifier" role="demo"
+points_rng = np.random.default_rng(0)
+centres = np.array([[0.0, 2.0], [-1.8, -1.0], [1.8, -1.0]])
+labels = np.repeat(np.arange(3), 100)
+points = (centres[labels] + points_rng.standard_normal((300, 2))).astype("float32")
+
+model, loss_of = ndl.nn.Linear(2, 3), ndl.nn.SoftmaxLoss()
+for theta in model.parameters():
+    theta.data = theta.data * 0.0
+losses = []
+for _ in range(60):
+    loss = loss_of(model(ndl.Tensor(points)), ndl.Tensor(labels))
+    loss.backward()
+    losses.append(float(loss.numpy()))
+    for theta in model.parameters():
+        theta.data = theta.data - 0.5 * theta.grad.data
+wrong = (model(ndl.Tensor(points)).numpy().argmax(axis=1) != labels).mean()
+print(f"loss {losses[0]:.4f} at the first step, {losses[-1]:.4f} at the last; {wrong:.1%} wrong")
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+left.plot(losses, "-", color="#0072B2", label="softmax loss")
+left.axhline(np.log(3), linestyle="--", color="#D55E00", label="log 3, the loss of a guess")
+left.set(xlabel="step", ylabel="mean loss", ylim=(0, 1.2), title="loss")
+left.legend()
+side = np.linspace(-5, 5, 200, dtype="float32")
+grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+preferred = model(ndl.Tensor(grid)).numpy().argmax(axis=1).reshape(200, 200)
+right.contourf(side, side, preferred, levels=[-0.5, 0.5, 1.5, 2.5], colors=["0.95", "0.85", "0.75"])
+for k, (marker, color) in enumerate((("o", "#0072B2"), ("^", "#D55E00"), ("s", "#009E73"))):
+    chosen = points[labels == k]
+    right.plot(chosen[:, 0], chosen[:, 1], marker, color=color, markersize=4, label=f"class {k}")
+right.set(xlabel="first feature", ylabel="second feature", title="what the model prefers")
+right.legend(loc="upper left")
+fig.suptitle("The loss starts at log k, the price of a guess, and falls as the model learns")
+fig.tight_layout()
+plt.show()
+
+# %% [markdown] id="end-04"
+# ## What you built
+#
+# - `LogSoftmax`: log-probabilities that stay right where the probabilities themselves have
+#   underflowed, and a gradient that reads the softmax off the node.
+# - `SoftmaxLoss`: the mean of $\operatorname{logsumexp}(z) - z_y$ over a batch, with the gradient
+#   $(p - e_y) / n$.
+#
+# ## What comes next
+#
+# You can now train a shallow model. Deep ones are harder to start and easier to overfit: stage 05
+# builds the layers that normalize activations, and dropout.
+#
+# ## Questions to think about
+#
+# 1. On paper $\operatorname{logsumexp}(z) - z_y$ and $-\operatorname{logsoftmax}(z)_y$ are the
+#    same. For $z = [0, 1, 2] + 10^4$ in `float32` and $y = 2$ one gives 0.4072 and the other
+#    0.4076. Which is which, and where did the digits go?
+# 2. A network for ten classes shows a loss of 2.30 in its first step and still 2.30 after an
+#    epoch. What has it learned? And what would you look for if the very first loss were 9?
+# 3. On examples that a linear model can separate, the loss has no minimum. Why? Where do the
+#    weights go, and what could hold them back?
+#
+# ## References
+#
+# - J. S. Bridle, *Probabilistic interpretation of feedforward classification network outputs*, in
+#   Neurocomputing, Springer, 1990 (the name softmax, and why to train it this way).
+# - I. Goodfellow, Y. Bengio, A. Courville, *Deep Learning*, MIT Press, 2016, sections 4.1 and
+#   6.2.2.3.
+# - P. Blanchard, D. J. Higham, N. J. Higham, *Accurately computing the log-sum-exp and softmax
+#   functions*, IMA Journal of Numerical Analysis 41, 2021.

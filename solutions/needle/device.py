@@ -1,0 +1,22 @@
+# %% device-cpu
+"""Where the numbers live: in this course always in the memory of the processor."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CPUDevice:
+    """The processor, computing with NumPy."""
+
+    def __repr__(self) -> str:
+        return "needle.cpu()"
+
+
+def cpu() -> CPUDevice:
+    """The device that every tensor is on."""
+    return CPUDevice()
+
+
+def all_devices() -> list[CPUDevice]:
+    """Every device there is."""
+    return [cpu()]

@@ -1,0 +1,320 @@
+"""Answers to stage 04 that must lose points (WRONG) and that must not (RIGHT)."""
+
+WRONG = {
+    "logsoftmax": {
+        "the maximum is not subtracted": [
+            ("array - np.max(array, axis=1, keepdims=True)", "array - 0"),
+        ],
+        "one maximum for the whole matrix": [
+            ("np.max(array, axis=1, keepdims=True)", "np.max(array)"),
+        ],
+        "the logarithm of the softmax": [
+            (
+                "return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))",
+                "e = np.exp(shifted)\n        return np.log(e / e.sum(axis=1, keepdims=True))",
+            ),
+        ],
+        "an epsilon against the logarithm of 0": [
+            (
+                "return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))",
+                "e = np.exp(shifted)\n"
+                "        return np.log(e / e.sum(axis=1, keepdims=True) + 1e-12)",
+            ),
+        ],
+        "the maximum is left out of the difference": [
+            ("return shifted - np.log", "return array - np.log"),
+        ],
+        "the maximum is subtracted twice": [
+            ("return shifted - np.log", "return shifted - np.max(array, axis=1)[:, None] - np.log"),
+        ],
+        "only the maximum is subtracted": [
+            (
+                "return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))",
+                "return shifted",
+            ),
+        ],
+        "the softmax": [
+            (
+                "return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))",
+                "e = np.exp(shifted)\n        return e / e.sum(axis=1, keepdims=True)",
+            ),
+        ],
+        "columns instead of rows": [
+            ("np.max(array, axis=1, keepdims=True)", "np.max(array, axis=0, keepdims=True)"),
+            ("np.exp(shifted), axis=1, keepdims=True", "np.exp(shifted), axis=0, keepdims=True"),
+        ],
+        "the whole matrix instead of each row": [
+            ("np.max(array, axis=1, keepdims=True)", "np.max(array)"),
+            ("np.sum(np.exp(shifted), axis=1, keepdims=True)", "np.sum(np.exp(shifted))"),
+        ],
+        "the sum aligns right": [
+            ("np.exp(shifted), axis=1, keepdims=True", "np.exp(shifted), axis=1")
+        ],
+        "the wrong sign": [("return shifted - np.log", "return -shifted + np.log")],
+        "the mean of the exponentials": [("np.sum(", "np.mean(")],
+        "the input is changed in place": [
+            (
+                "shifted = array - np.max(array, axis=1, keepdims=True)",
+                "array -= np.max(array, axis=1, keepdims=True)\n        shifted = array",
+            ),
+        ],
+        "float64 out of float32": [
+            ("shifted = array - np.max", "shifted = array.astype(float) - np.max"),
+        ],
+        "float32 out of float64": [
+            (
+                "shifted = array - np.max",
+                'array = array.astype("float32")\n        shifted = array - np.max',
+            ),
+        ],
+        "out_grad is ignored": [
+            (
+                "return out_grad - exp(node) * row_sums.broadcast_to(node.shape)",
+                "return 1 - exp(node) * node.shape[1]",
+            ),
+        ],
+        "only what goes through z itself": [
+            ("out_grad - exp(node) * row_sums.broadcast_to(node.shape)", "out_grad"),
+        ],
+        "out_grad entry by entry instead of its sum": [
+            ("exp(node) * row_sums.broadcast_to(node.shape)", "exp(node) * out_grad"),
+        ],
+        "the sum of out_grad is taken for 1": [
+            ("exp(node) * row_sums.broadcast_to(node.shape)", "exp(node)"),
+        ],
+        "out_grad is averaged": [
+            (
+                "return out_grad - exp(node) * row",
+                "return out_grad - exp(node) / node.shape[1] * row",
+            ),
+        ],
+        "out_grad is summed over columns": [
+            (
+                "out_grad.sum(1).reshape((node.shape[0], 1))",
+                "out_grad.sum(0).reshape((1, node.shape[1]))",
+            ),
+        ],
+        "out_grad is summed over everything": [
+            ("out_grad.sum(1).reshape((node.shape[0], 1))", "out_grad.sum().reshape((1, 1))"),
+        ],
+        "the row sums align right": [
+            ("out_grad.sum(1).reshape((node.shape[0], 1))", "out_grad.sum(1)"),
+        ],
+        "the exponential of the logits": [("exp(node)", "exp(node.inputs[0])")],
+        "the log-probability instead of the probability": [("exp(node)", "node")],
+        "the softmax is multiplied in twice": [
+            ("exp(node) * row_sums", "exp(node) * (exp(node) * out_grad).sum(1).reshape((-1, 1))"),
+        ],
+        "plus instead of minus": [("out_grad - exp(node)", "out_grad + exp(node)")],
+        "a softmax that overflows": [
+            (
+                "return out_grad - exp(node)",
+                "e = exp(node.inputs[0])\n"
+                "        s = e / e.sum(1).reshape((-1, 1)).broadcast_to(node.shape)\n"
+                "        return out_grad - s",
+            ),
+        ],
+        "the softmax is a constant": [("exp(node)", "exp(node.detach())")],
+        "the gradient is computed on arrays": [
+            (
+                "return out_grad - exp(node) * row_sums.broadcast_to(node.shape)",
+                "return Tensor(out_grad.numpy() - np.exp(node.numpy()) * row_sums.numpy())",
+            ),
+        ],
+    },
+    "softmax-loss": {
+        "the sum instead of the mean": [(".sum() / n", ".sum()")],
+        "the mean over all entries": [(".sum() / n", ".sum() / (n * k)")],
+        "divided by the number of classes": [(".sum() / n", ".sum() / k")],
+        "one loss for each row": [
+            (
+                "(logsumexp(logits, axes=1) - right_logits).sum() / n",
+                "logsumexp(logits, axes=1) - right_logits",
+            ),
+        ],
+        "the logsumexp is forgotten": [
+            ("(logsumexp(logits, axes=1) - right_logits)", "(-right_logits)"),
+        ],
+        "the maximum instead of logsumexp": [
+            ("logsumexp(logits, axes=1)", "Tensor(logits.numpy().max(axis=1))"),
+        ],
+        "the logarithm of a sum that overflows": [
+            ("logsumexp(logits, axes=1)", "logits.exp_sum()"),
+            (
+                "n, k = logits.shape",
+                "from needle.ops import exp, log\n\n"
+                "        n, k = logits.shape\n"
+                "        Tensor.exp_sum = lambda z: log(exp(z).sum(1))",
+            ),
+        ],
+        "the logarithm of the softmax": [
+            (
+                "return (logsumexp(logits, axes=1) - right_logits).sum() / n",
+                "from needle.ops import exp, log\n\n"
+                "        log_sum = logsumexp(logits, axes=1).reshape((n, 1)).broadcast_to((n, k))\n"
+                "        p = (exp(logits - log_sum) * right_class).sum(1)\n"
+                "        return -log(p).sum() / n",
+            ),
+        ],
+        "the probability instead of its logarithm": [
+            (
+                "return (logsumexp(logits, axes=1) - right_logits).sum() / n",
+                "from needle.ops import exp\n\n"
+                "        return exp(right_logits - logsumexp(logits, axes=1)).sum() / -n",
+            ),
+        ],
+        "columns instead of rows": [("axes=1", "axes=0")],
+        "the logsumexp of the whole batch": [
+            ("logsumexp(logits, axes=1)", "logsumexp(logits).broadcast_to((n,))"),
+        ],
+        "the wrong sign": [
+            (
+                "(logsumexp(logits, axes=1) - right_logits)",
+                "(right_logits - logsumexp(logits, axes=1))",
+            ),
+        ],
+        "as many classes as rows": [("one_hot(k, y)", "one_hot(n, y)")],
+        "labels counted from 1": [
+            ("one_hot(k, y)", "one_hot(k, Tensor(y.numpy().astype(int) - 1))"),
+        ],
+        "the labels are ignored": [
+            ("one_hot(k, y)", "one_hot(k, Tensor(logits.numpy().argmax(axis=1)))"),
+        ],
+        "the label of the first row for all": [
+            ("one_hot(k, y)", "one_hot(k, Tensor(np.full(n, y.numpy()[0])))"),
+            ("n, k = logits.shape", "import numpy as np\n\n        n, k = logits.shape"),
+        ],
+        "computed on arrays, so the gradient is lost": [
+            ("n, k = logits.shape", "n, k = logits.shape\n        logits = logits.detach()"),
+        ],
+        "the gradient through logsumexp is lost": [
+            ("logsumexp(logits, axes=1)", "logsumexp(logits.detach(), axes=1)"),
+        ],
+        "float64 out of float32": [
+            (".sum() / n", ".sum() / Tensor(float(n), dtype='float64')"),
+        ],
+        "the squared error of the probabilities": [
+            (
+                "return (logsumexp(logits, axes=1) - right_logits).sum() / n",
+                "from needle.ops import exp\n\n"
+                "        log_sum = logsumexp(logits, axes=1).reshape((n, 1)).broadcast_to((n, k))\n"
+                "        return ((exp(logits - log_sum) - right_class) ** 2).sum() / n",
+            ),
+        ],
+    },
+}
+
+RIGHT = {
+    "logsoftmax": {
+        "with stable_logsumexp of stage 03": """
+from needle.ops.logsumexp import stable_logsumexp
+
+
+class LogSoftmax(TensorOp):
+    def compute(self, array):
+        return array - stable_logsumexp(array, axes=1)[:, np.newaxis]
+
+    def gradient(self, out_grad, node):
+        n, k = node.shape
+        return out_grad - exp(node) * out_grad.sum((1,)).reshape((n, 1)).broadcast_to((n, k))
+
+
+def logsoftmax(a):
+    return LogSoftmax()(a)
+""",
+        "row by row, and matrix products with ones": """
+class LogSoftmax(TensorOp):
+    def compute(self, array):
+        rows = [row - np.logaddexp.reduce(row) for row in array]
+        return np.stack(rows)
+
+    def gradient(self, out_grad, node):
+        k = node.shape[1]
+        ones = Tensor(np.ones((k, k), dtype=node.dtype), requires_grad=False)
+        return out_grad - exp(node) * (out_grad @ ones)
+
+
+def logsoftmax(a):
+    return LogSoftmax()(a)
+""",
+        "the softmax from the logits, by logsumexp": """
+from needle.ops import logsumexp
+
+
+class LogSoftmax(TensorOp):
+    def compute(self, Z):
+        m = Z.max(axis=-1)[..., None]
+        return Z - m - np.log(np.exp(Z - m).sum(axis=-1)[..., None])
+
+    def gradient(self, out_grad, node):
+        z = node.inputs[0]
+        log_sum = logsumexp(z, axes=(1,)).reshape((z.shape[0], 1)).broadcast_to(z.shape)
+        softmax = exp(z - log_sum)
+        total = out_grad.sum((1,)).reshape((z.shape[0], 1)).broadcast_to(z.shape)
+        return out_grad + -softmax * total
+
+
+def logsoftmax(a):
+    return LogSoftmax()(a)
+""",
+        "transposed, in place on a copy": """
+class LogSoftmax(TensorOp):
+    def compute(self, array):
+        columns = array.T.copy()
+        columns -= columns.max(axis=0)
+        columns -= np.log(np.exp(columns).sum(axis=0))
+        return columns.T
+
+    def gradient(self, out_grad, node):
+        sums = out_grad.transpose().sum(0).broadcast_to(node.transpose().shape).transpose()
+        return out_grad - sums * exp(node)
+
+
+def logsoftmax(a):
+    return LogSoftmax()(a)
+""",
+    },
+    "softmax-loss": {
+        "by logsoftmax": """
+from needle.ops import logsoftmax
+
+
+class SoftmaxLoss(Module):
+    def forward(self, logits, y):
+        n, k = logits.shape
+        return -(logsoftmax(logits) * one_hot(k, y)).sum() / n
+""",
+        "as in the handout, the sums taken apart": """
+import needle
+
+
+class SoftmaxLoss(Module):
+    def forward(self, logits: Tensor, y: Tensor):
+        y_one_hot = needle.init.one_hot(logits.shape[1], y)
+        total = needle.ops.summation(logsumexp(logits, axes=(1,)))
+        right = needle.ops.summation(logits * y_one_hot)
+        return (total - right) / logits.shape[0]
+""",
+        "the weights of the mean in the one-hot matrix": """
+import numpy as np
+
+from needle.ops import logsoftmax
+
+
+class SoftmaxLoss(Module):
+    def forward(self, logits, y):
+        n, k = logits.shape
+        weights = np.zeros((n, k), dtype=logits.dtype)
+        weights[np.arange(n), y.numpy()] = -1 / n
+        return (logsoftmax(logits) * Tensor(weights, requires_grad=False)).sum()
+""",
+        "the right logit subtracted first": '''
+class SoftmaxLoss(Module):
+    def forward(self, logits, y):
+        """logsumexp(z) - z_y = logsumexp(z - z_y): the margin to the right class."""
+        n, k = logits.shape
+        right = (logits * one_hot(k, y)).sum(1).reshape((n, 1))
+        return logsumexp(logits - right.broadcast_to((n, k)), axes=-1).sum() * (1 / n)
+''',
+    },
+}

@@ -1,0 +1,34 @@
+"""Fixtures: the course itself, a tiny course, and their grading keys."""
+
+from pathlib import Path
+
+import pytest
+
+from mugrade.build import build
+from mugrade.course import Course, load_course
+from mugrade.grade import Grader
+from mugrade.process import Limits
+from tests.tiny import write_course
+
+ROOT = Path(__file__).parent.parent
+STAGES = [path.stem for path in sorted((ROOT / "solutions").glob("[0-9][0-9]_*.py"))]
+
+
+@pytest.fixture(scope="session")
+def course() -> Course:
+    """The needle course."""
+    return load_course(ROOT)
+
+
+@pytest.fixture(scope="session")
+def grader(course: Course) -> Grader:
+    """The needle course, ready to grade every stage."""
+    return Grader(course, [stage.name for stage in course.stages], Limits(check=5.0))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """The tiny course, built; not to be changed."""
+    tiny = load_course(write_course(tmp_path_factory.mktemp("tiny")))
+    build(tiny)
+    return tiny

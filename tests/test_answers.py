@@ -1,0 +1,91 @@
+"""Every check fails on the stub, passes on the reference and on other right answers, and every
+known wrong answer loses points."""
+
+import importlib
+from collections.abc import Iterator
+
+import pytest
+
+from mugrade.answers import Verdict
+from mugrade.blocks import cell_body
+from mugrade.course import Stage
+from mugrade.grade import Grader, run_checks
+from mugrade.submissions import Answers, submission_job
+from tests.conftest import STAGES
+
+Edits = list[tuple[str, str]]
+LEAST_WRONG, LEAST_RIGHT = 5, 3
+
+
+def table(stage: str) -> tuple[dict[str, dict[str, Edits]], dict[str, dict[str, str]]]:
+    module = importlib.import_module(f"tests.answers.stage_{stage[:2]}")
+    return module.WRONG, module.RIGHT
+
+
+def answers(kind: int) -> Iterator[object]:
+    for stage in STAGES:
+        for exercise, found in table(stage)[kind].items():
+            for name, answer in found.items():
+                yield pytest.param(stage, exercise, answer, id=f"{exercise}: {name}")
+
+
+def verdicts(grader: Grader, stage: Stage, changed: dict[str, str]) -> dict[str, Verdict]:
+    """The verdicts on the reference with some exercises answered otherwise."""
+    exercises = {cell.id: cell_body(cell.source) for cell in stage.role("solution")} | changed
+    given = Answers({id: source for id, source in exercises.items() if source})
+    key = grader.stages[stage.name]
+    job = submission_job(grader.course, stage, {stage.name: given}, key.names)
+    return run_checks(job, key.tasks, key.answers, grader.limits, {}, grader.manifest)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_reference_passes(grader: Grader, name: str) -> None:
+    found = verdicts(grader, grader.course.find(name), {})
+    assert {id: verdict for id, verdict in found.items() if not verdict.passed} == {}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_check_fails_on_the_stub(grader: Grader, name: str) -> None:
+    stage = grader.course.find(name)
+    found = verdicts(grader, stage, {cell.id: "" for cell in stage.role("solution")})
+    assert {verdict.category for verdict in found.values()} == {"unsolved"}
+
+
+@pytest.mark.parametrize(("name", "exercise", "edits"), list(answers(0)))
+def test_a_wrong_answer_loses_points(
+    grader: Grader, name: str, exercise: str, edits: Edits
+) -> None:
+    stage = grader.course.find(name)
+    (cell,) = (cell for cell in stage.role("solution") if cell.id == exercise)
+    source = cell.source
+    for old, new in edits:
+        assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {exercise}"
+        source = source.replace(old, new)
+    found = verdicts(grader, stage, {exercise: cell_body(source)})
+    assert any(not verdict.passed for verdict in found.values())
+
+
+@pytest.mark.parametrize(("name", "exercise", "source"), list(answers(1)))
+def test_a_right_answer_gets_full_points(
+    grader: Grader, name: str, exercise: str, source: str
+) -> None:
+    found = verdicts(grader, grader.course.find(name), {exercise: cell_body(source)})
+    assert {id: verdict for id, verdict in found.items() if not verdict.passed} == {}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_exercise_has_hints_checks_and_answers(grader: Grader, name: str) -> None:
+    stage = grader.course.find(name)
+    wrong, right = table(name)
+    exercises = [cell.id for cell in stage.role("solution")]
+    assert sorted(wrong) == sorted(right) == sorted(exercises)
+    assert {cell.of for cell in stage.role("check")} == set(exercises)
+    for id in exercises:
+        assert len(grader.manifest.hints[id]) == 3
+        assert len(wrong[id]) >= LEAST_WRONG
+        assert len(right[id]) >= LEAST_RIGHT
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_is_worth_100_points(grader: Grader, name: str) -> None:
+    assert grader.course.find(name).points == 100

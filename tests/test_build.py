@@ -1,0 +1,119 @@
+"""What the build writes: the same bytes every time, valid, and without solutions."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mugrade.build import build, check_build, nbgrader_root
+from mugrade.course import Course, load_course, solution_lines
+from tests.conftest import ROOT
+from tests.tiny import write_course
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def mugrade(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mugrade", *arguments], cwd=cwd, capture_output=True, text=True
+    )
+
+
+def test_two_builds_write_the_same_bytes_from_any_directory(tmp_path: Path) -> None:
+    root = write_course(tmp_path / "course")
+    assert mugrade("build", cwd=root).returncode == 0
+    first = files(root)
+    for folder in ("notebooks", "build", "solutions/stats"):
+        shutil.rmtree(root / folder)
+    assert mugrade("build", "--course", "../../course", cwd=root / "solutions").returncode == 0
+    assert files(root) == first
+
+
+def test_check_names_what_differs_and_writes_nothing(tmp_path: Path) -> None:
+    root = write_course(tmp_path)
+    build(load_course(root))
+    assert mugrade("build", "--check", cwd=root).returncode == 0
+    (root / "notebooks" / "00_mean.ipynb").write_text("{}")
+    (root / "notebooks" / "09_old.ipynb").write_text("{}")
+    (root / "solutions" / "stats" / "scale.py").unlink()
+    before = files(root)
+    result = mugrade("build", "--check", cwd=root)
+    assert result.returncode == 1
+    for path in ("notebooks/00_mean.ipynb", "notebooks/09_old.ipynb", "solutions/stats/scale.py"):
+        assert path in result.stdout
+    assert "solutions/stats/mean.py" not in result.stdout
+    assert files(root) == before
+
+
+def test_an_authors_mistake_is_no_traceback(tmp_path: Path) -> None:
+    root = write_course(tmp_path, stage_00=(" points=2", ""))
+    result = mugrade("build", cwd=root)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("00_mean.py:")
+    assert line.endswith("check mean-of-three has no points: write points=3")
+
+
+def test_recorded_answers_that_differ_by_rounding_stay(tmp_path: Path) -> None:
+    root = write_course(tmp_path)
+    build(load_course(root))
+    write_course(root, stage_00=("x.sum() / x.size", "(x / x.size).sum()"))
+    course = load_course(root)
+    before = (root / "notebooks" / "answers.json").read_bytes()
+    build(course)
+    assert (root / "notebooks" / "answers.json").read_bytes() == before
+    write_course(root, stage_00=("[1.0, 2.0, 6.0]", "[1.0, 2.0, 6.5]"))
+    assert "notebooks/answers.json" in check_build(load_course(root))
+
+
+def test_the_committed_files_are_those_of_the_scripts(course: Course) -> None:
+    assert check_build(course) == []
+
+
+def test_notebooks_are_valid_and_hold_no_solution(course: Course) -> None:
+    lines = {
+        line for s in course.stages for c in s.role("solution") for line in solution_lines(c.source)
+    }
+    for stage in course.stages:
+        path = ROOT / "notebooks" / f"{stage.name}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        shown = {line.strip() for cell in notebook.cells for line in cell.source.splitlines()}
+        assert {line for line in lines & shown if len(line) > 20} == set()
+        text = path.read_text("utf-8")
+        assert "HIDDEN TESTS" not in text and "BEGIN SOLUTION" not in text
+
+
+def test_hidden_tests_and_hints_are_not_in_the_students_folder(tiny: Course) -> None:
+    shown = b"".join(files(tiny.root / "notebooks").values()).decode()
+    assert "standard_normal((4, 5))" not in shown
+    answers = json.loads((tiny.root / "notebooks" / "answers.json").read_text())
+    assert {part for parts in answers.values() for part in parts} == {"public"}
+    assert not any(a["hidden"] for parts in answers.values() for a in parts["public"])
+    full = json.loads((nbgrader_root(tiny) / "instructor" / "answers.json").read_text())
+    assert any(a["hidden"] for a in full["mean-of-three"]["full"])
+
+
+def test_nbgraders_own_validation_accepts_the_metadata(tiny: Course) -> None:
+    from nbgrader.nbgraderformat.v3 import MetadataValidatorV3
+
+    for path in nbgrader_root(tiny).glob("source/*/*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        MetadataValidatorV3().validate_nb(notebook)
+        graded = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade")]
+        assert graded and all(c.metadata.nbgrader.points > 0 for c in graded)
+
+
+@pytest.mark.parametrize("name", ["PATH", "HOME"])
+def test_the_build_does_not_depend_on_the_environment(
+    tiny: Course, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, os.devnull)
+    assert check_build(tiny) == []

@@ -1,0 +1,20 @@
+"""conda's environment.yml describes what pyproject.toml asks for."""
+
+import tomllib
+
+import yaml
+
+from tests.conftest import ROOT
+
+
+def test_environment_yml_agrees_with_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {
+        f"python{project['requires-python']}",
+        *project["dependencies"],
+        *project["optional-dependencies"]["test"],
+    }
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    listed = {item for item in conda if isinstance(item, str)}
+    assert listed - {"pip"} == wanted
+    assert {"pip": ["--editable ."]} in conda

@@ -1,0 +1,570 @@
+"""Grading a class: every verdict, what honest code may do, what dishonest code cannot."""
+
+import copy
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import mugrade.grade
+import mugrade.grading
+from mugrade.answers import Verdict
+from mugrade.build import reference_job
+from mugrade.cli import app
+from mugrade.course import Course, load_course
+from mugrade.grade import Grader, Result
+from mugrade.gradebook import safe, write_gradebook
+from mugrade.grading import grade_class
+from mugrade.process import Death, Limits, Process
+from mugrade.report import write_feedback
+from mugrade.submissions import Submission, find_submissions
+from tests.tiny import write_course
+
+LIMITS = Limits(load=20, check=5, total=60)
+EXPORT = "#| export stats/{}.py\n"
+MEAN = "def mean(x):\n    return np.asarray(x.sum() / x.size, dtype=x.dtype)"
+SCALER = """\
+class Scaler:
+    def __init__(self, x):
+        self.centre, self.width = x.mean(), x.std()
+
+    def __call__(self, x):
+        y = (x - self.centre) / self.width
+        {}
+"""
+NOISE = "def noise(n):\n    {}\n    return np.random.randn(n)"
+SOLVED = {"mean": MEAN, "scaler": SCALER.format("return y"), "noise": NOISE.format("pass")}
+MODULE = {"mean": "mean", "scaler": "scale", "noise": "scale"}
+CHECKS = {"scaler-centres", "noise-is-normal"}
+HIDDEN = re.compile(r"standard_normal\(50\)|3 \* x|BEGIN HIDDEN|standard_normal\(\(4, 5\)\)")
+
+Cells = dict[str, str]
+Grade = Callable[..., dict[str, Verdict]]
+
+
+def hand_in(course: Course, folder: Path | bytes, stage: str = "01_scale", **cells: str) -> Path:
+    """Write a solved notebook into a student's folder, with some cells answered otherwise."""
+    notebook = json.loads((course.root / "notebooks" / f"{stage}.ipynb").read_text("utf-8"))
+    for cell in notebook["cells"]:
+        if cell["id"] in SOLVED:
+            answer = cells.get(cell["id"], SOLVED[cell["id"]])
+            cell["source"] = EXPORT.format(MODULE[cell["id"]]) + answer
+    os.makedirs(folder, exist_ok=True)
+    path = Path(os.fsdecode(folder)) / f"{stage}.ipynb"
+    path.write_text(json.dumps(notebook))
+    return path
+
+
+@pytest.fixture(scope="module")
+def key(tiny: Course) -> Grader:
+    return Grader(tiny, ["00_mean", "01_scale"], LIMITS)
+
+
+@pytest.fixture
+def result(tiny: Course, key: Grader, tmp_path: Path) -> Callable[..., Result]:
+    """Grade 01_scale with some cells answered otherwise."""
+
+    def run(limits: Limits = LIMITS, **cells: str) -> Result:
+        grader = copy.copy(key)
+        grader.limits = limits
+        path = hand_in(tiny, tmp_path / "ada", **cells)
+        return grader.grade(Submission("ada", "01_scale", path), {})
+
+    return run
+
+
+@pytest.fixture
+def grade(result: Callable[..., Result]) -> Grade:
+    def run(limits: Limits = LIMITS, **cells: str) -> dict[str, Verdict]:
+        return {g.check.id: g.verdict for g in result(limits, **cells).grades}
+
+    return run
+
+
+def categories(verdicts: dict[str, Verdict]) -> dict[str, str]:
+    assert set(verdicts) == CHECKS
+    return {id: verdict.category for id, verdict in verdicts.items()}
+
+
+def scaled(statement: str) -> Cells:
+    """Cells in which the scaler ends with another statement; `y` is the right value."""
+    return {"scaler": SCALER.format(statement)}
+
+
+def test_the_solution_gets_all_points(result: Callable[..., Result]) -> None:
+    found = result()
+    assert (found.status, found.points, found.what_went_wrong) == ("graded", 8, "")
+
+
+@pytest.mark.parametrize(
+    ("statement", "category"),
+    [
+        ("return y + 1", "value"),
+        ("return y * np.nan", "value"),
+        ("return 0 * y", "value"),
+        ("return y[:, None]", "shape"),
+        ("return y[0]", "shape"),
+        ("return np.float64(0)", "shape"),
+        ("return y.astype('float32')", "dtype"),
+        ("return y.astype(np.longdouble)", "not an array"),
+        ("return list(y)", "not an array"),
+        ("return None", "nothing"),
+        ("raise ValueError('so\\nnot')", "error"),
+        ("raise ValueError('\\ud800\\x1b[31m')", "error"),
+        ("raise NotImplementedError()", "unsolved"),
+        ("return y if y[0] < -1.4 and len(y) == 6 and y.std() < 2 else y.sum()", "shape"),
+    ],
+)
+def test_wrong_answers(grade: Grade, statement: str, category: str) -> None:
+    assert categories(grade(**scaled(statement))) == {
+        "scaler-centres": category,
+        "noise-is-normal": "pass",
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "category", "text"),
+    [
+        ("import os; os._exit(0)", "crash", "exited with status 0"),
+        ("import ctypes; ctypes.string_at(0)", "crash", "SIGSEGV"),
+        ("import os; os.kill(os.getpid(), 9)", "crash", "SIGKILL"),
+        ("import os; os.kill(os.getpid(), 41)", "crash", "signal 41"),
+        ("import os; os.killpg(0, 9)", "crash", "SIGKILL"),
+        ("import os; os.abort()", "crash", "SIGABRT"),
+        ("import os; os.closerange(3, 999); return y", "crash", "process"),
+        ("import os, sys; os.write(int(sys.argv[1]), bytes(99)); return y", "protocol", "frame"),
+        ("import sys; sys.setrecursionlimit(10**9); self(x)", "crash", "SIGSEGV"),
+    ],
+)
+def test_a_death_costs_one_check(grade: Grade, statement: str, category: str, text: str) -> None:
+    verdicts = grade(**scaled(statement))
+    assert categories(verdicts) == {"scaler-centres": category, "noise-is-normal": "pass"}
+    assert text in verdicts["scaler-centres"].actual
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "while True: pass",
+        "import time; time.sleep(99)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+        "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65)); sum(iter(int, 1))",
+    ],
+)
+def test_a_timeout_costs_one_check(grade: Grade, statement: str) -> None:
+    limits = Limits(load=20, check=1.5, total=60)
+    verdicts = grade(limits, **scaled(statement))
+    assert categories(verdicts) == {"scaler-centres": "timeout", "noise-is-normal": "pass"}
+
+
+def test_a_process_that_dies_between_two_checks(tiny: Course, key: Grader) -> None:
+    task = key.stages["01_scale"].tasks[0]
+    with Process(reference_job(tiny, tiny.find("01_scale")), LIMITS) as process:
+        assert len(process.run(task)) == 2
+        process.popen.kill()
+        process.popen.wait()
+        with pytest.raises(Death, match="SIGKILL") as death:
+            process.run(task)
+    assert death.value.category == "crash"
+
+
+def test_an_endless_cell_ends_the_stage_in_time(grade: Grade) -> None:
+    verdicts = grade(Limits(load=2), noise=SOLVED["noise"] + "\nwhile True: pass")
+    assert set(categories(verdicts).values()) == {"timeout"}
+    assert "while the cells were being defined" in verdicts["noise-is-normal"].actual
+
+
+@pytest.mark.parametrize(
+    "line", ["raise KeyError('x')", "import sys; sys.exit()", "x = (", "1 / 0"]
+)
+def test_a_cell_that_raises_costs_only_itself(grade: Grade, line: str) -> None:
+    verdicts = grade(noise=f"{SOLVED['noise']}\n{line}")
+    assert categories(verdicts) == {"scaler-centres": "pass", "noise-is-normal": "error"}
+    assert re.match("KeyError|SystemExit|SyntaxError|Zero", verdicts["noise-is-normal"].actual)
+
+
+def test_checks_that_die_cost_no_other_exercise(tiny: Course, tmp_path: Path) -> None:
+    check = (
+        '# %% id="again-{0}" role="check" points=1\n@check\ndef again_{0}():\n'
+        '    """Again."""\n    yield Scaler(np.arange(6.0))(np.arange(6.0))\n\n'
+    )
+    first = '# %% id="noise" role'
+    more = "".join(check.format(i) for i in range(6))
+    course = load_course(write_course(tmp_path, stage_01=(first, more + first)))
+    path = hand_in(tiny, tmp_path / "ada", **scaled("import os; os._exit(1)"))
+    grader = Grader(course, ["01_scale"], LIMITS)
+    found = grader.grade(Submission("ada", "01_scale", path), {})
+    assert [g.verdict.category for g in found.grades] == ["crash"] * 4 + ["not run"] * 3 + ["pass"]
+
+
+def test_what_is_left_after_too_many_deaths_is_not_run(
+    grade: Grade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mugrade.grade, "MAX_RESTARTS", 0)
+    assert categories(grade(**scaled("import os; os._exit(1)"))) == {
+        "scaler-centres": "crash",
+        "noise-is-normal": "not run",
+    }
+
+
+def test_what_is_left_without_time_is_not_run(grade: Grade) -> None:
+    limits = Limits(load=20, check=20, total=1.5)
+    assert categories(grade(limits, **scaled("while True: pass"))) == {
+        "scaler-centres": "timeout",
+        "noise-is-normal": "not run",
+    }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import warnings; warnings.warn('slow'); np.log(np.zeros(3))",
+        "import sys; print('x' * 10**6); sys.stderr.write('y' * 10**6)",
+        "import os; os.write(1, b'x' * 10**5); os.write(2, b'y' * 10**5)",
+        "import subprocess; subprocess.run(['echo', 'x'], check=True)",
+        "import threading; threading.Thread(target=print, args=('x',)).start()",
+        "import threading, time; threading.Thread(target=time.sleep, args=(99,)).start()",
+        "import pathlib; pathlib.Path('x.txt').write_text('x'); open('x.txt').read()",
+        "import logging; logging.error('x'); import gc; gc.collect()",
+        "np.random.seed(0); np.seterr(all='raise'); np.set_printoptions(precision=2)",
+        "y = np.asfortranarray(y); y = np.repeat(y, 2)[::2]; y.flags.writeable = False",
+        "y = y.view(type('Sub', (np.ndarray,), {}))",
+        "y = y.astype('>f8')",
+        "return type('Tensor', (), {'numpy': lambda self: y})()",
+    ],
+)
+def test_honest_habits_cost_nothing(grade: Grade, statement: str) -> None:
+    verdicts = grade(**scaled(f"{statement}\n        return y"))
+    assert set(categories(verdicts).values()) == {"pass"}
+
+
+EQUAL = "class Equal{}:\n    def __eq__(self, other): return True\n    __ne__ = __hash__ = __eq__\n"
+LAZY = "class Lazy:\n    def __array__(self, *a, **k): return np.zeros(6)\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "statement", "category"),
+    [
+        ("", "return np.array(list(y), dtype=object)", "not an array"),
+        (EQUAL.format(""), "return Equal()", "not an array"),
+        (EQUAL.format(""), "return np.array([Equal()] * 6)", "not an array"),
+        (EQUAL.format("(np.ndarray)"), "return np.zeros(6).view(Equal)", "value"),
+        (LAZY, "return Lazy()", "not an array"),
+        ("", "return np.ma.array(np.zeros(6), mask=True)", "value"),
+        ("", "return np.zeros(6, dtype=[('a', 'f8')])", "not an array"),
+        ("", "return np.array(['0'] * 6)", "not an array"),
+        ("", "return (v for v in y)", "not an array"),
+        ("", "return np.array([])", "shape"),
+        ("", "from mugrade import close; return close(0 * y, atol=1e9)", "value"),
+        ("", "return type('T', (), {'numpy': lambda self: 1 / 0})()", "error"),
+        ("", "return type('T', (), {'__getattr__': lambda self, name: 1 / 0})()", "error"),
+    ],
+)
+def test_hostile_values_are_only_values(
+    grade: Grade, before: str, statement: str, category: str
+) -> None:
+    verdicts = grade(scaler=f"{before}\n{SCALER.format(statement)}")
+    assert categories(verdicts) == {"scaler-centres": category, "noise-is-normal": "pass"}
+
+
+FORGE = """\
+import sys
+from mugrade.channel import END, Frame, encode, value_frame
+from mugrade.observe import Observed
+frame = sys._getframe()
+while "requests" not in frame.f_locals: frame = frame.f_back
+nonce = bytes.fromhex(frame.f_locals["request"]["nonce"])
+import os
+for f in (value_frame(Observed("array", np.zeros(6))), Frame(END, {"verdict": "pass"})):
+    os.write(int(sys.argv[1]), encode(nonce, f))
+""".replace("\n", "\n        ")
+
+
+@pytest.mark.parametrize(
+    ("before", "statement"),
+    [
+        ("check = lambda f: f\nimport mugrade\nmugrade.check = check", "return 0 * y"),
+        ("import numpy.testing\nnumpy.testing.assert_allclose = print", "return 0 * y"),
+        ("np.allclose = np.isclose = np.array_equal = lambda *a, **k: True", "return 0 * y"),
+        ("import builtins\nbuiltins.all = builtins.any = lambda *a: True", "return 0 * y"),
+        ("import mugrade.judges as j\nj.Close.compare = lambda *a: None", "return 0 * y"),
+        ("import mugrade.answers as a\na.judge = lambda *a: a.PASS", "return 0 * y"),
+        ("import mugrade.observe as o\no.observe = lambda *a: []", "return 0 * y"),
+        ("import mugrade.worker as w\nw.run_check = lambda *a: []", "return 0 * y"),
+        ("", FORGE + "\n        return 0 * y"),
+        ('print(\'{"scaler-centres": "pass"}\')', "x -= x; return x"),
+        ("", "for v in range(6): x[v] = 0\n        return x"),
+        ("import atexit, os\natexit.register(os._exit, 0)", "raise SystemExit(0)"),
+    ],
+)
+def test_a_submission_cannot_judge_itself(
+    result: Callable[..., Result], before: str, statement: str
+) -> None:
+    found = result(scaler=f"{before}\n{SCALER.format(statement)}")
+    assert "scaler-centres" not in {g.check.id for g in found.grades if g.verdict.passed}
+
+
+SPY = """\
+SEEN = []
+
+
+def spy():
+    import sys
+    frame = sys._getframe()
+    while frame:
+        if frame.f_code.co_name == "run_check":
+            SEEN.append(frame.f_locals["source"])
+        frame = frame.f_back
+    return repr(max(SEEN, key=len)[-150:])
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "noise"),
+    [
+        ("raise ValueError(spy())", "pass"),
+        ("spy(); return y", "raise ValueError(spy())"),
+        ("if len(x) == 50: raise ValueError(spy())\n        return y", "pass"),
+        ("raise type(spy(), (Exception,), {})", "pass"),
+        ("return type(spy(), (), {})()", "pass"),
+        ("if len(x) == 50: import os; os._exit(0)\n        spy(); return y", "pass"),
+    ],
+)
+def test_nothing_hidden_comes_out(
+    tiny: Course, result: Callable[..., Result], tmp_path: Path, statement: str, noise: str
+) -> None:
+    scaler = SPY + SCALER.format(statement)
+    found = result(scaler=scaler, noise=NOISE.format(noise))
+    write_feedback(tmp_path, [found], tiny)
+    texts = [repr(found), (tmp_path / "ada/01_scale.html").read_text()]
+    assert not any(HIDDEN.search(text) for text in texts)
+    if statement.startswith(("raise V", "return")):
+        assert "Scaler(x)(x)" in repr(found), "the spy sees nothing: this test proves nothing"
+
+
+def test_a_hidden_miss_is_told_without_its_values(result: Callable[..., Result]) -> None:
+    found = result(**scaled("return y if len(x) == 6 else y + 0.123"))
+    (miss,) = (g for g in found.grades if not g.verdict.passed)
+    assert miss.verdict.hidden and not re.search(r"\d\.\d", miss.message.split("points")[1])
+    assert "on an input that is not shown" in miss.message
+
+
+def submit(tiny: Course, root: Path) -> Path:
+    """Students of every kind, two stages."""
+    for stage in ("00_mean", "01_scale"):
+        hand_in(tiny, root / "ada", stage)
+    hand_in(tiny, root / "bob", "00_mean", mean="def mean(x):\n    return x.sum()")
+    hand_in(
+        tiny,
+        root / "bob",
+        "01_scale",
+        scaler=SCALER.format("return y").replace(
+            "x.mean(), x.std()", "mean(x), np.sqrt(mean((x - mean(x)) ** 2))"
+        ),
+    )
+    (root / "carl").mkdir()
+    (root / "carl" / "01_scale.ipynb").write_text('{"cells": [')
+    (root / "dora").mkdir()
+    os.mkfifo(root / "dora" / "00_mean.ipynb")
+    return root
+
+
+def run(course: Course, folder: Path, out: Path, *stages: str, own: bool = False) -> str:
+    """Grade a class; returns what the terminal shows."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120, color_system=None)
+    grade_class(course, folder, out, list(stages), LIMITS, own, 2, console)
+    return screen.getvalue()
+
+
+def table(out: Path) -> dict[tuple[str, str], tuple[int, str]]:
+    with (out / "grades.csv").open(newline="", encoding="utf-8") as file:
+        return {
+            (row["student"], row["check"]): (int(row["points"]), row["verdict"])
+            for row in csv.DictReader(file)
+        }
+
+
+def test_a_class_end_to_end(tiny: Course, tmp_path: Path) -> None:
+    folder, out = submit(tiny, tmp_path / "in"), tmp_path / "out"
+    screen = run(tiny, folder, out)
+    lost = (0, "not run")
+    assert table(out) == {
+        ("ada", "mean-of-three"): (2, "pass"),
+        ("ada", "scaler-centres"): (3, "pass"),
+        ("ada", "noise-is-normal"): (5, "pass"),
+        ("bob", "mean-of-three"): (0, "value"),
+        ("bob", "scaler-centres"): (3, "pass"),
+        ("bob", "noise-is-normal"): (5, "pass"),
+        **{(s, c): lost for s in ("carl", "dora") for c in ("mean-of-three", *CHECKS)},
+    }
+    assert "it is not a complete notebook" in screen
+    assert "it is not a regular file" in screen
+    pages = {p.relative_to(out / "feedback").as_posix() for p in out.rglob("*.html")}
+    students = ("ada", "bob", "carl", "dora")
+    assert pages == {f"{s}/{stage.name}.html" for s in students for stage in tiny.stages}
+    assert "2 of 2 points" in (out / "feedback/ada/00_mean.html").read_text()
+
+
+def test_on_own_a_mistake_costs_in_later_stages_too(
+    tiny: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mugrade.grading, "write_gradebook", lambda *arguments: None)
+    folder = submit(tiny, tmp_path / "in")
+    run(tiny, folder, tmp_path / "out", "01_scale", own=True)
+    found = table(tmp_path / "out")
+    assert found["ada", "scaler-centres"] == (3, "pass")
+    assert found["bob", "scaler-centres"] == (0, "value")
+    assert ("ada", "mean-of-three") not in found
+
+
+NAMES = [
+    "[red]ada",
+    "[|b]",
+    "[bold]b[]",
+    "[link=x",
+    ":smile:",
+    "=1+1",
+    "@sum",
+    "a\x1b[31m\x07",
+    "a\u202eb",
+    "<script>alert(1)</script".replace("/", "|"),
+    "new\nline",
+    "{{ 7 * 7 }}",
+    "x" * 200,
+]
+
+
+def test_names_steer_nothing(tiny: Course, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    hand_in(tiny, os.fsencode(folder) + b"/b\xe9la", "00_mean")
+    for name in NAMES:
+        (folder / name).mkdir()
+    screen = run(tiny, folder, out)
+    assert all(text in screen for text in ("[red]ada", "[bold]b[]", ":smile:", "b\\xe9la"))
+    assert not {"\x07", "\u202e"} & set(screen) and "\x1b[31m" not in screen
+    students = {student for student, _ in table(out)}
+    assert len(students) == len(NAMES) + 1
+    assert {"'=1+1", "'@sum", "b\\xe9la"} <= students
+    assert not any(s.startswith(("=", "+", "-", "@")) for s in students)
+    pages = [page.read_text("utf-8") for page in (out / "feedback").rglob("*.html")]
+    assert len(pages) == len(NAMES) + 1
+    assert not any("<script" in page or "49" in page for page in pages)
+
+
+@pytest.mark.parametrize("text", ["=x", "+1", "-1", "@x", "\t=x", "\r=x", "\n=x", "＝x"])
+def test_no_cell_of_the_table_is_a_formula(text: str) -> None:
+    assert safe(text) == f"'{text}"
+    assert safe(f"x{text}") == f"x{text}"
+
+
+def test_feedback_is_escaped(tiny: Course, result: Callable[..., Result], tmp_path: Path) -> None:
+    found = result(**scaled(r"raise ValueError('<script>\x1b[2J\u202e\udc80</script>')"))
+    write_feedback(tmp_path, [found], tiny)
+    page = (tmp_path / "ada/01_scale.html").read_text("utf-8")
+    assert "&lt;script&gt;" in page and "<script" not in page
+    assert not {"\x1b", "\u202e", "\udc80"} & set(page)
+
+
+def test_one_failure_of_the_grader_stops_nobody(
+    tiny: Course, key: Grader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_in(tiny, tmp_path / "ada")
+    hand_in(tiny, tmp_path / "bob", noise="def noise(n):\n    return 'fail'")
+    job = mugrade.grade.submission_job
+
+    def broken(course, stage, answers, names):
+        if "fail" in str(answers):
+            raise RecursionError("too deep")
+        return job(course, stage, answers, names)
+
+    monkeypatch.setattr(mugrade.grade, "submission_job", broken)
+    done: list[Result] = []
+    found = key.grade_all(find_submissions(tmp_path, ["01_scale"]), 2, done.append)
+    assert found == done
+    assert [(r.status, r.points) for r in found] == [("graded", 8), ("failed", 0)]
+    assert found[1].what_went_wrong == "failed: RecursionError: too deep"
+
+
+def test_the_gradebook_agrees_and_keeps_what_the_instructor_wrote(
+    tiny: Course, key: Grader, tmp_path: Path
+) -> None:
+    from nbgrader.api import Gradebook
+
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    where = ("01_scale", "01_scale", "ada")
+    path = hand_in(tiny, tmp_path / "in" / "ada", noise="def noise(n):\n    return n")
+    submission = Submission("ada", "01_scale", path)
+    write_gradebook(url, tiny, [key.grade(submission, {})])
+    with Gradebook(url, tiny.package) as book:
+        assert book.find_submission("01_scale", "ada").score == 3
+        assert book.find_assignment("01_scale").max_score == 8
+        row = book.find_grade("noise-is-normal", *where)
+        assert (row.auto_score, row.max_score, row.needs_manual_grade) == (0, 5, False)
+        row.manual_score, row.extra_credit = 2, 1
+        book.find_comment("noise", *where).manual_comment = "nearly"
+        book.db.commit()
+    hand_in(tiny, tmp_path / "in" / "ada", scaler="def other():\n    pass")
+    write_gradebook(url, tiny, [key.grade(submission, {})])
+    with Gradebook(url, tiny.package) as book:
+        assert book.find_submission("01_scale", "ada").score == 2 + 1
+        row = book.find_grade("noise-is-normal", *where)
+        assert (row.auto_score, row.manual_score, row.extra_credit) == (5, 2, 1)
+        assert book.find_comment("noise", *where).comment == "nearly"
+        assert len(book.students) == len(book.assignment_submissions("01_scale")) == 1
+
+
+def test_a_check_that_the_course_gains_later(tiny: Course, key: Grader, tmp_path: Path) -> None:
+    from nbgrader.api import Gradebook
+
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    submission = Submission("ada", "01_scale", hand_in(tiny, tmp_path / "in" / "ada"))
+    write_gradebook(url, tiny, [key.grade(submission, {})])
+    more = (
+        '\n# %% id="noise-again" role="check" points=4\n@check\ndef noise_again():\n'
+        '    """Again."""\n    yield distribution(noise(500))\n'
+    )
+    last = "yield distribution(noise(20_000))\n"
+    course = load_course(write_course(tmp_path, stage_01=(last, last + more)))
+    results = [Grader(course, ["01_scale"], LIMITS).grade(submission, {})]
+    write_gradebook(url, course, results)
+    with Gradebook(url, tiny.package) as book:
+        assert book.find_submission("01_scale", "ada").score == results[0].points == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["in", "--stage", "07"], "no stage 07: there are 00_mean, 01_scale"),
+        (["gone"], "no such folder"),
+        (["empty"], "no student's folder"),
+        (["none"], "no notebook called like a stage"),
+        (["in", "--stage", "01"], "nobody has handed in 01_scale"),
+        (["in", "--out", "in/ada/00_mean.ipynb"], "results cannot be written there"),
+        (["in", "--course", "empty"], "no course here"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    tiny: Course,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    says: str,
+) -> None:
+    hand_in(tiny, tmp_path / "in" / "ada", "00_mean")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "none" / "ada").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    outcome = CliRunner().invoke(app, ["grade", "--course", str(tiny.root), *arguments])
+    assert outcome.exit_code == 1
+    assert isinstance(outcome.exception, SystemExit)
+    assert says in outcome.output and outcome.output.count("\n") == 1
