@@ -280,7 +280,11 @@ class Value:
 
 def number(scalar: Any) -> Any:
     """The scalar as a Python number, which, unlike NumPy's, never changes an array's dtype."""
-    return scalar.item() if isinstance(scalar, (np.generic, np.ndarray)) else scalar
+    if isinstance(scalar, (int, float)):
+        return float(scalar) if isinstance(scalar, np.float64) else scalar
+    if isinstance(scalar, (np.generic, np.ndarray)):
+        return scalar.item()
+    raise TypeError(f"neither a number nor a tensor: {scalar!r}; write Tensor(...) around an array")
 
 
 class Tensor(Value):
@@ -395,7 +399,7 @@ class Tensor(Value):
     def __sub__(self, other: Any) -> "Tensor":
         if isinstance(other, np.ndarray):
             other = self.constant(other)
-        return self + -number(other)
+        return self + -(other if isinstance(other, Tensor) else number(other))
 
     def __rsub__(self, other: Any) -> "Tensor":
         return -self + other

@@ -4,6 +4,7 @@ WEIGHT = "init.kaiming_uniform(in_features, out_features, device=device, dtype=d
 COLUMN = "init.kaiming_uniform(out_features, 1, device=device, dtype=dtype)"
 DRAW_WEIGHT = f"        weight = {WEIGHT}\n        self.weight = Parameter(weight)\n"
 DRAW_BIAS = (
+    "        self.bias: Parameter | None = None\n"
     f"        if bias:\n            column = {COLUMN}\n"
     "            self.bias = Parameter(column.transpose())\n"
 )

@@ -39,9 +39,9 @@ class Linear(Module):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        self.bias: Parameter | None = None
         weight = init.kaiming_uniform(in_features, out_features, device=device, dtype=dtype)
         self.weight = Parameter(weight)
+        self.bias: Parameter | None = None
         if bias:
             column = init.kaiming_uniform(out_features, 1, device=device, dtype=dtype)
             self.bias = Parameter(column.transpose())
