@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from mugrade.judges import close, distribution, labels
 from mugrade.observe import rng
+from mugrade.plots import show
 
 if TYPE_CHECKING:
     from mugrade.checks import check, load_ipython_extension
 
-__all__ = ["check", "close", "distribution", "labels", "load_ipython_extension", "rng"]
+__all__ = ["check", "close", "distribution", "labels", "load_ipython_extension", "rng", "show"]
 
 
 def __getattr__(name: str) -> Any:

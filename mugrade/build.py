@@ -174,7 +174,7 @@ def reference_job(course: Course, stage: Stage) -> Job:
     """The reference of a stage and all before it, ready to run the stage's checks."""
     modules = course.modules([*course.before(stage), stage])
     package = {path: [Piece(b.id, b.source) for b in blocks] for path, blocks in modules.items()}
-    return Job(package, stage.setup, check_names(stage))
+    return Job(package, stage.setup, check_names(stage), course.files(stage))
 
 
 def check_names(stage: Stage) -> list[tuple[str, list[str]]]:
@@ -257,6 +257,8 @@ def _write_instructor(course: Course, tree: Tree) -> None:
         shutil.rmtree(root / folder, ignore_errors=True)
     for path, text in tree.items():
         _write(root, path, text)
+    for stage in (stage for stage in course.stages if stage.data):
+        shutil.copytree(course.root / "notebooks" / "data", root / "source" / stage.name / "data")
 
 
 def _read(path: Path) -> str | None:

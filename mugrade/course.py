@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from mugrade.blocks import Block, cell_body
 
 ROLES = {"prose", "given", "solution", "check", "demo", "hints"}
-ATTRIBUTES = {"id", "role", "points", "export", "of"}
+ATTRIBUTES = {"id", "role", "points", "export", "of", "data"}
 CELL = re.compile(r"^# %%(?:\s|$)")
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -32,6 +32,7 @@ class Cell:
     points: int = 0
     export: str = ""
     of: str = ""
+    data: str = ""
 
     @property
     def block(self) -> Block:
@@ -70,6 +71,11 @@ class Stage:
         return "\n".join(line for source in given for line in plain_python(source))
 
     @property
+    def data(self) -> list[str]:
+        """The data files, below `notebooks/`, that the stage's checks may read."""
+        return [path for cell in self.cells for path in cell.data.split()]
+
+    @property
     def points(self) -> int:
         return sum(cell.points for cell in self.cells)
 
@@ -95,6 +101,10 @@ class Course:
                     modules.setdefault(f"{folder}/__init__.py", [])
                 modules.setdefault(cell.export, []).append(cell.block)
         return modules
+
+    def files(self, stage: Stage) -> dict[str, bytes]:
+        """Path -> content of the data files of a stage."""
+        return {path: (self.root / "notebooks" / path).read_bytes() for path in stage.data}
 
     def before(self, stage: Stage) -> tuple[Stage, ...]:
         return self.stages[: self.stages.index(stage)]
@@ -160,7 +170,8 @@ def read_stage(path: Path) -> Stage:
         points, export = data.get("points", 0), str(data.get("export", ""))
         if not isinstance(points, int):
             raise CourseError(f"{path.name}:{line}: points={points!r} is not a whole number")
-        cells.append(Cell(id, role, raw.source, line, points, export, of))
+        files = str(data.get("data", ""))
+        cells.append(Cell(id, role, raw.source, line, points, export, of, files))
     return Stage(path, tuple(cells))
 
 
@@ -174,6 +185,7 @@ def _problems(course: Course) -> Iterator[Problem]:
         for cell in stage.cells:
             yield from ((stage.path, line, text) for line, text in _cell_problems(cell))
     yield from _repeated_ids(course)
+    yield from _missing_data(course)
     yield from _module_owners(course)
     yield from _missing_exercises(course)
     yield from _shown_solutions(course)
@@ -269,6 +281,15 @@ def _repeated_ids(course: Course) -> Iterator[Problem]:
             if cell.id and cell.id in seen:
                 yield stage.path, cell.line, f"id {cell.id} is taken: {seen[cell.id]} has it"
             seen.setdefault(cell.id, f"{stage.path.name}:{cell.line}")
+
+
+def _missing_data(course: Course) -> Iterator[Problem]:
+    for stage in course.stages:
+        for cell in stage.cells:
+            for path in cell.data.split():
+                inside = ".." not in PurePosixPath(path).parts and not path.startswith("/")
+                if not inside or not (course.root / "notebooks" / path).is_file():
+                    yield stage.path, cell.line, f"data of {cell.id}: there is no notebooks/{path}"
 
 
 def _module_owners(course: Course) -> Iterator[Problem]:

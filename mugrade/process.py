@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,11 +33,15 @@ from mugrade.observe import Observed, seed_of
 
 @dataclass(frozen=True)
 class Job:
-    """What a process is given before the first check: code, and the names that checks see."""
+    """What a process is given before the first check.
+
+    Code, the names that checks see, and the data files that lie in its folder.
+    """
 
     package: Mapping[str, Sequence[Piece]]
     setup: str
     names: Sequence[tuple[str, Sequence[str]]]
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Process:
         self.folder = tempfile.TemporaryDirectory(prefix="mugrade-", ignore_cleanup_errors=True)
         self.reply, theirs = os.pipe()
         try:
+            self._write_files(job.files)
             self.popen = self._spawn(theirs)
         except OSError:
             os.close(self.reply)
@@ -88,6 +93,12 @@ class Process:
         except BaseException:
             self.close()
             raise
+
+    def _write_files(self, files: Mapping[str, bytes]) -> None:
+        for path, content in files.items():
+            target = Path(self.folder.name, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
 
     def _spawn(self, reply: int) -> subprocess.Popen[bytes]:
         environment = {

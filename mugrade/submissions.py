@@ -302,4 +302,4 @@ def submission_job(
         extra = [b for p, found in helpers if p == path for b in found]
         placed = arrange([*own_blocks, *extra], [b.id for b in blocks])
         package[path] = [Piece(b.id, b.source, fallback.get(b.id, "")) for b in placed]
-    return Job(package, stage.setup, names)
+    return Job(package, stage.setup, names, course.files(stage))
