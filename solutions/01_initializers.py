@@ -14,7 +14,7 @@
 import numpy as np
 
 import needle as ndl
-from mugrade import check, distribution
+from mugrade import check, distribution, show
 
 # %% [markdown] id="init-randomness"
 # ## Random numbers that can be repeated
@@ -324,7 +324,7 @@ ax.set_ylabel("number of weights")
 ax.set_title("Different shapes, the same standard deviation")
 ax.legend(loc="upper right")
 ax.margins(y=0.25)
-plt.show()
+show("Two histograms of weights with the same standard deviation: a flat box and a bell.")
 
 # %% [markdown] id="kaiming-why"
 # ## Exercise 3: ReLU throws half of the signal away
@@ -531,7 +531,10 @@ ax.set_xlabel("layer")
 ax.set_ylabel("standard deviation of the activations")
 ax.set_title("Only Kaiming's scale carries a signal through 50 ReLU layers")
 ax.legend(loc="lower left")
-plt.show()
+show(
+    "Activation size against layer on a logarithmic scale: Kaiming stays near 1, 1.1 times "
+    "Kaiming grows, the two others shrink in straight lines."
+)
 
 # %% [markdown] id="end-01"
 # ## What you built

@@ -14,7 +14,7 @@
 import numpy as np
 
 import needle as ndl
-from mugrade import check, close, rng
+from mugrade import check, close, rng, show
 
 # %% [markdown] id="why-logsumexp"
 # ## A formula that breaks
@@ -214,7 +214,10 @@ ax.plot(z, stable, "-", color="#0072B2", linewidth=1.5, label="stable_logsumexp(
 ax.set(xlabel="z, with the row [z, z - 10] in float32", ylabel="logsumexp of the row")
 ax.set_title("The naive formula breaks at 88.72, the shifted one nowhere")
 ax.legend()
-plt.show()
+show(
+    "The logsumexp of [z, z - 10] against z: the stable line is straight from -150 to 150, "
+    "the naive one ends at -104 and at 88.72."
+)
 
 # %% [markdown] id="shift-invariance-prose"
 # ### The identity as an experiment
@@ -419,7 +422,10 @@ left.legend()
 right.legend()
 fig.suptitle("logsumexp is a smooth maximum, and its gradient, the softmax, a smooth choice")
 fig.tight_layout()
-plt.show()
+show(
+    "Left, the maximum of z and 0 with a corner and two smooth curves above it; right, their "
+    "gradients, a jump and two smooth steps from 0 to 1."
+)
 
 # %% [markdown] id="end-03"
 # ## What you built

@@ -15,7 +15,7 @@
 import numpy as np
 
 import needle as ndl
-from mugrade import check, close, rng
+from mugrade import check, close, rng, show
 
 # %% [markdown] id="why-logsoftmax"
 # ## From scores to log-probabilities
@@ -236,7 +236,10 @@ ax.set(xlabel="z, with the row [0, z] in float32", ylabel="log-probability of th
 ax.set(xlim=(z[0], z[-1]))  # from likely to unlikely
 ax.set_title("log(softmax) falls to -inf near -104; logsoftmax stays linear")
 ax.legend()
-plt.show()
+show(
+    "Log-probability against z: the logarithm of the softmax falls to minus infinity near "
+    "-104, logsoftmax goes on as a straight line."
+)
 
 # %% [markdown] id="why-softmax-loss"
 # ## Exercise 2: the loss
@@ -426,7 +429,10 @@ right.set(xlabel="first feature", ylabel="second feature", title="what the model
 right.legend(loc="upper left")
 fig.suptitle("The loss starts at log k, the price of a guess, and falls as the model learns")
 fig.tight_layout()
-plt.show()
+show(
+    "Left, the loss falling from log 3; right, three clouds of points, each on the region "
+    "where the model prefers its class."
+)
 
 # %% [markdown] id="end-04"
 # ## What you built
