@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from mugrade.judges import close, distribution, labels
 from mugrade.observe import rng
-from mugrade.plots import show
+from mugrade.student.plots import show
 
 if TYPE_CHECKING:
-    from mugrade.checks import check, load_ipython_extension
+    from mugrade.student.checks import check, load_ipython_extension
 
 __all__ = ["check", "close", "distribution", "labels", "load_ipython_extension", "rng", "show"]
 
@@ -15,7 +15,7 @@ __all__ = ["check", "close", "distribution", "labels", "load_ipython_extension",
 def __getattr__(name: str) -> Any:
     """Load what a notebook needs when it asks: the grader's processes do without."""
     if name in ("check", "load_ipython_extension"):
-        from mugrade import checks
+        from mugrade.student import checks
 
         return getattr(checks, name)
     raise AttributeError(f"module 'mugrade' has no attribute {name!r}")

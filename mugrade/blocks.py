@@ -80,6 +80,11 @@ def export_path(source: str) -> str | None:
     return match.group(1) if match else None
 
 
+def is_module_path(text: str) -> bool:
+    """Whether `text` is a relative path of a Python module inside a package."""
+    return re.fullmatch(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)+\.py", text, re.ASCII) is not None
+
+
 def cell_body(source: str) -> str:
     """The source of a cell as it stands in its module: no directive, no solution markers."""
     source = source.replace("\r\n", "\n")

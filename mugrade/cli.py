@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mugrade.course import CourseError
-from mugrade.process import Limits
-from mugrade.submissions import Unreadable
-from mugrade.workspace import Workspace, WorkspaceError
+from mugrade.author.course import CourseError
+from mugrade.grader.submissions import Unreadable
+from mugrade.sandbox.process import Limits
+from mugrade.student.workspace import Workspace, WorkspaceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -44,9 +44,9 @@ def build(
     ] = False,
 ) -> None:
     """Turn solutions/NN_name.py into notebooks, the reference package and an nbgrader course."""
-    from mugrade.build import build as write
-    from mugrade.build import check_build, nbgrader_root
-    from mugrade.course import find_course, load_course
+    from mugrade.author.build import build as write
+    from mugrade.author.build import check_build, nbgrader_root
+    from mugrade.author.course import find_course, load_course
 
     try:
         found = load_course(find_course(course or Path.cwd()))
@@ -71,8 +71,8 @@ def build(
 @app.command()
 def lint(course: CourseFolder = None) -> None:
     """Warn about checks that can be passed by guessing."""
-    from mugrade.course import find_course, load_course
-    from mugrade.lint import lint as warnings
+    from mugrade.author.course import find_course, load_course
+    from mugrade.author.lint import lint as warnings
 
     try:
         found = list(warnings(load_course(find_course(course or Path.cwd()))))
@@ -92,7 +92,7 @@ def take(
 
     Your own cells stay in your notebook; running them again puts them back.
     """
-    from mugrade.borrow import take_stage
+    from mugrade.student.progress import take_stage
 
     workspace = find_workspace()
     for name in stages:
@@ -111,7 +111,7 @@ def take(
 @app.command()
 def status() -> None:
     """Show what is built, taken and passing, stage by stage."""
-    from mugrade.borrow import stage_progress
+    from mugrade.student.progress import stage_progress
 
     workspace = find_workspace()
     table = Table(header_style="bold", box=None, pad_edge=False)
@@ -170,8 +170,8 @@ def grade(
     seconds: Annotated[float, typer.Option(help="Time limit of one check.", min=0.1)] = 10.0,
 ) -> None:
     """Grade a class: every stage of every student, with a table, a gradebook and feedback pages."""
-    from mugrade.course import find_course, load_course
-    from mugrade.grading import grade_class
+    from mugrade.author.course import find_course, load_course
+    from mugrade.grader.run import grade_class
 
     try:
         found = load_course(find_course(course or Path.cwd()))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mugrade.course import Course, Stage, load_course
+from mugrade.author.course import Course, Stage, load_course
 
 Notebook = dict[str, Any]
 Student = Callable[[Stage, Notebook], Notebook | str | None]

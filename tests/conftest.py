@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.build import build
-from mugrade.course import Course, load_course
-from mugrade.grade import Grader
-from mugrade.process import Limits
+from mugrade.author.build import build
+from mugrade.author.course import Course, load_course
+from mugrade.grader.grade import Grader
+from mugrade.sandbox.process import Limits
 from tests.tiny import write_course
 
 ROOT = Path(__file__).parent.parent

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from mugrade.answers import Verdict
+from mugrade.author.course import Stage
 from mugrade.blocks import cell_body
-from mugrade.course import Stage
-from mugrade.grade import Grader, run_checks
-from mugrade.submissions import Answers, submission_job
+from mugrade.grader.grade import Grader, run_checks
+from mugrade.grader.submissions import Answers, submission_job
 from tests.conftest import STAGES
 
 Edits = list[tuple[str, str]]

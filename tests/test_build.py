@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mugrade.build import build, check_build, nbgrader_root
-from mugrade.course import Course, load_course, solution_lines
+from mugrade.author.build import build, check_build, nbgrader_root
+from mugrade.author.course import Course, load_course, solution_lines
 from tests.conftest import ROOT
 from tests.tiny import write_course
 

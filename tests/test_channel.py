@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mugrade import channel
-from mugrade.channel import (
+from mugrade.judges import Close, Distribution
+from mugrade.observe import Observed
+from mugrade.sandbox import channel
+from mugrade.sandbox.channel import (
     DTYPES,
     END,
     FRAME,
@@ -29,8 +31,6 @@ from mugrade.channel import (
     read_frames,
     value_frame,
 )
-from mugrade.judges import Close, Distribution
-from mugrade.observe import Observed
 
 quick = settings(deadline=None, max_examples=60)
 NONCE = bytes(range(16))

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from nbclient import NotebookClient
 
-from mugrade.borrow import stage_progress, take_stage
-from mugrade.course import Course, CourseError
-from mugrade.loader import BlockImporter, Piece
+from mugrade.author.course import Course, CourseError
 from mugrade.manifest import ANSWERS
 from mugrade.observe import observe, rng, seed_of
-from mugrade.workspace import Workspace, WorkspaceError
+from mugrade.sandbox.loader import BlockImporter, Piece
+from mugrade.student.progress import stage_progress, take_stage
+from mugrade.student.workspace import Workspace, WorkspaceError
 from tests.test_live import GOOD_MEAN, IMPORTS, INDEX, MEAN, SCALE, Kernel, student_folder
 
 CHECK = '''@check
@@ -164,7 +164,7 @@ def test_a_folder_that_cannot_be_written_costs_no_check(kernel: Kernel) -> None:
 
 def test_a_lock_that_is_held_is_named(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace.find(kernel.folder)
-    monkeypatch.setattr("mugrade.workspace.LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("mugrade.student.workspace.LOCK_SECONDS", 0.05)
     with (
         workspace.lock(),
         pytest.raises(WorkspaceError, match="another notebook"),

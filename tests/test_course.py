@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.course import CourseError, find_course, load_course
-from mugrade.grade import Grader
-from mugrade.process import Limits
+from mugrade.author.course import CourseError, find_course, load_course
+from mugrade.grader.grade import Grader
+from mugrade.sandbox.process import Limits
 from tests.conftest import ROOT
 from tests.tiny import write_course
 

@@ -13,18 +13,18 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-import mugrade.grade
-import mugrade.grading
+import mugrade.grader.grade
+import mugrade.grader.run
 from mugrade.answers import Verdict
-from mugrade.build import reference_job
+from mugrade.author.build import reference_job
+from mugrade.author.course import Course, load_course
 from mugrade.cli import app
-from mugrade.course import Course, load_course
-from mugrade.grade import Grader, Result
-from mugrade.gradebook import safe, write_gradebook
-from mugrade.grading import grade_class
-from mugrade.process import Death, Limits, Process
-from mugrade.report import write_feedback
-from mugrade.submissions import Submission, find_submissions
+from mugrade.grader.grade import Grader, Result
+from mugrade.grader.gradebook import safe, write_gradebook
+from mugrade.grader.report import write_feedback
+from mugrade.grader.run import grade_class
+from mugrade.grader.submissions import Submission, find_submissions
+from mugrade.sandbox.process import Death, Limits, Process
 from tests.tiny import write_course
 
 LIMITS = Limits(load=20, check=5, total=60)
@@ -207,7 +207,7 @@ def test_checks_that_die_cost_no_other_exercise(tiny: Course, tmp_path: Path) ->
 def test_what_is_left_after_too_many_deaths_is_not_run(
     grade: Grade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mugrade.grade, "MAX_RESTARTS", 0)
+    monkeypatch.setattr(mugrade.grader.grade, "MAX_RESTARTS", 0)
     assert categories(grade(**scaled("import os; os._exit(1)"))) == {
         "scaler-centres": "crash",
         "noise-is-normal": "not run",
@@ -276,7 +276,7 @@ def test_hostile_values_are_only_values(
 
 FORGE = """\
 import sys
-from mugrade.channel import END, Frame, encode, value_frame
+from mugrade.sandbox.channel import END, Frame, encode, value_frame
 from mugrade.observe import Observed
 frame = sys._getframe()
 while "requests" not in frame.f_locals: frame = frame.f_back
@@ -297,7 +297,7 @@ for f in (value_frame(Observed("array", np.zeros(6))), Frame(END, {"verdict": "p
         ("import mugrade.judges as j\nj.Close.compare = lambda *a: None", "return 0 * y"),
         ("import mugrade.answers as a\na.judge = lambda *a: a.PASS", "return 0 * y"),
         ("import mugrade.observe as o\no.observe = lambda *a: []", "return 0 * y"),
-        ("import mugrade.worker as w\nw.run_check = lambda *a: []", "return 0 * y"),
+        ("import mugrade.sandbox.worker as w\nw.run_check = lambda *a: []", "return 0 * y"),
         ("", FORGE + "\n        return 0 * y"),
         ('print(\'{"scaler-centres": "pass"}\')', "x -= x; return x"),
         ("", "for v in range(6): x[v] = 0\n        return x"),
@@ -418,7 +418,7 @@ def test_a_class_end_to_end(tiny: Course, tmp_path: Path) -> None:
 def test_on_own_a_mistake_costs_in_later_stages_too(
     tiny: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mugrade.grading, "write_gradebook", lambda *arguments: None)
+    monkeypatch.setattr(mugrade.grader.run, "write_gradebook", lambda *arguments: None)
     folder = submit(tiny, tmp_path / "in")
     run(tiny, folder, tmp_path / "out", "01_scale", own=True)
     found = table(tmp_path / "out")
@@ -480,14 +480,14 @@ def test_one_failure_of_the_grader_stops_nobody(
 ) -> None:
     hand_in(tiny, tmp_path / "ada")
     hand_in(tiny, tmp_path / "bob", noise="def noise(n):\n    return 'fail'")
-    job = mugrade.grade.submission_job
+    job = mugrade.grader.grade.submission_job
 
     def broken(course, stage, answers, names):
         if "fail" in str(answers):
             raise RecursionError("too deep")
         return job(course, stage, answers, names)
 
-    monkeypatch.setattr(mugrade.grade, "submission_job", broken)
+    monkeypatch.setattr(mugrade.grader.grade, "submission_job", broken)
     done: list[Result] = []
     found = key.grade_all(find_submissions(tmp_path, ["01_scale"]), 2, done.append)
     assert found == done

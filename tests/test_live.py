@@ -23,12 +23,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 from traitlets.config import Config
 
-from mugrade import checks
+from mugrade.author.course import Course
 from mugrade.blocks import Block
-from mugrade.course import Course
-from mugrade.live import PackageFinder
 from mugrade.manifest import ANSWERS, MANIFEST
-from mugrade.reload import run_block
+from mugrade.student import checks
+from mugrade.student.live import PackageFinder
+from mugrade.student.reload import run_block
 
 MEAN = "#| export stats/mean.py\n"
 SCALE = "#| export stats/scale.py\n"

@@ -15,11 +15,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mugrade.build import build, nbgrader_root
-from mugrade.course import Course, load_course
-from mugrade.grade import Grader
-from mugrade.process import Limits
-from mugrade.submissions import find_submissions
+from mugrade.author.build import build, nbgrader_root
+from mugrade.author.course import Course, load_course
+from mugrade.grader.grade import Grader
+from mugrade.grader.submissions import find_submissions
+from mugrade.sandbox.process import Limits
 from sample_class.students import STUDENTS, hand_in
 from tests.conftest import ROOT, STAGES
 

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from mugrade.build import nbgrader_root, source_notebook
-from mugrade.course import Course
+from mugrade.author.build import nbgrader_root, source_notebook
+from mugrade.author.course import Course
 from mugrade.manifest import ANSWERS, MANIFEST
 from tests.conftest import ROOT, STAGES
 
@@ -34,8 +34,8 @@ def package(root: Path) -> dict[str, bytes]:
 
 def borrow(folder: Path, course: Course, stages: tuple) -> None:
     """Put the reference of some stages into a student's folder."""
-    from mugrade.borrow import take_stage
-    from mugrade.workspace import Workspace
+    from mugrade.student.progress import take_stage
+    from mugrade.student.workspace import Workspace
 
     for stage in stages:
         take_stage(Workspace.find(folder), stage.name, course.root)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mugrade.author.build import check_names, make_manifest
+from mugrade.author.course import Course
 from mugrade.blocks import Block
-from mugrade.build import check_names, make_manifest
-from mugrade.course import Course
-from mugrade.submissions import (
+from mugrade.grader.submissions import (
     MAX_BYTES,
     MAX_CELLS,
     Answers,

@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import mugrade
-from mugrade.channel import (
+from mugrade.observe import Observed, seed_of
+from mugrade.sandbox.channel import (
     END,
     LOADED,
     MAX_TEXT,
@@ -27,8 +28,7 @@ from mugrade.channel import (
     frame_value,
     read_frames,
 )
-from mugrade.loader import Piece
-from mugrade.observe import Observed, seed_of
+from mugrade.sandbox.loader import Piece
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Process:
             "PATH": "/usr/bin:/bin",
         }
         return subprocess.Popen(
-            [sys.executable, "-P", "-s", "-m", "mugrade.worker", str(reply)],
+            [sys.executable, "-P", "-s", "-m", "mugrade.sandbox.worker", str(reply)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

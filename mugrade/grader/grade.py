@@ -8,13 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from mugrade.answers import Answer, Verdict, judge
-from mugrade.build import check_names, make_manifest, record_answers, reference_job, source_notebook
-from mugrade.course import Course, Stage, visible_lines
-from mugrade.manifest import CheckEntry, Manifest
-from mugrade.messages import message, summary
-from mugrade.observe import describe
-from mugrade.process import Death, Job, Limits, Process, Task
-from mugrade.submissions import (
+from mugrade.author.build import (
+    check_names,
+    make_manifest,
+    record_answers,
+    reference_job,
+    source_notebook,
+)
+from mugrade.author.course import Course, Stage, visible_lines
+from mugrade.grader.submissions import (
     Answers,
     Submission,
     Unreadable,
@@ -22,6 +24,10 @@ from mugrade.submissions import (
     read_cells,
     submission_job,
 )
+from mugrade.manifest import CheckEntry, Manifest
+from mugrade.messages import message, summary
+from mugrade.observe import describe
+from mugrade.sandbox.process import Death, Job, Limits, Process, Task
 
 MAX_RESTARTS = 3
 DEATHS = {"timeout", "crash", "protocol"}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from mugrade.answers import Answer
-from mugrade.build import record_answers, reference_job, source_notebook
-from mugrade.course import Course
+from mugrade.author.build import record_answers, reference_job, source_notebook
+from mugrade.author.course import Course
 
 
 def lint(course: Course) -> Iterator[str]:

@@ -6,13 +6,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mugrade.course import Course
-from mugrade.grade import Grader, Result
-from mugrade.gradebook import write_csv, write_gradebook
+from mugrade.author.course import Course
+from mugrade.grader.grade import Grader, Result
+from mugrade.grader.gradebook import write_csv, write_gradebook
+from mugrade.grader.report import class_table, write_feedback
+from mugrade.grader.submissions import Unreadable, find_submissions
 from mugrade.messages import printable
-from mugrade.process import Limits
-from mugrade.report import class_table, write_feedback
-from mugrade.submissions import Unreadable, find_submissions
+from mugrade.sandbox.process import Limits
 
 
 def grade_class(

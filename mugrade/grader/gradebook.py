@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mugrade.course import Course
-from mugrade.grade import Result
+from mugrade.author.course import Course
+from mugrade.grader.grade import Result
 from mugrade.messages import printable
 
 COLUMNS = ("student", "stage", "check", "points", "max_points", "verdict")

@@ -11,13 +11,12 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mugrade.blocks import Block, cell_body, export_path, render_module, replace
-from mugrade.course import is_module_path
-from mugrade.loader import module_name
+from mugrade.blocks import Block, cell_body, export_path, is_module_path, render_module, replace
 from mugrade.manifest import Manifest, digest
 from mugrade.observe import describe
-from mugrade.reload import run_blocks
-from mugrade.workspace import Workspace, WorkspaceError
+from mugrade.sandbox.loader import module_name
+from mugrade.student.reload import run_blocks
+from mugrade.student.workspace import Workspace, WorkspaceError
 
 Stamp = tuple[int, int]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
 from mugrade.blocks import Block
-from mugrade.loader import compile_block
+from mugrade.sandbox.loader import compile_block
 
 KEPT = {"__dict__", "__weakref__", "__slots__", "__module__"}
 FUNCTION_PARTS = (

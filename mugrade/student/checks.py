@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mugrade.answers import HIDDEN_MARK, judge
-from mugrade.live import PackageFinder, Session, show_unsolved
 from mugrade.messages import message
 from mugrade.observe import observe, seed_of
-from mugrade.workspace import Workspace, WorkspaceError
+from mugrade.student.live import PackageFinder, Session, show_unsolved
+from mugrade.student.workspace import Workspace, WorkspaceError
 
 Check = Callable[[], Any]
 

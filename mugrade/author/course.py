@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from mugrade.blocks import Block, cell_body
+from mugrade.blocks import Block, cell_body, is_module_path
 
 ROLES = {"prose", "given", "solution", "check", "demo", "hints"}
 ATTRIBUTES = {"id", "role", "points", "export", "of", "data"}
@@ -245,11 +245,6 @@ def _export_problems(cell: Cell) -> Iterator[str]:
         yield f"export={cell.export!r} of {cell.id}: a relative path such as needle/nn/norm.py"
     if path.parts and path.parts[0] != path.parts[0].lower():
         yield f"export={cell.export!r} of {cell.id}: a package's name is lower case"
-
-
-def is_module_path(text: str) -> bool:
-    """Whether `text` is a relative path of a Python module inside a package."""
-    return re.fullmatch(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)+\.py", text, re.ASCII) is not None
 
 
 def _syntax(cell: Cell) -> Iterator[tuple[int, str]]:

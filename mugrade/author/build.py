@@ -15,12 +15,12 @@ import nbformat
 import numpy as np
 
 from mugrade.answers import Answer, answers_from_json, answers_to_json, dump, record, same_answers
+from mugrade.author.course import Cell, Course, CourseError, Stage
 from mugrade.blocks import render_module
-from mugrade.course import Cell, Course, CourseError, Stage
-from mugrade.loader import Piece
 from mugrade.manifest import ANSWERS, MANIFEST, CheckEntry, Manifest, manifest_blocks
-from mugrade.process import Death, Job, Limits, Process, Task
-from mugrade.workspace import INSTRUCTOR
+from mugrade.sandbox.loader import Piece
+from mugrade.sandbox.process import Death, Job, Limits, Process, Task
+from mugrade.student.workspace import INSTRUCTOR
 
 Tree = dict[str, str]
 Report = Callable[[str], None]

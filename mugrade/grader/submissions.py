@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mugrade.blocks import STUB, Block, arrange, cell_body, export_path
-from mugrade.course import Course, Stage, is_module_path, stub
-from mugrade.loader import Piece
+from mugrade.author.course import Course, Stage, stub
+from mugrade.blocks import STUB, Block, arrange, cell_body, export_path, is_module_path
 from mugrade.manifest import BlockEntry, Manifest, digest
-from mugrade.process import Job
+from mugrade.sandbox.loader import Piece
+from mugrade.sandbox.process import Job
 
 MAX_BYTES = 32 << 20
 MAX_CELLS = 5_000

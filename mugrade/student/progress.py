@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mugrade.author.course import CourseError, find_course
 from mugrade.blocks import Block, is_stub, parse_module, replace
-from mugrade.course import CourseError, find_course
 from mugrade.manifest import BlockEntry
-from mugrade.workspace import Workspace
+from mugrade.student.workspace import Workspace
 
 
 @dataclass(frozen=True)

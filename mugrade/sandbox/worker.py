@@ -1,7 +1,7 @@
 """The process in which a submission runs: reads requests on stdin, answers on a pipe of its own.
 
-Started as `python -m mugrade.worker FD`. The first request holds the package and the cells that
-stand before every check; each later one holds one check.
+Started as `python -m mugrade.sandbox.worker FD`. The first request holds the package and the
+cells that stand before every check; each later one holds one check.
 """
 
 import json
@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from mugrade.channel import END, LOADED, Frame, encode, value_frame
-from mugrade.loader import BlockImporter, Piece
 from mugrade.observe import observe
+from mugrade.sandbox.channel import END, LOADED, Frame, encode, value_frame
+from mugrade.sandbox.loader import BlockImporter, Piece
 
 
 def main(reply: int) -> None:

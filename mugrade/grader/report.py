@@ -7,8 +7,8 @@ from jinja2 import Environment, PackageLoader
 from rich.table import Table
 from rich.text import Text
 
-from mugrade.course import Course
-from mugrade.grade import Result
+from mugrade.author.course import Course
+from mugrade.grader.grade import Result
 from mugrade.messages import printable, summary
 
 
@@ -34,7 +34,7 @@ def class_table(results: Sequence[Result], course: Course) -> Table:
 
 def write_feedback(folder: Path, results: Sequence[Result], course: Course) -> None:
     """One self-contained page per submission, `<student>/<stage>.html`; everything is escaped."""
-    loader = PackageLoader("mugrade", "templates")
+    loader = PackageLoader("mugrade.grader", "templates")
     page = Environment(loader=loader, autoescape=True).get_template("feedback.html")
     for result in results:
         stage = course.find(result.submission.stage)

@@ -1,0 +1,1 @@
+"""From an author's scripts to what is handed out."""
