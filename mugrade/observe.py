@@ -92,8 +92,11 @@ def _observed(value: Any, line: int) -> Observed:
 
 
 def describe(error: BaseException) -> str:
-    """The exception in one short line."""
-    lines = str(error).strip().splitlines()
+    """The exception in one short line, also one that cannot say what it is."""
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:
+        lines = []
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 from mugrade.author.build import build, check_build, nbgrader_root
-from mugrade.author.course import Course, load_course, solution_lines
+from mugrade.author.course import Course, CourseError, load_course, solution_lines
 from tests.conftest import ROOT
 from tests.tiny import write_course
 
@@ -117,3 +118,31 @@ def test_the_build_does_not_depend_on_the_environment(
 ) -> None:
     monkeypatch.setenv(name, os.devnull)
     assert check_build(tiny) == []
+
+
+def test_labels_are_not_handed_out(tmp_path: Path) -> None:
+    public = "yield distribution(noise(20_000))"
+    root = write_course(tmp_path, stage_01=(public, 'yield mugrade.labels(noise(9), "t", 0.5)'))
+    script = root / "solutions" / "01_scale.py"
+    script.write_text(
+        script.read_text().replace("import stats\n", "import mugrade\nimport stats\n")
+    )
+    (root / "solutions" / "labels").mkdir()
+    np.save(root / "solutions" / "labels" / "t.npy", np.zeros(9))
+    with pytest.raises(CourseError, match=r"01_scale.py:\d+: noise-is-normal yields labels"):
+        build(load_course(root))
+
+
+def test_a_check_reads_the_data_that_its_stage_names(tmp_path: Path) -> None:
+    setup = '# %% id="setup-00" role="given"'
+    root = write_course(tmp_path, stage_00=(setup, f'{setup} data="data/three.npy"'))
+    script = root / "solutions" / "00_mean.py"
+    example = "np.array([1.0, 2.0, 6.0])"
+    script.write_text(script.read_text().replace(example, 'np.load("data/three.npy")'))
+    with pytest.raises(CourseError, match=r"00_mean.py:\d+: .*no notebooks/data/three.npy"):
+        load_course(root)
+    (root / "notebooks" / "data").mkdir(parents=True)
+    np.save(root / "notebooks" / "data" / "three.npy", np.arange(3.0))
+    course = load_course(root)
+    build(course)
+    assert (nbgrader_root(course) / "source" / "00_mean" / "data" / "three.npy").is_file()

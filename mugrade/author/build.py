@@ -17,8 +17,9 @@ import numpy as np
 from mugrade.answers import Answer, answers_from_json, answers_to_json, dump, record, same_answers
 from mugrade.author.course import Cell, Course, CourseError, Stage
 from mugrade.blocks import render_module
+from mugrade.judges import Labels
 from mugrade.manifest import ANSWERS, MANIFEST, CheckEntry, Manifest, manifest_blocks
-from mugrade.sandbox.loader import Piece
+from mugrade.sandbox.loader import Piece, module_name
 from mugrade.sandbox.process import Death, Job, Limits, Process, Task
 from mugrade.student.workspace import INSTRUCTOR
 
@@ -68,6 +69,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
         job = reference_job(course, stage)
         for part, notebook in ((public, student[stage]), (full, instructor[stage])):
             part.update(record_answers(course, stage, job, notebook))
+    _keep_labels_secret(course, public)
     package = {
         path: render_module(blocks) if blocks else "" for path, blocks in course.modules().items()
     }
@@ -157,6 +159,15 @@ def make_manifest(course: Course) -> Manifest:
     return Manifest(course.package, titles, manifest_blocks(blocks), checks, hints)
 
 
+def _keep_labels_secret(course: Course, public: dict[str, list[Answer]]) -> None:
+    """Raise CourseError if a shown part would hand out the labels it is scored against."""
+    for stage in course.stages:
+        for cell in stage.role("check"):
+            if any(isinstance(answer.judge, Labels) for answer in public[cell.id]):
+                where = f"{stage.path.name}:{cell.line}"
+                raise CourseError(f"{where}: {cell.id} yields labels() outside its hidden tests")
+
+
 def _docstring(cell: Cell) -> str:
     import ast
 
@@ -179,13 +190,7 @@ def reference_job(course: Course, stage: Stage) -> Job:
 
 def check_names(stage: Stage) -> list[tuple[str, list[str]]]:
     """Module and symbols: the names that a stage's cells leave in the notebook."""
-    return [
-        (
-            cell.export.removesuffix(".py").removesuffix("/__init__").replace("/", "."),
-            sorted(cell.block.symbols),
-        )
-        for cell in stage.exports
-    ]
+    return [(module_name(cell.export), sorted(cell.block.symbols)) for cell in stage.exports]
 
 
 def record_answers(

@@ -2,6 +2,7 @@
 
 import __future__
 
+import contextlib
 import sys
 import types
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,7 @@ class BlockImporter(MetaPathFinder, Loader):
                 _run(piece.source, piece.id, module)
             except (Exception, SystemExit) as error:
                 self.failures[piece.id] = describe(error)
-                if piece.fallback:
+                with contextlib.suppress(Exception):
                     _run(piece.fallback, piece.id, module)
 
     def load(self) -> dict[str, str]:
