@@ -83,6 +83,14 @@ def test_a_stage_whose_name_begins_like_another(tmp_path: Path) -> None:
     }
 
 
+def test_a_notebook_in_the_wrong_place_is_named(tmp_path: Path) -> None:
+    layout(tmp_path, "ada/00_mean.ipynb", "ada/00_mean-Copy1.ipynb", "ada/.old/00_mean.ipynb")
+    layout(tmp_path, "bob/mean.ipynb", "bob/hw/00_mean/00_mean.ipynb")
+    ada, bob = find_submissions(tmp_path, STAGES)
+    assert ada.others == ()
+    assert bob.path is None and bob.others == ("hw/00_mean/00_mean.ipynb", "mean.ipynb")
+
+
 def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/b\xe9la"
     os.mkdir(folder)

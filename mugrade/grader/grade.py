@@ -91,7 +91,7 @@ class Grader:
     def grade(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> Result:
         """Grade one stage of one student; never raises."""
         if submission.path is None:
-            return self._not_run(submission, "missing", "no notebook was handed in")
+            return self._not_run(submission, "missing", _what_is_there(submission))
         try:
             return self._grade(submission, all_of_student)
         except Unreadable as error:
@@ -151,6 +151,14 @@ class Grader:
             return self._answers(submission) if submission and submission.path else Answers()
         except Unreadable:
             return Answers()
+
+
+def _what_is_there(submission: Submission) -> str:
+    """Why a notebook is missing, and what of the student's might be it under another name."""
+    if not submission.others:
+        return "no notebook was handed in"
+    more = " ..." if len(submission.others) > 3 else ""
+    return f"no {submission.stage}.ipynb, but {', '.join(submission.others[:3])}{more}"
 
 
 @dataclass(frozen=True)

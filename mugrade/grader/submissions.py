@@ -30,11 +30,15 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """One student's notebook of one stage; `path` is None if there is none."""
+    """One student's notebook of one stage; `path` is None if there is none.
+
+    `others` are notebooks in the student's folder that belong to no stage.
+    """
 
     student: str
     stage: str
     path: Path | None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,16 +88,39 @@ def find_submissions(folder: Path, stages: Sequence[str]) -> list[Submission]:
         raise Unreadable(f"{root}: cannot be read ({error.strerror})") from None
     if not students:
         raise Unreadable(f"{root}: no student's folder in it")
+    if all(student.name in stages for student in students):
+        raise Unreadable(f"{root}: one student's folder; give the folder that holds all of them")
     found = {_name(s): {stage: _notebook(s, stage, stages) for stage in stages} for s in students}
     handed_in = [stage for stage in stages if any(found[s][stage] for s in found)]
     if not handed_in:
         raise Unreadable(f"{root}: no notebook called like a stage ({', '.join(stages)})")
-    return [Submission(s, stage, found[s][stage]) for s in found for stage in handed_in]
+    others = {_name(s): _others(s, stages) for s in students}
+    return [Submission(s, stage, found[s][stage], others[s]) for s in found for stage in handed_in]
+
+
+def _others(student: Path, stages: Sequence[str]) -> tuple[str, ...]:
+    """Where in the student's folder, at most two folders deep, notebooks lie that nobody reads."""
+    if student.is_symlink():
+        return ()
+    try:
+        found = [p for depth in ("", "*/", "*/*/") for p in student.glob(f"{depth}*.ipynb")]
+    except OSError:
+        return ()
+    paths = sorted(p.relative_to(student) for p in found if not _is_read(p, student, stages))
+    return tuple(_utf8(str(path)) for path in paths if not str(path).startswith("."))
+
+
+def _is_read(path: Path, student: Path, stages: Sequence[str]) -> bool:
+    return any(path.name.startswith(s) and path.parent in (student, student / s) for s in stages)
 
 
 def _name(student: Path) -> str:
-    """The folder's name as text that can be written anywhere."""
-    return os.fsencode(student.name).decode("utf-8", "backslashreplace")
+    return _utf8(student.name)
+
+
+def _utf8(name: str) -> str:
+    """A file's name as text that can be written anywhere."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _notebook(student: Path, stage: str, stages: Sequence[str]) -> Path | None:
