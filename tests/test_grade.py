@@ -549,6 +549,9 @@ def test_a_check_that_the_course_gains_later(tiny: Course, key: Grader, tmp_path
         (["empty"], "no student's folder"),
         (["none"], "no notebook called like a stage"),
         (["in", "--stage", "01"], "nobody has handed in 01_scale"),
+        (["in/eve"], "one student's folder"),
+        (["in", "--out", "taken"], "grades.csv: cannot be written (Is a directory)"),
+        (["in", "--out", "full"], "gradebook.db: cannot be written (file is not a database)"),
         (["in", "--out", "in/ada/00_mean.ipynb"], "results cannot be written there"),
         (["in", "--course", "empty"], "no course here"),
     ],
@@ -561,10 +564,16 @@ def test_mistakes_are_one_sentence(
     says: str,
 ) -> None:
     hand_in(tiny, tmp_path / "in" / "ada", "00_mean")
+    hand_in(tiny, tmp_path / "in" / "eve" / "00_mean", "00_mean")
+    (tmp_path / "taken" / "grades.csv").mkdir(parents=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "gradebook.db").write_text("no database")
     (tmp_path / "empty").mkdir()
     (tmp_path / "none" / "ada").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     outcome = CliRunner().invoke(app, ["grade", "--course", str(tiny.root), *arguments])
     assert outcome.exit_code == 1
     assert isinstance(outcome.exception, SystemExit)
-    assert says in outcome.output and outcome.output.count("\n") == 1
+    *table, sentence = outcome.output.splitlines()
+    assert says in sentence
+    assert not table or "student" in "".join(table)

@@ -10,6 +10,7 @@ from typing import Any
 
 from mugrade.author.course import Course
 from mugrade.grader.grade import Result
+from mugrade.grader.submissions import Unreadable
 from mugrade.messages import printable
 
 COLUMNS = ("student", "stage", "check", "points", "max_points", "verdict")
@@ -19,8 +20,21 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def write_gradebook(url: str, course: Course, results: Sequence[Result]) -> None:
     """Put the scores into nbgrader's database; one commit per submission.
 
-    Manual scores and comments of the instructor stay as they are.
+    Manual scores and comments of the instructor stay as they are. Raises Unreadable if the
+    database cannot be written.
     """
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        _write_gradebook(url, course, results)
+    except DBAPIError as error:
+        raise Unreadable(
+            f"{url.removeprefix('sqlite:///')}: cannot be written ({error.orig}); "
+            "move it away, or close what uses it, and grade again"
+        ) from None
+
+
+def _write_gradebook(url: str, course: Course, results: Sequence[Result]) -> None:
     from nbgrader.api import Gradebook
     from sqlalchemy.exc import SAWarning
 

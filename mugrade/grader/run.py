@@ -1,5 +1,6 @@
 """`mugrade grade` from submissions to results: grade, show, write."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,10 +31,7 @@ def grade_class(
     submissions = [s for s in every if not stages or s.stage in stages]
     if not submissions:
         raise Unreadable(f"{folder}: nobody has handed in {', '.join(stages)}")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unreadable(f"{out}: results cannot be written there ({error.strerror})") from None
+    demand_writable(out)
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -57,14 +55,29 @@ def grade_class(
         console.print(f"{name:<10} {path}", markup=False, highlight=False, soft_wrap=True)
 
 
+def demand_writable(out: Path) -> None:
+    """Make the folder, and raise Unreadable before hours of grading if nothing can go there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise Unreadable(f"{out}: results cannot be written there ({error.strerror})") from None
+
+
 def write_results(out: Path, course: Course, results: Sequence[Result]) -> dict[str, Path]:
-    """Write gradebook, table and feedback pages; returns what is where."""
+    """Write gradebook, table and feedback pages; returns what is where.
+
+    The gradebook comes last: if it cannot be written, the rest is there. Raises Unreadable.
+    """
     paths = {
         "gradebook": out / "gradebook.db",
         "csv": out / "grades.csv",
         "feedback": out / "feedback",
     }
-    write_csv(paths["csv"], results)
-    write_feedback(paths["feedback"], results, course)
+    try:
+        write_csv(paths["csv"], results)
+        write_feedback(paths["feedback"], results, course)
+    except OSError as error:
+        raise Unreadable(f"{error.filename}: cannot be written ({error.strerror})") from None
     write_gradebook(f"sqlite:///{paths['gradebook'].resolve()}", course, results)
     return paths
