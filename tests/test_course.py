@@ -45,6 +45,7 @@ MISTAKES = {
     "a check is not called like its id": ("mean_of_three", "mean_of_two", CHECK, "must hold"),
     "a check of no exercise": (CHECK, f'{CHECK} of="median"', None, 'of="median" is no exercise'),
     "an unknown attribute": (CHECK, f"{CHECK} weight=3", None, "unknown attribute weight"),
+    "an attribute is not quoted": (CHECK, f"{CHECK} of=mean", None, "attributes are name="),
     "an export outside the package": (INDEX, INDEX.replace("stats/", "other/"), None, "outside"),
     "an export that climbs": (INDEX, INDEX.replace("stats/", "stats/../"), None, "relative path"),
     "a syntax error": ("return np.asarray(", "return np.asarray((", "return np", "is not Python"),

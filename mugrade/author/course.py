@@ -162,6 +162,8 @@ def read_stage(path: Path) -> Stage:
     for line, raw in zip(lines, notebook.cells, strict=True):
         data = {k: v for k, v in raw.metadata.items() if not k.startswith("lines_to_")}
         role = str(data.get("role", "prose" if raw.cell_type == "markdown" else ""))
+        if "incorrectly_encoded_metadata" in data:
+            raise CourseError(f'{path.name}:{line}: attributes are name="text" or name=number')
         if unknown := set(data) - ATTRIBUTES:
             raise CourseError(f"{path.name}:{line}: unknown attribute {', '.join(sorted(unknown))}")
         id = str(data.get("id", ""))
