@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 EXPORT = re.compile(r"^#\|[ \t]*export[ \t]+(\S+)[ \t]*(?:\n|\Z)", re.MULTILINE)
+LIKE_EXPORT = re.compile(r"^#[ \t]*\|[ \t]*export\b.*", re.IGNORECASE)
 SOLUTION_MARK = re.compile(r"^[ \t]*###[ \t]*(?:BEGIN|END) SOLUTION[ \t]*(?:\n|\Z)", re.MULTILINE)
 HEADER = re.compile(r"^# %% (\S+)( taken)?$", re.MULTILINE)
 STUB = re.compile(r"^\s*# YOUR CODE HERE\s*\n\s*raise NotImplementedError\(\)", re.MULTILINE)
@@ -78,6 +79,12 @@ def export_path(source: str) -> str | None:
     """The module file a cell exports to, or None: `#| export needle/init.py` on a line."""
     match = EXPORT.search(source)
     return match.group(1) if match else None
+
+
+def misspelt_export(source: str) -> str | None:
+    """The first line of a cell that was meant to export it and does not."""
+    match = LIKE_EXPORT.match(source)
+    return match.group() if match and export_path(source) is None else None
 
 
 def is_module_path(text: str) -> bool:

@@ -142,6 +142,9 @@ def test_a_cell_that_raises_exports_nothing(kernel: Kernel, source: str) -> None
         ("#| export stats/../x.py\nx = 1", "write stats/name.py"),
         ("#| export stats/mean/x.py\nx = 1", "hide another module"),
         (MEAN + "y = hidden + 1", "NameError: name 'hidden' is not defined"),
+        ("#| export\nx = 1", "write '#| export stats/name.py'"),
+        ("# | export stats/x.py\nx = 1", "write '#| export stats/name.py'"),
+        ("#| export stats/my x.py\nx = 1", "write '#| export stats/name.py'"),
     ],
 )
 def test_what_cannot_be_exported_is_said_in_one_line(kernel: Kernel, source: str, why: str) -> None:

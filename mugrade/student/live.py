@@ -11,7 +11,15 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mugrade.blocks import Block, cell_body, export_path, is_module_path, render_module, replace
+from mugrade.blocks import (
+    Block,
+    cell_body,
+    export_path,
+    is_module_path,
+    misspelt_export,
+    render_module,
+    replace,
+)
 from mugrade.manifest import Manifest, digest
 from mugrade.observe import describe
 from mugrade.sandbox.loader import module_name
@@ -67,6 +75,9 @@ class Session:
         """Export the cell that has just run without an error."""
         source = result.info.raw_cell or ""
         path = export_path(source)
+        if line := misspelt_export(source):
+            package = self.workspace.manifest.package
+            print(f"not exported: instead of {line!r} write '#| export {package}/name.py'")
         if path is None or not result.success:
             return
         try:
@@ -245,8 +256,7 @@ def show_unsolved(shell: Any, kind: type, error: Any, trace: Any, tb_offset: Any
 
 def how_to_build(name: str, stage: str) -> str:
     return (
-        f"{name} is not built yet: {stage}.ipynb builds it. "
-        f"Run that notebook's cells, or borrow the stage with: mugrade take {stage[:2]}"
+        f"{name} is not built yet: run {stage}.ipynb, or borrow it with: mugrade take {stage[:2]}"
     )
 
 
