@@ -140,19 +140,29 @@ def _judge_one(value: Observed, answer: Answer) -> Verdict:
                 "unsolved", "not written yet", expected, "fill the cell in and run it"
             )
         case "error":
-            mismatch = Mismatch(
-                "error",
-                value.text,
-                expected,
-                "call it on its own in a new cell and read the traceback",
-            )
+            mismatch = Mismatch("error", value.text, expected, _advice(value.text))
         case "not an array":
-            mismatch = Mismatch("not an array", f"a {value.text}", expected, "return a Tensor")
+            mismatch = Mismatch(
+                "not an array",
+                f"a {value.text}",
+                expected,
+                "return what the docstring says, a Tensor or an array",
+            )
         case _:
             mismatch = Mismatch(
                 "nothing", "None", expected, "is a return missing, or a gradient never set?"
             )
     return _verdict(mismatch, answer)
+
+
+def _advice(error: str) -> str:
+    """What to try after an exception."""
+    match error.partition(":")[0]:
+        case "NameError":
+            return "run the cells above, also after a restart; else the name is misspelt"
+        case "NotBuilt":
+            return "build that part, or borrow its stage, and run this cell again"
+    return "call it on its own in a new cell and read the traceback"
 
 
 def _verdict(mismatch: Mismatch, answer: Answer) -> Verdict:

@@ -95,14 +95,9 @@ def take(
     from mugrade.student.progress import take_stage
 
     workspace = find_workspace()
-    for name in stages:
+    for stage in [find_stage(workspace, name) for name in stages]:
         try:
-            stage = workspace.manifest.stage(name)
             paths = take_stage(workspace, stage, course or workspace.folder)
-        except KeyError:
-            raise fail(
-                f"no stage {name}: there are {', '.join(workspace.manifest.stages)}"
-            ) from None
         except (CourseError, WorkspaceError) as error:
             raise fail(error) from None
         console.print(f"took {stage}: {', '.join(paths)}", markup=False, highlight=False)
@@ -183,12 +178,20 @@ def grade(
         raise fail(error) from None
 
 
+def find_stage(workspace: Workspace, name: str) -> str:
+    """The stage's whole name; ends the command where there is no such stage."""
+    try:
+        return workspace.manifest.stage(name)
+    except KeyError:
+        stages = ", ".join(workspace.manifest.stages)
+        raise fail(f"no stage {name}: there are {stages}") from None
+
+
 def find_workspace() -> Workspace:
     """The workspace here, or in `notebooks/` below; ends the command where there is none."""
     here = Path.cwd()
-    for start in (here, here / "notebooks"):
-        try:
-            return Workspace.find(start)
-        except WorkspaceError as error:
-            problem = error
-    raise fail(problem)
+    below = here / "notebooks"
+    try:
+        return Workspace.find(below if below.is_dir() else here)
+    except WorkspaceError as error:
+        raise fail(error) from None

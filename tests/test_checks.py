@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from nbclient import NotebookClient
+from typer.testing import CliRunner
 
 from mugrade.author.course import Course, CourseError
+from mugrade.cli import app
 from mugrade.manifest import ANSWERS
 from mugrade.observe import observe, rng, seed_of
 from mugrade.sandbox.loader import BlockImporter, Piece
@@ -72,7 +74,8 @@ def test_a_check_that_passes_prints_one_line(kernel: Kernel) -> None:
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("return mean(x)", "RecursionError"),
         ("# YOUR CODE HERE\n    raise NotImplementedError()", "not written yet"),
-        ("import stats\n    return stats.noise(3)", "NotBuilt"),
+        ("import stats\n    return stats.noise(3)", "or borrow it with: mugrade take 01"),
+        ("return nowhere", "name 'nowhere' is not defined"),
     ],
 )
 def test_what_is_wrong_is_told_apart(kernel: Kernel, body: str, said: str) -> None:
@@ -147,7 +150,7 @@ def test_broken_answers_are_one_sentence(kernel: Kernel, text: str) -> None:
 def test_a_notebook_outside_the_course_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(WorkspaceError, match="open the notebook in the course's folder"):
+    with pytest.raises(WorkspaceError, match="work in the folder of the course's notebooks"):
         Workspace.find(tmp_path)
     (tmp_path / "course.json").write_text("{")
     with pytest.raises(WorkspaceError, match="is broken"):
@@ -295,12 +298,43 @@ def test_a_taken_stage_is_there_at_the_next_cell(kernel: Kernel, tiny: Course) -
 
 def test_a_course_without_solutions_has_nothing_to_take(kernel: Kernel, tmp_path: Path) -> None:
     workspace = Workspace.find(kernel.folder)
-    with pytest.raises(CourseError, match="no solutions"):
+    with pytest.raises(CourseError, match=r"has no solutions .* --course"):
         take_stage(workspace, "01_scale", kernel.folder)
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "00_x.py").touch()
     with pytest.raises(CourseError, match="missing or broken"):
         take_stage(workspace, "01_scale", tmp_path)
+
+
+def test_an_unknown_name_asks_for_the_cells_above(kernel: Kernel) -> None:
+    assert "  try       run the cells above" in answer(kernel, "return nowhere")
+
+
+def test_nothing_is_taken_if_one_stage_does_not_exist(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(kernel.folder)
+    outcome = CliRunner().invoke(app, ["take", "00", "77"])
+    assert outcome.exit_code == 1
+    assert outcome.output == "no stage 77: there are 00_mean, 01_scale\n"
+
+
+@pytest.mark.parametrize("command", [["status"], ["take", "00"], ["hint", "mean"]])
+def test_a_folder_without_a_course_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = CliRunner().invoke(app, command)
+    assert outcome.exit_code == 1
+    assert outcome.output.startswith(f"no course.json in {tmp_path} or above it")
+
+
+def test_a_module_that_cannot_be_read_is_one_sentence(kernel: Kernel) -> None:
+    (kernel.folder / "stats").mkdir(exist_ok=True)
+    (kernel.folder / "stats/mean.py").write_bytes(b"\xff")
+    with pytest.raises(WorkspaceError, match=r"not UTF-8 text\): move it away") as caught:
+        Workspace.find(kernel.folder).read_module("stats/mean.py")
+    assert caught.value._render_traceback_() == [str(caught.value)]
 
 
 def test_half_an_exercise_is_not_built(kernel: Kernel, tiny: Course) -> None:

@@ -32,7 +32,8 @@ def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
         solutions = find_course(start) / "solutions"
     except CourseError:
         raise CourseError(
-            f"this copy of the course has no solutions to take {stage} from"
+            f"{start} has no solutions to take {stage} from: "
+            "name a whole copy of the course with --course"
         ) from None
     entries = [b for b in workspace.manifest.blocks if b.stage == stage]
     paths = list(dict.fromkeys(b.module for b in entries))

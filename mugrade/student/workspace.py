@@ -25,6 +25,9 @@ LOCK_SECONDS = 20.0
 class WorkspaceError(Exception):
     """A folder in which the course cannot work; says which and why."""
 
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -47,7 +50,7 @@ class Workspace:
         folder = next((f for f in above if (f / MANIFEST).is_file()), None)
         if folder is None:
             raise WorkspaceError(
-                f"no {MANIFEST} in {here} or above it: open the notebook in the course's folder"
+                f"no {MANIFEST} in {here} or above it: work in the folder of the course's notebooks"
             )
         manifest = read_manifest(folder)
         instructor = next(
@@ -82,7 +85,11 @@ class Workspace:
         except FileNotFoundError:
             return []
         except (OSError, UnicodeDecodeError) as error:
-            raise WorkspaceError(f"{self.root / path} cannot be read: {error}") from None
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise WorkspaceError(
+                f"{self.root / path} cannot be read ({why}): "
+                "move it away and run the cells that build it again"
+            ) from None
 
     def write_module(self, path: str, blocks: list[Block]) -> None:
         """Write a module atomically, and an empty `__init__.py` into each new folder above it.
@@ -166,4 +173,6 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _broken(path: Path, error: Exception) -> WorkspaceError:
+    if isinstance(error, FileNotFoundError):
+        return WorkspaceError(f"{path} is missing: fetch the course again")
     return WorkspaceError(f"{path} is broken ({type(error).__name__}): fetch the course again")
