@@ -17,7 +17,7 @@ test: .venv/ready
 	$(BIN)/pytest -n 2
 
 lab: .venv/ready
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+	PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab --notebook-dir=notebooks
 
 build: .venv/ready
 	$(BIN)/mugrade build
