@@ -1,0 +1,804 @@
+# %% [markdown] id="title-05"
+# # 05 · Norms and dropout
+#
+# You will build the three layers that made deep networks easy to train and harder to overfit:
+# `LayerNorm1d`, `BatchNorm1d` and `Dropout`. Two of them compute something else while training
+# than afterwards, and one of them remembers what it has seen.
+#
+# - **Time**: about 40 minutes, three exercises.
+# - **You need**: stages 00 (ops, broadcasting), 01 (`randb`) and 02 (`Module`, `Parameter`,
+#   `Linear`).
+# - **It grows**: `needle/nn/norm.py` and `needle/nn/dropout.py`.
+
+# %% id="setup-05" role="given"
+# %load_ext mugrade
+import numpy as np
+
+import needle as ndl
+from mugrade import check, close, distribution, rng, show
+
+# %% [markdown] id="norms-why"
+# ## Keeping the numbers in range
+#
+# Stage 01 chose weights for which the activations neither die out nor explode. That holds at the
+# start. Then training moves the weights, and nothing watches over the scale any more.
+#
+# A normalization layer restores it in every forward pass: subtract the mean, divide by the
+# standard deviation. For a batch of shape (n, dim), n samples of dim features, there are two ways
+# to take the mean, and they are two different layers.
+#
+# - Over the features of each sample, axis 1: n means, one a row. This is **LayerNorm**.
+# - Over the samples, for each feature, axis 0: dim means, one a column. This is **BatchNorm**.
+#
+# Either way the means have one axis less than the batch, and must be copied back to its shape
+# before anything can be subtracted. Broadcasting aligns shapes at the right: it adds new axes in
+# front and never behind. The next cell tries it for means of both kinds. Look for the line that
+# runs although it is wrong.
+
+# %% id="align-right-demo" role="demo"
+import matplotlib.pyplot as plt
+
+for of, shape, target in (
+    ("columns", (3,), (4, 3)),
+    ("rows", (4,), (4, 3)),
+    ("rows", (4, 1), (4, 3)),
+    ("rows", (4,), (4, 4)),
+):
+    means = ndl.Tensor(np.arange(10.0, 10.0 * shape[0] + 1, 10.0).reshape(shape))
+    try:
+        copied = means.broadcast_to(target).numpy()
+        outcome = f"first row {copied[0].tolist()}, first column {copied[:, 0].tolist()}"
+    except ValueError:
+        outcome = "ValueError"
+    print(f"means of {of:7} {shape!s:6} to {target}: {outcome}")
+
+# %% [markdown] id="align-right-lesson"
+# The means of the columns, of shape (3,), go where they belong by themselves. Those of the rows,
+# of shape (4,), have to be given their lost axis back, by a `reshape` to (4, 1). Without it a
+# batch of 4 x 3 raises an error, and a square one of 4 x 4 runs: every column then gets a mean
+# that belongs to a row.
+#
+# ## Exercise 1: LayerNorm
+#
+# For each row $x$ of the batch, with the mean and the variance over its dim entries,
+#
+# $$
+# y = w \odot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + b, \qquad
+# \mu = \frac{1}{\text{dim}} \sum_j x_j, \qquad
+# \sigma^2 = \frac{1}{\text{dim}} \sum_j (x_j - \mu)^2.
+# $$
+#
+# - The variance is the **biased** one: divide by dim, not by dim - 1. It describes these
+#   numbers and estimates no others.
+# - $\epsilon$ stands **inside** the root. For a row of equal entries the derivative of
+#   $\sqrt{\sigma^2}$ is infinite; that of $\sqrt{\sigma^2 + \epsilon}$ is not.
+# - $w$ and $b$ have one entry for each feature and are trained. They start as ones and zeros, and
+#   allow the network to undo the normalization where it harms.
+# - $\mu$ and $\sigma^2$ are computed from $x$, so they are part of the graph. Part of the gradient
+#   flows through them. Build everything from tensor ops and you get that part for nothing.
+
+# %% id="norm-module" role="given" export="needle/nn/norm.py"
+"""Layers that give activations mean 0 and variance 1."""
+
+from needle import init
+from needle.autograd import Tensor
+from needle.device import CPUDevice
+from needle.nn.module import Module, Parameter
+
+
+# %% id="layernorm" role="solution" export="needle/nn/norm.py"
+class LayerNorm1d(Module):
+    """Each sample normalized over its features, then scaled and shifted feature by feature.
+
+    y = weight * (x - mean) / sqrt(var + eps) + bias, with the mean and the biased variance of
+    each row. Parameters: `weight`, ones, and `bias`, zeros, both of shape (dim,), on `device` and
+    of the given dtype. Training and evaluation are alike.
+
+    Source: Ba, Kiros and Hinton, 2016, equation 4.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        eps: float = 1e-5,
+        device: CPUDevice | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.eps = eps
+        ### BEGIN SOLUTION
+        self.weight = Parameter(init.ones(dim, device=device, dtype=dtype))
+        self.bias = Parameter(init.zeros(dim, device=device, dtype=dtype))
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From shape (n, dim) to the same shape."""
+        ### BEGIN SOLUTION
+        column = (x.shape[0], 1)
+        mean = x.sum(1).reshape(column) / self.dim
+        deviation = x - mean.broadcast_to(x.shape)
+        var = (deviation**2).sum(1).reshape(column) / self.dim
+        std = (var + self.eps) ** 0.5
+        normalized = deviation / std.broadcast_to(x.shape)
+        return self.weight.broadcast_to(x.shape) * normalized + self.bias.broadcast_to(x.shape)
+        ### END SOLUTION
+
+
+# %% [markdown] id="layernorm-hints" role="hints" of="layernorm"
+# 1. Which axis disappears when you average the features of a sample, and on which side of the
+#    remaining one must it come back?
+# 2. There is no `mean`: sum over axis 1, `reshape` to (n, 1), divide by `self.dim`, and
+#    `broadcast_to(x.shape)` before you subtract. The variance is the same recipe on the squared
+#    differences. `weight` and `bias` have shape (dim,) and align right as they are.
+# 3. With `d` for `x` minus its broadcast mean and `var` of shape (n, 1): divide `d` by
+#    `((var + self.eps) ** 0.5)` after `broadcast_to`, multiply by the broadcast weight, add the
+#    broadcast bias. In `__init__` wrap `init.ones(...)` and `init.zeros(...)` in `Parameter`,
+#    with `device` and `dtype`.
+
+# %% id="nn-index-layernorm" role="given" export="needle/nn/__init__.py"
+from needle.nn.norm import LayerNorm1d
+
+
+# %% id="layernorm-forward" role="check" points=12
+@check
+def layernorm_forward():
+    """Every sample is normalized by itself, over all of its features and over nothing else."""
+    layer = ndl.nn.LayerNorm1d(3)
+    yield layer(ndl.Tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 60.0]]))
+    yield layer(ndl.Tensor([[1.0, 2.0, 6.0], [0.0, 3.0, 0.0], [5.0, 4.0, -3.0]]))
+    ### BEGIN HIDDEN TESTS
+    for shape in ((5, 4), (4, 4), (1, 6), (7, 2), (3, 50)):
+        layer = ndl.nn.LayerNorm1d(shape[1])
+        x = ndl.Tensor((2 + 3 * rng.standard_normal(shape)).astype("float32"))
+        yield close(layer(x), rtol=1e-3, atol=1e-5)
+        layer.weight.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
+        layer.bias.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
+        yield close(layer(x), rtol=1e-3, atol=1e-5)
+        layer.eval()
+        yield close(layer(x), rtol=1e-3, atol=1e-5)
+        yield x
+    for eps in (0.5, 1e-3):
+        layer = ndl.nn.LayerNorm1d(6, eps=eps)
+        yield layer(ndl.Tensor((0.05 * rng.standard_normal((3, 6))).astype("float32")))
+    layer = ndl.nn.LayerNorm1d(5, dtype="float64")
+    yield layer(ndl.Tensor(rng.standard_normal((4, 5))))
+    ### END HIDDEN TESTS
+
+
+# %% id="layernorm-parameters" role="check" points=4
+@check
+def layernorm_parameters():
+    """An optimizer trains what parameters() finds, from a start that changes nothing."""
+    layer = ndl.nn.LayerNorm1d(3)
+    layer.weight.data = layer.weight.data * ndl.Tensor([2.0, 3.0, 5.0])
+    layer.bias.data = layer.bias.data + ndl.Tensor([-1.0, 0.5, 7.0])
+    yield np.sort(np.concatenate([theta.numpy() for theta in layer.parameters()]))
+    ### BEGIN HIDDEN TESTS
+    for dtype in ("float32", "float64"):
+        layer = ndl.nn.LayerNorm1d(6, dtype=dtype)
+        scale = ndl.Tensor(rng.standard_normal(6).astype(dtype))
+        yield layer.weight * scale
+        yield layer.bias - scale
+        layer.weight.data, layer.bias.data = scale * 2.0, scale + 1.0
+        yield np.sort(np.concatenate([theta.numpy() for theta in layer.parameters()]))
+        yield layer.weight - ndl.nn.LayerNorm1d(6, dtype=dtype).bias
+    ### END HIDDEN TESTS
+
+
+# %% id="layernorm-gradients" role="check" points=12
+@check
+def layernorm_gradients():
+    """Raising one feature shifts the mean and widens the row, so it moves all the other outputs."""
+    layer = ndl.nn.LayerNorm1d(3)
+    x = ndl.Tensor([[1.0, 2.0, 6.0], [0.0, 3.0, 1.0]])
+    layer(x).backward(ndl.Tensor([[1.0, 0.0, 0.0], [2.0, -1.0, 0.5]]))
+    yield close(x.grad, rtol=1e-3, atol=1e-5)
+    yield close(layer.weight.grad, rtol=1e-3, atol=1e-5)
+    yield layer.bias.grad
+    ### BEGIN HIDDEN TESTS
+    for shape, eps in (((5, 4), 1e-5), ((4, 4), 1e-5), ((1, 6), 0.1), ((3, 20), 0.1)):
+        for dtype in ("float32", "float64"):
+            layer = ndl.nn.LayerNorm1d(shape[1], eps=eps, dtype=dtype)
+            layer.weight.data = ndl.Tensor(rng.standard_normal(shape[1]).astype(dtype))
+            layer.bias.data = ndl.Tensor(rng.standard_normal(shape[1]).astype(dtype))
+            x = ndl.Tensor((1 + rng.standard_normal(shape)).astype(dtype))
+            layer(x).backward(ndl.Tensor(rng.standard_normal(shape).astype(dtype)))
+            yield close(x.grad, rtol=1e-3, atol=1e-5)
+            yield close(layer.weight.grad, rtol=1e-3, atol=1e-5)
+            yield close(layer.bias.grad, rtol=1e-3, atol=1e-5)
+    layer = ndl.nn.LayerNorm1d(3)
+    x = ndl.Tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    layer(x).backward(ndl.Tensor(rng.standard_normal((2, 3)).astype("float32")))
+    yield close(x.grad, rtol=1e-3, atol=1e-4)
+    ### END HIDDEN TESTS
+
+
+# %% [markdown] id="batchnorm-why"
+# ## Exercise 2: BatchNorm
+#
+# The same formula with the other axis: the mean and the biased variance of each *feature*, over
+# the samples of the batch. Nothing needs a `reshape` now, since (dim,) aligns right.
+#
+# But there is a price. The output for a sample now depends on the samples it happens to share the
+# batch with. While training, that is a little noise, and does no harm. Afterwards it cannot be
+# allowed: the same picture must not be a 3 in one batch and an 8 in another, and a picture alone
+# has no variance at all.
+#
+# So the layer keeps a running mean and a running variance of what it sees while training,
+#
+# $$
+# \text{running} \leftarrow (1 - \text{momentum}) \cdot \text{running}
+#   + \text{momentum} \cdot \text{batch},
+# $$
+#
+# and uses these, as constants, in eval mode. Four things are easy to get wrong:
+#
+# - The momentum is the share of the **new** value. (In stage 06 it will be the share of the old
+#   one. The name is the field's, not ours.)
+# - Training normalizes with the values of the batch and only *updates* the running ones; eval mode
+#   only *uses* them. `self.training` says which mode it is.
+# - The running values are plain tensors. As `Parameter` they would be trained. The optimizer would
+#   change them.
+# - They carry no graph. A running mean computed from `mean` itself remembers how that came about,
+#   and so keeps every batch of the whole training in memory. `mean.data` is the same numbers
+#   without their history.
+
+
+# %% id="batchnorm" role="solution" export="needle/nn/norm.py"
+class BatchNorm1d(Module):
+    """Each feature normalized over the samples of the batch, then scaled and shifted.
+
+    y = weight * (x - mean) / sqrt(var + eps) + bias. In training mode mean and var are the mean
+    and the biased variance of each column, and update the running values:
+    running = (1 - momentum) * running + momentum * batch. In eval mode they are the running values.
+    Parameters: `weight`, ones, and `bias`, zeros. Plain tensors without a graph: `running_mean`,
+    at first zeros, and `running_var`, at first ones. All four have shape (dim,), live on `device`
+    and have the given dtype.
+
+    Source: Ioffe and Szegedy, 2015, algorithm 1.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        device: CPUDevice | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.eps = eps
+        self.momentum = momentum
+        ### BEGIN SOLUTION
+        self.weight = Parameter(init.ones(dim, device=device, dtype=dtype))
+        self.bias = Parameter(init.zeros(dim, device=device, dtype=dtype))
+        self.running_mean = init.zeros(dim, device=device, dtype=dtype)
+        self.running_var = init.ones(dim, device=device, dtype=dtype)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From shape (n, dim) to the same shape."""
+        ### BEGIN SOLUTION
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            n = x.shape[0]
+            mean = x.sum(0) / n
+            var = ((x - mean.broadcast_to(x.shape)) ** 2).sum(0) / n
+            old, new = 1 - self.momentum, self.momentum
+            self.running_mean.data = old * self.running_mean.data + new * mean.data
+            self.running_var.data = old * self.running_var.data + new * var.data
+        std = (var + self.eps) ** 0.5
+        normalized = (x - mean.broadcast_to(x.shape)) / std.broadcast_to(x.shape)
+        return self.weight.broadcast_to(x.shape) * normalized + self.bias.broadcast_to(x.shape)
+        ### END SOLUTION
+
+
+# %% [markdown] id="batchnorm-hints" role="hints" of="batchnorm"
+# 1. Where do mean and variance come from in each mode, and in which of the two modes does
+#    anything change that outlives the call?
+# 2. Let `mean` and `var`, both of shape (dim,), be the running values, unless `self.training`:
+#    then sum over axis 0 and divide by the number of rows, and update the running values from
+#    `mean.data` and `var.data`. From there on both modes share the formula.
+# 3. The update: `self.running_mean.data` becomes (1 - momentum) times itself plus momentum times
+#    `mean.data`; the variance alike. The formula: `x` minus the broadcast mean, divided by the
+#    broadcast `(var + self.eps) ** 0.5`, times the broadcast weight, plus the broadcast bias.
+#    In `__init__` only `weight` and `bias` are wrapped in `Parameter`.
+
+# %% id="nn-index-batchnorm" role="given" export="needle/nn/__init__.py"
+from needle.nn.norm import BatchNorm1d
+
+
+# %% id="batchnorm-forward" role="check" points=10
+@check
+def batchnorm_forward():
+    """While training, each feature is compared with the same feature of the other samples."""
+    layer = ndl.nn.BatchNorm1d(2)
+    yield layer(ndl.Tensor([[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]]))
+    yield layer(ndl.Tensor([[0.0, 1.0], [4.0, 2.0]]))
+    ### BEGIN HIDDEN TESTS
+    for shape in ((5, 4), (4, 4), (9, 1), (2, 7), (50, 3)):
+        layer = ndl.nn.BatchNorm1d(shape[1])
+        x = ndl.Tensor((2 + 3 * rng.standard_normal(shape)).astype("float32"))
+        yield close(layer(x), rtol=1e-3, atol=1e-5)
+        layer.weight.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
+        layer.bias.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
+        yield close(layer(x), rtol=1e-3, atol=1e-5)
+        yield x
+    for eps in (0.5, 1e-3):
+        layer = ndl.nn.BatchNorm1d(3, eps=eps)
+        yield layer(ndl.Tensor((0.05 * rng.standard_normal((6, 3))).astype("float32")))
+    layer = ndl.nn.BatchNorm1d(5, dtype="float64")
+    yield layer(ndl.Tensor(rng.standard_normal((4, 5))))
+    ### END HIDDEN TESTS
+
+
+# %% id="batchnorm-running" role="check" points=10
+@check
+def batchnorm_running():
+    """Each batch contributes the fraction momentum, and what came before keeps the rest."""
+    layer = ndl.nn.BatchNorm1d(2)
+    for _ in range(2):
+        layer(ndl.Tensor([[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]]))
+        yield layer.running_mean
+        yield layer.running_var
+    ### BEGIN HIDDEN TESTS
+    for dim, momentum, dtype in ((4, 0.1, "float32"), (3, 0.7, "float32"), (5, 0.01, "float64")):
+        layer = ndl.nn.BatchNorm1d(dim, momentum=momentum, dtype=dtype)
+        for n in (2, 1, dim, 8):
+            layer(ndl.Tensor((3 + 2 * rng.standard_normal((n, dim))).astype(dtype)))
+            yield layer.running_mean
+            yield layer.running_var
+    fresh = ndl.nn.BatchNorm1d(4)
+    fresh(ndl.Tensor(rng.standard_normal((3, 4)).astype("float32")))
+    yield fresh.running_mean
+    yield fresh.running_var
+    ### END HIDDEN TESTS
+
+
+# %% id="batchnorm-eval" role="check" points=10
+@check
+def batchnorm_eval():
+    """After training, what comes out for a sample may not depend on its neighbours."""
+    layer = ndl.nn.BatchNorm1d(2)
+    for _ in range(3):
+        layer(ndl.Tensor([[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]]))
+    layer.eval()
+    yield layer(ndl.Tensor([[1.0, 10.0]]))
+    yield layer(ndl.Tensor([[1.0, 10.0], [-50.0, 7.0]]))
+    yield layer.running_mean
+    yield layer.running_var
+    ### BEGIN HIDDEN TESTS
+    for shape, eps in (((5, 4), 1e-5), ((4, 4), 0.5), ((1, 3), 1e-2)):
+        layer = ndl.nn.BatchNorm1d(shape[1], eps=eps)
+        model = ndl.nn.Sequential(layer)
+        layer.weight.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
+        layer.bias.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
+        for _ in range(2):
+            model(ndl.Tensor((2 + 3 * rng.standard_normal((6, shape[1]))).astype("float32")))
+        model.eval()
+        x = ndl.Tensor((1 + rng.standard_normal(shape)).astype("float32"))
+        y = model(x)
+        y.backward(ndl.Tensor(rng.standard_normal(shape).astype("float32")))
+        yield close(y, rtol=1e-3, atol=1e-5)
+        yield close(x.grad, rtol=1e-3, atol=1e-5)
+        yield layer.running_mean
+        yield layer.running_var
+        yield close(layer.weight.grad, rtol=1e-3, atol=1e-5)
+        yield close(layer.bias.grad, rtol=1e-3, atol=1e-5)
+        yield x
+        model.train()
+        later = ndl.Tensor(rng.standard_normal((7, shape[1])).astype("float32"))
+        yield close(model(later), rtol=1e-3, atol=1e-5)
+        yield layer.running_mean
+        yield layer.running_var
+        layer.running_mean.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
+        layer.running_var.data = ndl.Tensor((0.01 + 0.1 * rng.random(shape[1])).astype("float32"))
+        model.eval()
+        yield close(model(x), rtol=1e-3, atol=1e-5)
+    layer = ndl.nn.BatchNorm1d(3, dtype="float64")
+    layer.eval()
+    yield layer(ndl.Tensor(rng.standard_normal((2, 3))))
+    ### END HIDDEN TESTS
+
+
+# %% id="batchnorm-state" role="check" points=6
+@check
+def batchnorm_state():
+    """What the layer remembers is neither trained nor a way back into yesterday's batch."""
+    layer = ndl.nn.BatchNorm1d(2)
+    layer.weight.data, layer.bias.data = ndl.Tensor([2.0, 3.0]), ndl.Tensor([-1.0, 0.5])
+    yield np.sort(np.concatenate([theta.numpy() for theta in layer.parameters()]))
+    yesterday = ndl.Tensor([[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]])
+    layer(yesterday).backward(ndl.Tensor([[1.0, 2.0], [0.0, -3.0], [0.5, 0.0]]))
+    layer.eval()
+    layer(ndl.Tensor([[4.0, 5.0]])).backward()
+    yield close(yesterday.grad, rtol=1e-3, atol=1e-4)
+    ### BEGIN HIDDEN TESTS
+    nodes_behind = ndl.autograd.find_topo_sort
+    for dtype in ("float32", "float64"):
+        layer = ndl.nn.BatchNorm1d(5, dtype=dtype)
+        first, second = (ndl.Tensor(rng.standard_normal((4, 5)).astype(dtype)) for _ in range(2))
+        scale = ndl.Tensor(rng.standard_normal(5).astype(dtype))
+        yield layer.weight * scale
+        yield layer.bias - scale
+        yield layer.running_var * scale
+        yield layer.running_mean - scale
+        layer.weight.data, layer.bias.data = scale * 2.0, scale + 1.0
+        layer(first).backward(ndl.Tensor(rng.standard_normal((4, 5)).astype(dtype)))
+        layer(second).backward(ndl.Tensor(rng.standard_normal((4, 5)).astype(dtype)))
+        layer.eval()
+        layer(ndl.Tensor(rng.standard_normal((3, 5)).astype(dtype))).backward()
+        yield close(first.grad, rtol=1e-3, atol=1e-4)
+        yield close(second.grad, rtol=1e-3, atol=1e-4)
+        for running in (layer.running_mean, layer.running_var):
+            yield running.numpy() * len(nodes_behind([running]))
+        yield np.sort(np.concatenate([theta.numpy() for theta in layer.parameters()]))
+    ### END HIDDEN TESTS
+
+
+# %% id="batchnorm-gradients" role="check" points=12
+@check
+def batchnorm_gradients():
+    """The mean and the variance are functions of the batch, and the gradient flows through them."""
+    layer = ndl.nn.BatchNorm1d(2)
+    x = ndl.Tensor([[1.0, 0.0], [2.0, 3.0], [6.0, 1.0]])
+    layer(x).backward(ndl.Tensor([[1.0, 2.0], [0.0, -1.0], [0.0, 0.5]]))
+    yield close(x.grad, rtol=1e-3, atol=1e-5)
+    yield close(layer.weight.grad, rtol=1e-3, atol=1e-5)
+    yield layer.bias.grad
+    ### BEGIN HIDDEN TESTS
+    for shape, eps in (((5, 4), 1e-5), ((4, 4), 1e-5), ((6, 1), 0.1), ((20, 3), 0.1)):
+        for dtype in ("float32", "float64"):
+            layer = ndl.nn.BatchNorm1d(shape[1], eps=eps, dtype=dtype)
+            layer.weight.data = ndl.Tensor(rng.standard_normal(shape[1]).astype(dtype))
+            layer.bias.data = ndl.Tensor(rng.standard_normal(shape[1]).astype(dtype))
+            x = ndl.Tensor((1 + rng.standard_normal(shape)).astype(dtype))
+            layer(x).backward(ndl.Tensor(rng.standard_normal(shape).astype(dtype)))
+            yield close(x.grad, rtol=1e-3, atol=1e-5)
+            yield close(layer.weight.grad, rtol=1e-3, atol=1e-5)
+            yield close(layer.bias.grad, rtol=1e-3, atol=1e-5)
+    layer = ndl.nn.BatchNorm1d(2)
+    x = ndl.Tensor([[0.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
+    layer(x).backward(ndl.Tensor(rng.standard_normal((3, 2)).astype("float32")))
+    yield close(x.grad, rtol=1e-3, atol=1e-4)
+    ### END HIDDEN TESTS
+
+
+# %% [markdown] id="which-axis-prose"
+# ### Which axis is averaged
+#
+# The same batch three times: 8 samples of 6 features. Feature 4 is ten times as large as the
+# others, and sample 2 lies 5 above the others in all features. The numbers on the right of each
+# picture are the means of its rows, those below it the means of its columns.
+#
+# On the left both the odd row and the odd column stand out. LayerNorm (middle) makes every row
+# mean zero: sample 2 looks like the others, and feature 4 still stands out. BatchNorm (right)
+# makes every column mean zero: feature 4 is like the others, and the row of sample 2 is what is
+# left to see.
+
+# %% id="which-axis-demo" role="demo"
+
+
+def rounded(mean):
+    """One decimal, without a minus before zero."""
+    return f"{mean:.1f}".replace("-0.0", "0.0")
+
+
+batch_rng = np.random.default_rng(3)
+batch = batch_rng.standard_normal((8, 6))
+batch[:, 4] *= 10
+batch[2] += 5
+x = ndl.Tensor(batch, dtype="float32")
+pictures = {
+    "the batch": batch,
+    "LayerNorm: every row has mean 0": ndl.nn.LayerNorm1d(6)(x).numpy(),
+    "BatchNorm: every column has mean 0": ndl.nn.BatchNorm1d(6)(x).numpy(),
+}
+fig, axes = plt.subplots(1, 3, figsize=(12, 4.6), layout="constrained")
+for ax, (title, values) in zip(axes, pictures.items(), strict=True):
+    limit = np.abs(values).max()
+    image = ax.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit)
+    for i, mean in enumerate(values.mean(axis=1)):
+        ax.text(5.7, i, rounded(mean), va="center")
+    columns = [f"{j}\n{rounded(mean)}" for j, mean in enumerate(values.mean(axis=0))]
+    ax.set_xticks(range(6), columns)
+    ax.set(title=title, xlabel="feature, and the mean of its column", ylabel="sample")
+    fig.colorbar(image, ax=ax, location="bottom", label="value", shrink=0.8)
+fig.suptitle("LayerNorm evens out the samples, BatchNorm the features")
+show(
+    "Three images of a batch of 8 samples and 6 features: as it is, with one odd row and one odd "
+    "column; after LayerNorm, all row means are 0; after BatchNorm, all column means are 0."
+)
+
+# %% [markdown] id="neighbours-prose"
+# ### One sample in many batches
+#
+# The same sample goes through three layers sixty times, each time with seven other samples that
+# are drawn anew. The plot shows the first entry of what comes out for it.
+#
+# For LayerNorm (triangles) the points lie on a horizontal line. The neighbours do not exist for
+# it. For BatchNorm in train mode (circles) they scatter widely. In eval mode (squares) the layer
+# uses what it has remembered of 200 batches, and the line is flat again.
+
+# %% id="neighbours-demo" role="demo"
+sample = np.array([[1.5, -0.5, 0.3, 2.0]], dtype="float32")
+neighbours_rng = np.random.default_rng(0)
+
+
+def in_company(layer):
+    """The first output for `sample` in a batch with seven random neighbours."""
+    others = neighbours_rng.standard_normal((7, 4), dtype="float32")
+    return float(layer(ndl.Tensor(np.concatenate([sample, others]))).numpy()[0, 0])
+
+
+layernorm, batchnorm, remembered = (
+    ndl.nn.LayerNorm1d(4),
+    ndl.nn.BatchNorm1d(4),
+    ndl.nn.BatchNorm1d(4),
+)
+for _ in range(200):
+    in_company(remembered)
+remembered.eval()
+fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+for name, layer, marker, color in (
+    ("BatchNorm, train mode", batchnorm, "o", "#D55E00"),
+    ("BatchNorm, eval mode", remembered, "s", "#0072B2"),
+    ("LayerNorm", layernorm, "^", "#009E73"),
+):
+    outputs = [in_company(layer) for _ in range(60)]
+    print(f"{name:22} from {min(outputs):.3f} to {max(outputs):.3f}")
+    ax.plot(outputs, marker, color=color, markersize=5, label=name)
+ax.set(xlabel="number of the batch", ylabel="first entry of the sample's output")
+ax.set_title("In train mode a sample's BatchNorm depends on its neighbours")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+show(
+    "The output for one sample in 60 batches: scattered for BatchNorm in train mode, on a "
+    "horizontal line for BatchNorm in eval mode and for LayerNorm."
+)
+
+# %% [markdown] id="running-mean-prose"
+# ### How long the start is remembered
+#
+# A layer with momentum 0.1 is fed batches of 32 numbers whose true mean is 1. Its running mean
+# begins at 0 and keeps 0.9 of itself at each step. So $0.9^t$ of the start is left: 35% after 10
+# steps, 4% after 30.
+#
+# The running mean (solid) follows the curve $1 - 0.9^t$ (dashed) and then stays near 1, where the
+# means of the single batches (dots) scatter about five times as much. Evaluate after ten steps,
+# and a third of what eval mode believes about the data is still the zeros and ones of `__init__`.
+
+# %% id="running-mean-demo" role="demo"
+steps_rng = np.random.default_rng(2)
+layer, running, of_batch = ndl.nn.BatchNorm1d(1), [0.0], []
+for _ in range(60):
+    batch = 1 + steps_rng.standard_normal((32, 1), dtype="float32")
+    layer(ndl.Tensor(batch))
+    of_batch.append(batch.mean())
+    running.append(float(layer.running_mean.numpy()[0]))
+steps = np.arange(61)
+fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+ax.plot(steps[1:], of_batch, ".", color="0.6", label="mean of the batch")
+ax.plot(steps, 1 - 0.9**steps, "--", color="#D55E00", lw=2.5, label="$1 - 0.9^t$")
+ax.plot(steps, running, "-", color="#0072B2", label="running mean")
+for t in (10, 30):
+    ax.annotate(
+        f"{0.9**t:.0%} of the start left",
+        (t, 1 - 0.9**t),
+        (t + 3, 0.72 - 0.9**t),
+        arrowprops={"arrowstyle": "->"},
+    )
+ax.set(xlabel="training steps t", ylabel="mean of the feature")
+ax.set_title("A running mean with momentum 0.1 needs about 30 steps to forget its start")
+ax.legend(loc="lower right")
+show(
+    "The running mean rises from 0 to about 1 along 1 - 0.9^t: 35% of the start is left after 10 "
+    "steps, 4% after 30; the means of the single batches scatter round 1."
+)
+
+# %% [markdown] id="dropout-why"
+# ## Exercise 3: Dropout
+#
+# A network with more weights than it needs can learn its examples by heart, unit by unit: one
+# unit corrects what another has got wrong, for this example and no other. Dropout forbids such
+# arrangements. In each training step every entry of the activations is set to zero with
+# probability p, by an independent draw. No unit can rely on any other being there.
+#
+# Afterwards all units are there, so there would be more signal than the next layer has been
+# trained for. Dividing the survivors by $1 - p$ while training repairs that in advance:
+#
+# $$
+# y_i = \frac{m_i}{1 - p} \, x_i, \qquad m_i = 1 \text{ with probability } 1 - p, \text{ else } 0,
+# \qquad E[y_i] = x_i.
+# $$
+#
+# Eval mode then has nothing left to do: $y = x$.
+#
+# The draw is part of the contract, so that a seed means the same run everywhere: an entry is kept
+# where `init.randb(*x.shape, p=1 - p)` is true. That p is the probability of true, hence of
+# *staying*.
+
+# %% id="dropout-module" role="given" export="needle/nn/dropout.py"
+"""Dropout: activations set to zero at random while training."""
+
+from needle import init
+from needle.autograd import Tensor
+from needle.nn.module import Module
+
+
+# %% id="dropout" role="solution" export="needle/nn/dropout.py"
+class Dropout(Module):
+    """Entries set to zero with probability p while training, and nothing done otherwise.
+
+    y = mask * x / (1 - p), where `mask` is one draw of init.randb with the shape of x that is true
+    with probability 1 - p; in eval mode y = x. Any shape; the dtype stays; 0 <= p < 1.
+
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, 2014, sections 4 and 10.
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From any shape to the same shape."""
+        ### BEGIN SOLUTION
+        if not self.training:
+            return x
+        mask = init.randb(*x.shape, p=1 - self.p)
+        return x * mask / (1 - self.p)
+        ### END SOLUTION
+
+
+# %% [markdown] id="dropout-hints" role="hints" of="dropout"
+# 1. What should come out in eval mode? And is p the probability of keeping an entry, or of losing
+#    it?
+# 2. `init.randb(*x.shape, p=...)` gives a tensor of true and false, which multiplies like 1 and 0
+#    and needs no gradient. The p it takes is the probability of true.
+# 3. Unless `self.training`, return `x`. Else draw with `p=1 - self.p`, and return `x` times the
+#    draw, divided by `1 - self.p`.
+
+# %% id="nn-index-dropout" role="given" export="needle/nn/__init__.py"
+from needle.nn.dropout import Dropout
+
+
+# %% id="dropout-forward" role="check" points=10
+@check
+def dropout_forward():
+    """The same seed must drop the same entries everywhere, and the survivors are scaled up."""
+    np.random.seed(7)
+    yield ndl.nn.Dropout(0.25)(ndl.Tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]))
+    ### BEGIN HIDDEN TESTS
+    for p in (0.5, 0.1, 0.8, 0.0):
+        for shape in ((6, 5), (4, 4), (30,), (2, 3, 4)):
+            x = ndl.Tensor((3 + rng.standard_normal(shape)).astype("float32"))
+            layer = ndl.nn.Dropout(p)
+            yield layer(x)
+            yield layer(x)
+            yield x
+    yield ndl.nn.Dropout()(ndl.Tensor(rng.standard_normal((9, 3))))
+    ### END HIDDEN TESTS
+
+
+# %% id="dropout-distribution" role="check" points=4
+@check
+def dropout_distribution():
+    """The next layer must see the same mean with dropout as without, whatever the seed."""
+    yield distribution(ndl.nn.Dropout(0.3)(ndl.ones(100, 120)))
+    ### BEGIN HIDDEN TESTS
+    for p in (0.1, 0.5, 0.9):
+        x = ndl.Tensor((2 + rng.standard_normal((120, 100))).astype("float32"))
+        yield distribution(ndl.nn.Dropout(p)(x))
+    ### END HIDDEN TESTS
+
+
+# %% id="dropout-eval" role="check" points=4
+@check
+def dropout_eval():
+    """A prediction is no lottery: in eval mode nothing is dropped and nothing is scaled."""
+    layer = ndl.nn.Dropout(0.5)
+    layer.eval()
+    yield layer(ndl.Tensor([[1.0, -2.0, 3.0]]))
+    ### BEGIN HIDDEN TESTS
+    for p in (0.2, 0.9):
+        model = ndl.nn.Sequential(ndl.nn.Dropout(p))
+        x = ndl.Tensor((3 + rng.standard_normal((5, 6))).astype("float32"))
+        yield model(x)
+        model.eval()
+        y = model(x)
+        yield y
+        (y * 2.0).backward(ndl.Tensor(rng.standard_normal((5, 6)).astype("float32")))
+        yield x.grad
+        model.train()
+        yield model(x)
+    ### END HIDDEN TESTS
+
+
+# %% id="dropout-gradients" role="check" points=6
+@check
+def dropout_gradients():
+    """An entry that was dropped cannot have caused the loss, and a survivor was scaled up."""
+    np.random.seed(7)
+    x = ndl.Tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
+    y = ndl.nn.Dropout(0.25)(x)
+    y.backward(ndl.Tensor([[1.0, -1.0, 2.0, 0.5], [3.0, 1.0, -2.0, 4.0]]))
+    yield x.grad
+    ### BEGIN HIDDEN TESTS
+    for p, shape in ((0.5, (5, 6)), (0.8, (40,)), (0.3, (2, 3, 4))):
+        for dtype in ("float32", "float64"):
+            x = ndl.Tensor(rng.standard_normal(shape).astype(dtype))
+            y = ndl.nn.Dropout(p)(x)
+            y.backward(ndl.Tensor(rng.standard_normal(shape).astype(dtype)))
+            yield y
+            yield x.grad
+    ### END HIDDEN TESTS
+
+
+# %% [markdown] id="expectation-prose"
+# ### What the division buys
+#
+# A batch of ones goes through `Dropout(p)` for p from 0 to 0.9, 20,000 entries each. The plot
+# shows the mean of what comes out.
+#
+# Divided by $1 - p$ (circles, solid) the mean stays at 1: the next layer sees the same amount of
+# signal with dropout and without. Undivided (squares, dashed) it falls along the line $1 - p$. The
+# shaded band is one standard deviation of a single entry to each side. It is
+# $\sqrt{p / (1 - p)}$, which is 1 at $p = 0.5$ and 3 at $p = 0.9$: the mean is kept, and the noise
+# is what one pays with.
+
+# %% id="expectation-demo" role="demo"
+np.random.seed(0)
+probabilities = np.arange(0, 0.95, 0.1)
+outputs = [ndl.nn.Dropout(p)(ndl.ones(100, 200)).numpy() for p in probabilities]
+means, spreads = (np.array([f(y) for y in outputs]) for f in (np.mean, np.std))
+print(f"means from {means.min():.3f} to {means.max():.3f}; deviation {spreads[5]:.2f} at p = 0.5")
+fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+ax.fill_between(probabilities, means - spreads, means + spreads, color="#56B4E9", alpha=0.3)
+ax.plot(probabilities, means, "o-", color="#0072B2", label="survivors divided by 1 - p")
+undivided = means * (1 - probabilities)
+ax.plot(probabilities, undivided, "s--", color="#D55E00", label="survivors as they are")
+ax.set(xlabel="p, the probability of zero", ylabel="mean output for an input of 1")
+ax.set_title("Dividing by 1 - p keeps the expectation, at the price of noise")
+ax.legend(loc="lower left")
+show(
+    "Mean output against p: constant at 1 with the division by 1 - p, with a band that widens to "
+    "3 on each side; without it the mean falls along 1 - p."
+)
+
+# %% [markdown] id="end-05"
+# ## What you built
+#
+# - `LayerNorm1d`: each sample normalized over its features, alike in both modes.
+# - `BatchNorm1d`: each feature normalized over the batch while training, and by what the layer
+#   remembers in eval mode.
+# - `Dropout`: noise while training that keeps the expectation, and nothing in eval mode.
+#
+# ## What comes next
+#
+# Weights have gradients, and the activations stay in range. Stage 06 decides what to do with the
+# gradients: it builds the optimizers. Its momentum and Adam's two moments are running means like
+# yours, and Adam corrects for the start that they remember. In stage 08 the norms and dropout go
+# into the residual blocks.
+#
+# ## Questions to think about
+#
+# 1. A `Linear` layer directly before a `BatchNorm1d` has a bias. What is its gradient, and what
+#    does that say about the bias? Is it the same before a `LayerNorm1d`?
+# 2. One can compute the variance as the mean of the squares minus the square of the mean. Try it
+#    in `float32` on a feature with mean 1000 and standard deviation 0.1. What comes out, and why
+#    does stage 03 come to mind?
+# 3. Someone forgets to call `eval()` and tests a network with BatchNorm and dropout in train mode,
+#    in batches of 100 and then one picture at a time. What will they see in each case, and what
+#    has happened to the running values in the meantime?
+#
+# ## References
+#
+# - Sergey Ioffe and Christian Szegedy, *Batch normalization: accelerating deep network training
+#   by reducing internal covariate shift*, ICML 2015. arXiv:1502.03167.
+# - Jimmy Lei Ba, Jamie Ryan Kiros and Geoffrey Hinton, *Layer normalization*, 2016.
+#   arXiv:1607.06450.
+# - Nitish Srivastava, Geoffrey Hinton, Alex Krizhevsky, Ilya Sutskever and Ruslan Salakhutdinov,
+#   *Dropout: a simple way to prevent neural networks from overfitting*, JMLR 15, 2014.
+# - Shibani Santurkar, Dimitris Tsipras, Andrew Ilyas and Aleksander Madry, *How does batch
+#   normalization help optimization?*, NeurIPS 2018. arXiv:1805.11604.
