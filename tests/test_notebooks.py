@@ -20,6 +20,8 @@ def student_folder(folder: Path, root: Path = ROOT) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (MANIFEST, ANSWERS):
         shutil.copy(root / "notebooks" / name, folder / name)
+    if (digits := root / "notebooks" / "data" / "digits").is_dir():
+        shutil.copytree(digits, folder / "data" / "digits", dirs_exist_ok=True)
     return folder
 
 
