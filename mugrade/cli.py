@@ -1,4 +1,4 @@
-"""The command line: build, take, status, hint, grade."""
+"""The command line: build, take, status, hint, data, grade."""
 
 import difflib
 import os
@@ -8,6 +8,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from mugrade.author.course import CourseError
@@ -28,6 +36,12 @@ class On(StrEnum):
 
     reference = "reference"
     own = "own"
+
+
+class DataSet(StrEnum):
+    """What `mugrade data` can fetch."""
+
+    mnist = "mnist"
 
 
 def fail(error: Exception | str) -> typer.Exit:
@@ -145,6 +159,38 @@ def hint(
     console.print(found[number - 1], markup=False, highlight=False)
     if number < len(found):
         console.print(f"next: mugrade hint {exercise} {number + 1}", style="dim", highlight=False)
+
+
+@app.command()
+def data(
+    name: Annotated[DataSet, typer.Argument(help="The data set.")],
+    mirror: Annotated[
+        str | None, typer.Option(help="A URL or a folder to take the files from.")
+    ] = None,
+) -> None:
+    """Download a data set into data/ beside the notebooks.
+
+    Files that are there are left alone, and a download that broke off is continued.
+    """
+    from mugrade.student.data import MIRRORS, DataError, fetch
+
+    folder = find_workspace().folder / "data" / name.value
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    try:
+        with Progress(*columns, TransferSpeedColumn(), console=console) as progress:
+            tasks: dict[str, TaskID] = {}
+
+            def report(file: str, done: int, total: int | None) -> None:
+                task = tasks.get(file)
+                if task is None:
+                    task = tasks[file] = progress.add_task(file, total=total)
+                progress.update(task, completed=done, total=total)
+
+            fetched = fetch(folder, (mirror,) if mirror else MIRRORS, report=report)
+    except DataError as error:
+        raise fail(error) from None
+    said = f"fetched {len(fetched)} files into" if fetched else "everything is in"
+    console.print(f"{said} {folder}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

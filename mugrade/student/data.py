@@ -1,0 +1,169 @@
+"""Fetch MNIST into a folder: from the first mirror that has it, checked before it counts."""
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+    "https://raw.githubusercontent.com/fgnt/mnist/master",
+    "https://azureopendatastorage.blob.core.windows.net/mnist",
+)
+SECONDS = 20.0
+CHUNK = 1 << 16
+
+Report = Callable[[str, int, int | None], None]
+
+
+class DataError(Exception):
+    """What keeps the data from being fetched, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A gzipped file, known by the size in bytes and the SHA-256 of what is inside it.
+
+    Not by its own: mirrors pack the same content anew, and gzip notes the date.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+    def is_in(self, path: Path) -> bool:
+        """Whether the file at `path` unpacks to this content."""
+        digest, size = hashlib.sha256(), 0
+        try:
+            with gzip.open(path) as file:
+                while size <= self.size and (chunk := file.read(CHUNK)):
+                    digest.update(chunk)
+                    size += len(chunk)
+        except (OSError, EOFError, zlib.error):
+            return False
+        return digest.hexdigest() == self.sha256
+
+
+MNIST = (
+    Packed(
+        "train-images-idx3-ubyte.gz",
+        47_040_016,
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    Packed(
+        "train-labels-idx1-ubyte.gz",
+        60_008,
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    Packed(
+        "t10k-images-idx3-ubyte.gz",
+        7_840_016,
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    Packed(
+        "t10k-labels-idx1-ubyte.gz",
+        10_008,
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+)
+
+
+def fetch(
+    folder: Path,
+    mirrors: Sequence[str] = MIRRORS,
+    files: Sequence[Packed] = MNIST,
+    report: Report = lambda name, done, total: None,
+) -> list[str]:
+    """Put the files into `folder`; returns the names of those that were not there yet.
+
+    A mirror is a URL or a local folder. A file appears in `folder` only when it is whole; what a
+    broken connection leaves is kept as NAME.part, and the next call goes on from there. `report`
+    is told the name, the bytes that are there and the bytes in all. Raises DataError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written: {error.strerror}") from None
+    missing = [file for file in files if not file.is_in(folder / file.name)]
+    for file in missing:
+        _fetch_file(file, folder, mirrors, report)
+    return [file.name for file in missing]
+
+
+def _fetch_file(file: Packed, folder: Path, mirrors: Sequence[str], report: Report) -> None:
+    problems = []
+    for mirror in mirrors:
+        try:
+            _fetch_from(f"{_url(mirror)}/{file.name}", file, folder / file.name, report)
+            return
+        except (OSError, HTTPException, ValueError, DataError) as error:
+            problems.append(f"{mirror}: {_reason(error)}")
+    raise DataError(
+        f"{file.name} could not be fetched ({'; '.join(problems)}): "
+        "try again, or name another URL or a folder that holds it with --mirror"
+    )
+
+
+def _fetch_from(url: str, file: Packed, target: Path, report: Report) -> None:
+    """Download into NAME.part and rename that when its content is right."""
+    part = target.with_name(f"{target.name}.part")
+    continued = part.exists()
+    if not continued or not file.is_in(part):
+        _download(url, part, lambda done, total: report(file.name, done, total), 2 * file.size)
+    if file.is_in(part):
+        part.replace(target)
+        return
+    part.unlink()
+    if not continued:
+        raise DataError("what came has another checksum, so it was not kept")
+    _fetch_from(url, file, target, report)  # the beginning may have come from elsewhere
+
+
+def _download(
+    url: str, part: Path, report: Callable[[int, int | None], None], largest: int
+) -> None:
+    """Append to `part` what it lacks, or write it anew where the server cannot continue."""
+    have = part.stat().st_size if part.exists() else 0
+    request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urlopen(request, timeout=SECONDS)
+    except HTTPError as error:
+        if error.code != 416 or not have:
+            raise
+        part.unlink()  # longer than the mirror's file
+        return _download(url, part, report, largest)
+    with response:
+        if getattr(response, "status", None) != 206:
+            have = 0
+        elif not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            raise DataError("it continues at another place than asked for")
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with part.open("ab" if have else "wb") as out:
+            while have <= largest and (chunk := response.read(CHUNK)):
+                out.write(chunk)
+                have += len(chunk)
+                report(have, total)
+    if total is not None and have < total and have <= largest:
+        raise DataError(f"the connection broke off after {have} of {total} bytes")
+
+
+def _url(mirror: str) -> str:
+    """The mirror as a URL, a local folder as a file:// one."""
+    if "://" in mirror:
+        return mirror.rstrip("/")
+    return Path(mirror).expanduser().resolve().as_uri()
+
+
+def _reason(error: Exception) -> str:
+    """What an exception of urllib says, in a few words."""
+    if isinstance(error, HTTPError):
+        return f"HTTP {error.code} {error.reason}"
+    cause = error.reason if isinstance(error, URLError) else error
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
