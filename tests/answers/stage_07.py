@@ -16,7 +16,8 @@ LOADER_BODY = (
     "            batch = self.dataset[order[start : start + self.batch_size]]\n"
     "            yield tuple(Tensor(part, requires_grad=False) for part in batch)\n"
 )
-SHIFTS = "np.random.randint(-self.padding, self.padding + 1, size=2) + self.padding"
+SHIFTS = "pad + np.random.randint(-pad, pad + 1, size=2)"
+SHORT = "pad + np.random.randint(-pad, max(pad, 1)"
 CUT = "return padded[top : top + height, left : left + width]"
 
 WRONG = {
@@ -306,58 +307,66 @@ WRONG = {
     },
     "crop": {
         "what leaves comes back on the other side": [
-            (CUT, "return np.roll(img, (self.padding - top, self.padding - left), axis=(0, 1))"),
+            (CUT, "return np.roll(img, (pad - top, pad - left), axis=(0, 1))"),
         ],
         "the edge is repeated instead of zeros": [
-            ("(margin, margin, (0, 0)))", '(margin, margin, (0, 0)), mode="edge")'),
+            (
+                CUT,
+                'padded = np.pad(img, ((pad, pad), (pad, pad), (0, 0)), mode="edge")\n        '
+                + CUT,
+            ),
         ],
-        "the image is mirrored beyond its edge": [
-            ("(margin, margin, (0, 0)))", '(margin, margin, (0, 0)), mode="wrap")'),
+        "the margin is filled from the other side": [
+            (
+                CUT,
+                'padded = np.pad(img, ((pad, pad), (pad, pad), (0, 0)), mode="wrap")\n        '
+                + CUT,
+            ),
         ],
-        "no padding": [
-            ("np.pad(img, (margin, margin, (0, 0)))", "img"),
-            (SHIFTS, "np.maximum(0, np.random.randint(-self.padding, self.padding + 1, size=2))"),
-        ],
-        "the channels are padded": [("(margin, margin, (0, 0))", "(margin, margin, margin)")],
+        "ones instead of zeros": [("np.zeros(", "np.ones(")],
+        "no padding": [(CUT, "return img[max(0, top - pad) :, max(0, left - pad) :]")],
+        "the channels are padded": [(CUT, "padded = np.pad(img, pad)\n        " + CUT)],
         "height and width are exchanged in the shift": [("top, left =", "left, top =")],
         "height and width are exchanged in the size": [
-            ("height, width, _ =", "width, height, _ ="),
+            (CUT, "return padded[top : top + width, left : left + height]"),
         ],
         "one shift for both axes": [
-            (
-                "self.padding + 1, size=2) + self.padding",
-                "self.padding + 1, size=1)[[0, 0]] + self.padding",
-            ),
+            ("top, left =", "top, _ ="),
+            (CUT, "left = top\n        " + CUT),
         ],
-        "the largest shift never comes": [("self.padding + 1, size=2", "self.padding, size=2")],
-        "shifted only one way": [
-            (SHIFTS, "np.random.randint(0, self.padding + 1, size=2) + self.padding"),
+        "the largest shift never comes": [("pad + np.random.randint(-pad, pad + 1", SHORT)],
+        "shifted only one way": [(SHIFTS, "pad + np.random.randint(0, pad + 1, size=2)")],
+        "shifted the other way": [(SHIFTS, "pad - np.random.randint(-pad, pad + 1, size=2)")],
+        "from 0 to the largest but one": [
+            (SHIFTS, "np.random.randint(0, max(1, 2 * pad), size=2)")
         ],
-        "shifted the other way": [
-            (SHIFTS, "self.padding - np.random.randint(-self.padding, self.padding + 1, size=2)"),
-        ],
-        "drawn from 0 to 2 padding": [
-            (
-                "np.random.randint(-self.padding, self.padding + 1, size=2) + self.padding",
-                "np.random.randint(0, 2 * self.padding, size=2)",
-            ),
-        ],
-        "the padding is always 3": [
-            ("margin = (self.padding, self.padding)", "self.padding = 3\n        margin = (3, 3)")
-        ],
-        "always the middle": [(CUT, "top = left = self.padding\n        " + CUT)],
+        "the padding is always 3": [("pad = self.padding", "pad = 3")],
+        "always the middle": [(CUT, "top = left = pad\n        " + CUT)],
         "the margin stays": [(CUT, "return padded")],
-        "always 28 x 28 pixels": [("height, width, _ = img.shape", "height, width = 28, 28")],
-        "float64 zeros": [
-            (CUT, "return padded[top : top + height, left : left + width].astype(float)"),
+        "the piece is as small as the padding makes it": [
+            (CUT, "return padded[top : height + pad, left : width + pad]"),
         ],
+        "always 28 x 28 pixels": [(CUT, "return padded[top : top + 28, left : left + 28]")],
+        "float64 zeros": [(", dtype=img.dtype)", ")")],
+        "float32 zeros": [("dtype=img.dtype", "dtype=np.float32")],
         "in place": [
             (CUT, "img[:] = padded[top : top + height, left : left + width]\n        return img"),
         ],
         "drawn from another generator": [
-            ("= np.random.randint(", "= np.random.default_rng(0).integers("),
+            (
+                "+ np.random.randint(-pad, pad + 1,",
+                "+ np.random.default_rng(0).integers(-pad, pad + 1,",
+            ),
         ],
         "drawn twice": [("top, left = ", "np.random.rand()\n        top, left = ")],
+        "drawn once, for all images": [
+            (
+                f"top, left = {SHIFTS}",
+                'if not hasattr(self, "shift"):\n            self.shift = '
+                + SHIFTS
+                + "\n        top, left = self.shift",
+            ),
+        ],
     },
     "data-loader": {
         "the last short batch is dropped": [
