@@ -44,3 +44,7 @@ from needle.ops import logsumexp
 
 # %% needle-index-logsoftmax
 from needle.ops import logsoftmax
+
+
+# %% needle-index-data
+from needle import data

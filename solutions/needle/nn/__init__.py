@@ -28,3 +28,15 @@ from needle.nn.basic import Residual
 
 # %% nn-index-loss
 from needle.nn.loss import SoftmaxLoss
+
+
+# %% nn-index-layernorm
+from needle.nn.norm import LayerNorm1d
+
+
+# %% nn-index-batchnorm
+from needle.nn.norm import BatchNorm1d
+
+
+# %% nn-index-dropout
+from needle.nn.dropout import Dropout
