@@ -102,7 +102,7 @@ def _yields(source: str) -> dict[int, tuple[str, bool]]:
         inside = inside and "END HIDDEN TESTS" not in line
     places = {}
     for node in ast.walk(function):
-        if isinstance(node, ast.Yield) and node.value is not None:
+        if isinstance(node, ast.Yield | ast.YieldFrom) and node.value is not None:
             shown = "" if node.lineno in hidden_lines else ast.unparse(node.value)
             for line_number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                 places[line_number - first] = (shown, node.lineno in hidden_lines)

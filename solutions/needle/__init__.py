@@ -46,5 +46,9 @@ from needle.ops import logsumexp
 from needle.ops import logsoftmax
 
 
+# %% needle-index-optim
+from needle import optim
+
+
 # %% needle-index-data
 from needle import data
