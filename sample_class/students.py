@@ -40,26 +40,38 @@ def noor(stage: Stage, notebook: Notebook) -> Notebook | None:
 
 
 def carl(stage: Stage, notebook: Notebook) -> Notebook:
-    """A logsumexp that overflows."""
+    """A logsumexp that overflows, and a BatchNorm1d that knows no eval mode."""
     if stage.name == "03_logsumexp":
         shift = "np.where(np.isfinite(top), top, 0)"
         edit(notebook, "stable-logsumexp", shift, "np.zeros_like(top)")
+    if stage.name == "05_norms":
+        edit(notebook, "batchnorm", "if self.training:", "if True:")
     return notebook
 
 
 def lise(stage: Stage, notebook: Notebook) -> Notebook:
-    """Gradients that are off by a factor."""
+    """Gradients that are off by a factor, and an Adam whose correction is one step late."""
     if stage.name == "00_autograd":
         edit(notebook, "divide", "-(a_grad * node)", "a_grad * node")
     if stage.name == "04_logsoftmax":
         edit(notebook, "logsoftmax", "row_sums = out_grad.sum(1)", "row_sums = 2 * out_grad.sum(1)")
+    if stage.name == "06_optimizers":
+        edit(notebook, "adam", "        self.t += 1\n", "")
+        edit(notebook, "adam", "(v**0.5 + self.eps)", "(v**0.5 + self.eps)\n        self.t += 1")
     return notebook
 
 
 def sofia(stage: Stage, notebook: Notebook) -> Notebook:
-    """A bias that is never broadcast: an exception in every use of the layer."""
+    """Exceptions: a bias that is never broadcast, a loader that runs beyond its data."""
     if stage.name == "02_linear":
         edit(notebook, "linear", "self.bias.broadcast_to(y.shape)", "self.bias")
+    if stage.name == "07_dataloader":
+        edit(
+            notebook,
+            "data-loader",
+            "order[start : start + self.batch_size]",
+            "np.arange(start, start + self.batch_size)",
+        )
     return notebook
 
 
@@ -133,6 +145,62 @@ class SoftmaxLoss(Module):
         n, k = logits.shape
         log_p = logits - logsumexp(logits, (1,)).reshape((n, 1)).broadcast_to((n, k))
         return -(log_p * one_hot(k, y, dtype=str(logits.dtype))).sum() / n
+""",
+    },
+    "05_norms": {
+        "dropout": """\
+class Dropout(Module):
+    def __init__(self, p=0.5):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x):
+        if self.training:
+            keep = np.random.rand(*x.shape) <= 1 - self.p
+            print("keeping", keep.mean())
+            x = x * Tensor(keep / (1 - self.p), dtype=x.dtype, requires_grad=False)
+        return x
+""",
+    },
+    "06_optimizers": {
+        "adam": """\
+class Adam(Optimizer):
+    def __init__(self, params, lr=0.01, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0,
+                 *, bias_correction=True):
+        super().__init__(params)
+        self.hyper = lr, beta1, beta2, eps, weight_decay, bias_correction
+        self.state = [(np.zeros_like(p.numpy()), np.zeros_like(p.numpy())) for p in self.params]
+        self.steps = 0
+
+    def step(self):
+        lr, b1, b2, eps, decay, correct = self.hyper
+        self.steps += 1
+        c1, c2 = (1 - b1**self.steps, 1 - b2**self.steps) if correct else (1, 1)
+        for p, (u, v) in zip(self.params, self.state):
+            if p.grad is not None:
+                g = (p.grad.numpy() + decay * p.numpy()).astype(p.dtype)
+                u[...] = b1 * u + (1 - b1) * g
+                v[...] = b2 * v + (1 - b2) * g * g
+                step = lr * (u / c1) / (np.sqrt(v / c2) + eps)
+                p.data = Tensor(p.numpy() - step, dtype=p.dtype)
+""",
+    },
+    "07_dataloader": {
+        "data-loader": """\
+class DataLoader:
+    def __init__(self, dataset, batch_size=1, shuffle=False):
+        self.args = dataset, batch_size, shuffle
+
+    def __iter__(self):
+        dataset, size, shuffle = self.args
+        order = list(range(len(dataset)))
+        if shuffle:
+            np.random.shuffle(order)
+        parts = (order[i : i + size] for i in range(0, len(order), size))
+        return (
+            tuple(Tensor(column, requires_grad=False) for column in dataset[np.array(part)])
+            for part in parts
+        )
 """,
     },
 }

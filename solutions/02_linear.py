@@ -135,6 +135,8 @@ print([parameter.shape for parameter in Holder().parameters()])
 
 import math
 
+import numpy as np
+
 from needle import init
 from needle.autograd import Tensor
 from needle.device import CPUDevice

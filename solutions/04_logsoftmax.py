@@ -269,6 +269,8 @@ show(
 # %% id="loss-module" role="given" export="needle/nn/loss.py"
 """Losses: modules that end in a single number."""
 
+import numpy as np
+
 from needle.autograd import Tensor
 from needle.init import one_hot
 from needle.nn.module import Module

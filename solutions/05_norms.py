@@ -80,6 +80,8 @@ for of, shape, target in (
 # %% id="norm-module" role="given" export="needle/nn/norm.py"
 """Layers that give activations mean 0 and variance 1."""
 
+import numpy as np
+
 from needle import init
 from needle.autograd import Tensor
 from needle.device import CPUDevice
@@ -621,6 +623,8 @@ show(
 
 # %% id="dropout-module" role="given" export="needle/nn/dropout.py"
 """Dropout: activations set to zero at random while training."""
+
+import numpy as np
 
 from needle import init
 from needle.autograd import Tensor

@@ -140,13 +140,19 @@ def test_wrong_answers(grade: Grade, statement: str, category: str) -> None:
         ("import os; os.abort()", "crash", "SIGABRT"),
         ("import os; os.closerange(3, 999); return y", "crash", "process"),
         ("import os, sys; os.write(int(sys.argv[1]), bytes(99)); return y", "protocol", "frame"),
-        ("import sys; sys.setrecursionlimit(10**9); self(x)", "crash", "SIGSEGV"),
     ],
 )
 def test_a_death_costs_one_check(grade: Grade, statement: str, category: str, text: str) -> None:
     verdicts = grade(**scaled(statement))
     assert categories(verdicts) == {"scaler-centres": category, "noise-is-normal": "pass"}
     assert text in verdicts["scaler-centres"].actual
+
+
+def test_endless_recursion_costs_one_check(grade: Grade) -> None:
+    verdicts = grade(**scaled("import sys; sys.setrecursionlimit(10**9); self(x)"))
+    found = categories(verdicts)
+    assert found["noise-is-normal"] == "pass"
+    assert found["scaler-centres"] in ("crash", "error")  # up to the interpreter
 
 
 @pytest.mark.parametrize(

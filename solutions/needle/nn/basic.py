@@ -3,6 +3,8 @@
 
 import math
 
+import numpy as np
+
 from needle import init
 from needle.autograd import Tensor
 from needle.device import CPUDevice

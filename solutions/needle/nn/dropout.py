@@ -1,6 +1,8 @@
 # %% dropout-module
 """Dropout: activations set to zero at random while training."""
 
+import numpy as np
+
 from needle import init
 from needle.autograd import Tensor
 from needle.nn.module import Module

@@ -1,6 +1,8 @@
 # %% loss-module
 """Losses: modules that end in a single number."""
 
+import numpy as np
+
 from needle.autograd import Tensor
 from needle.init import one_hot
 from needle.nn.module import Module

@@ -1,6 +1,8 @@
 # %% norm-module
 """Layers that give activations mean 0 and variance 1."""
 
+import numpy as np
+
 from needle import init
 from needle.autograd import Tensor
 from needle.device import CPUDevice
