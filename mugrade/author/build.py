@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import nbformat
@@ -262,8 +262,9 @@ def _write_instructor(course: Course, tree: Tree) -> None:
         shutil.rmtree(root / folder, ignore_errors=True)
     for path, text in tree.items():
         _write(root, path, text)
-    for stage in (stage for stage in course.stages if stage.data):
-        shutil.copytree(course.root / "notebooks" / "data", root / "source" / stage.name / "data")
+    for stage in course.stages:
+        for data in {PurePosixPath(path).parent for path in stage.data}:
+            shutil.copytree(course.root / "notebooks" / data, root / "source" / stage.name / data)
 
 
 def _read(path: Path) -> str | None:
