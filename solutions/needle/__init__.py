@@ -52,3 +52,7 @@ from needle import optim
 
 # %% needle-index-data
 from needle import data
+
+
+# %% needle-index-models
+from needle import models
