@@ -40,12 +40,14 @@ def noor(stage: Stage, notebook: Notebook) -> Notebook | None:
 
 
 def carl(stage: Stage, notebook: Notebook) -> Notebook:
-    """A logsumexp that overflows, and a BatchNorm1d that knows no eval mode."""
+    """A logsumexp that overflows; a BatchNorm1d, and then an epoch, that know no eval mode."""
     if stage.name == "03_logsumexp":
         shift = "np.where(np.isfinite(top), top, 0)"
         edit(notebook, "stable-logsumexp", shift, "np.zeros_like(top)")
     if stage.name == "05_norms":
         edit(notebook, "batchnorm", "if self.training:", "if True:")
+    if stage.name == "08_mlp_resnet":
+        edit(notebook, "epoch", "model.eval()", "model.train()")
     return notebook
 
 
@@ -183,6 +185,22 @@ class Adam(Optimizer):
                 v[...] = b2 * v + (1 - b2) * g * g
                 step = lr * (u / c1) / (np.sqrt(v / c2) + eps)
                 p.data = Tensor(p.numpy() - step, dtype=p.dtype)
+""",
+    },
+    "08_mlp_resnet": {
+        "residual-block": """\
+class ResidualBlock(nn.Module):
+    def __init__(self, dim, hidden_dim, norm=nn.BatchNorm1d, drop_prob=0.1):
+        super().__init__()
+        self.down, self.norm_in = nn.Linear(dim, hidden_dim), norm(hidden_dim)
+        self.drop = nn.Dropout(drop_prob)
+        self.up, self.norm_out = nn.Linear(hidden_dim, dim), norm(dim)
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        hidden = self.drop(self.relu(self.norm_in(self.down(x))))
+        print("hidden", hidden.shape)
+        return self.relu(self.norm_out(self.up(hidden)) + x)
 """,
     },
     "07_dataloader": {
