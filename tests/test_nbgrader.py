@@ -42,6 +42,7 @@ def instructor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instructor's nbgrader course with the sample class handed in."""
     root = tmp_path_factory.mktemp("instructor")
     shutil.copytree(ROOT / "solutions", root / "solutions", ignore=shutil.ignore_patterns("needle"))
+    shutil.copytree(ROOT / "notebooks" / "data" / "digits", root / "notebooks" / "data" / "digits")
     course = load_course(root)
     build(course)
     hand_in(root, nbgrader_root(course) / "class")
