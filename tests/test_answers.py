@@ -2,7 +2,9 @@
 known wrong answer loses points."""
 
 import importlib
+import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -29,20 +31,27 @@ def answers(kind: int) -> Iterator[object]:
                 yield pytest.param(stage, exercise, answer, id=f"{exercise}: {name}")
 
 
+def variant_of(source: str) -> str:
+    """One of a few variants of the hidden inputs: answers must not depend on which."""
+    return str(zlib.crc32(source.encode()) % 4)
+
+
 def verdicts(
-    grader: Grader, stage: Stage, changed: dict[str, str], only: str = ""
+    grader: Grader, stage: Stage, changed: dict[str, str], only: str = "", variant: str = ""
 ) -> dict[str, Verdict]:
     """The verdicts on the reference with some exercises answered otherwise.
 
-    Of all checks of the stage, or only of those that belong to one exercise.
+    Of all checks of the stage, or only of those that belong to one exercise, in a variant of the
+    hidden inputs.
     """
     exercises = {cell.id: cell_body(cell.source) for cell in stage.role("solution")} | changed
     given = Answers({id: source for id, source in exercises.items() if source})
     key = grader.stages[stage.name]
     job = submission_job(grader.course, stage, {stage.name: given}, key.names)
-    of = {check.id: check.of for check in grader.manifest.checks}
-    tasks = [task for task in key.tasks if only in ("", of[task.id])]
-    return run_checks(job, tasks, key.answers, grader.limits, {}, grader.manifest)
+    parts = key.parts(variant, exercises={only} if only else None)
+    return run_checks(
+        grader.sandbox, replace(job, base=key.base), parts, grader.limits, {}, grader.manifest
+    )
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -68,10 +77,10 @@ def test_a_wrong_answer_loses_points(
     for old, new in edits:
         assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {exercise}"
         source = source.replace(old, new)
-    changed = {exercise: cell_body(source)}
-    found = verdicts(grader, stage, changed, exercise)
+    changed, variant = {exercise: cell_body(source)}, variant_of(source)
+    found = verdicts(grader, stage, changed, exercise, variant)
     if all(verdict.passed for verdict in found.values()):
-        found = verdicts(grader, stage, changed)
+        found = verdicts(grader, stage, changed, variant=variant)
     assert any(not verdict.passed for verdict in found.values())
 
 
@@ -79,7 +88,8 @@ def test_a_wrong_answer_loses_points(
 def test_a_right_answer_gets_full_points(
     grader: Grader, name: str, exercise: str, source: str
 ) -> None:
-    found = verdicts(grader, grader.course.find(name), {exercise: cell_body(source)})
+    changed = {exercise: cell_body(source)}
+    found = verdicts(grader, grader.course.find(name), changed, variant=variant_of(source))
     assert {id: verdict for id, verdict in found.items() if not verdict.passed} == {}
 
 

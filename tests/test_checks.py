@@ -22,7 +22,7 @@ from mugrade.author.course import Course, CourseError
 from mugrade.cli import app
 from mugrade.manifest import ANSWERS
 from mugrade.observe import observe, rng, seed_of
-from mugrade.sandbox.loader import BlockImporter, Piece
+from mugrade.sandbox.loader import Piece, load_package
 from mugrade.student.progress import stage_progress, take_stage
 from mugrade.student.workspace import Workspace, WorkspaceError
 from tests.test_live import GOOD_MEAN, IMPORTS, INDEX, MEAN, SCALE, Kernel, student_folder
@@ -258,7 +258,7 @@ def test_a_block_that_fails_costs_only_itself(forget: None) -> None:
         Piece("garbage", "def ("),
     ]
     modules = {"graded/deep/down.py": pieces, "graded/deep.py": [Piece("no", "h = 1")]}
-    failures = BlockImporter(modules).load()
+    failures = load_package(modules)
     assert failures.keys() == {"bad", "exit", "garbage"}
     down = sys.modules["graded.deep.down"]
     assert down.f(0) == 1 and down.g == "stub"

@@ -6,7 +6,9 @@ import io
 import json
 import os
 import re
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ from mugrade.grader.gradebook import safe, write_gradebook
 from mugrade.grader.report import write_feedback
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission, find_submissions
-from mugrade.sandbox.process import Death, Limits, Process
+from mugrade.sandbox.process import Death, Limits
 from tests.tiny import write_course
 
 LIMITS = Limits(load=20, check=5, total=60)
@@ -44,6 +46,12 @@ SOLVED = {"mean": MEAN, "scaler": SCALER.format("return y"), "noise": NOISE.form
 MODULE = {"mean": "mean", "scaler": "scale", "noise": "scale"}
 CHECKS = {"scaler-centres", "noise-is-normal"}
 HIDDEN = re.compile(r"standard_normal\(50\)|3 \* x|BEGIN HIDDEN|standard_normal\(\(4, 5\)\)")
+
+WRITE_EVERYWHERE = """\
+import contextlib, os
+        for fd in range(3, 256):
+            with contextlib.suppress(OSError):
+                os.write(fd, bytes(99))"""
 
 Cells = dict[str, str]
 Grade = Callable[..., dict[str, Verdict]]
@@ -139,7 +147,7 @@ def test_wrong_answers(grade: Grade, statement: str, category: str) -> None:
         ("import os; os.killpg(0, 9)", "crash", "SIGKILL"),
         ("import os; os.abort()", "crash", "SIGABRT"),
         ("import os; os.closerange(3, 999); return y", "crash", "process"),
-        ("import os, sys; os.write(int(sys.argv[1]), bytes(99)); return y", "protocol", "frame"),
+        (f"{WRITE_EVERYWHERE}\n        return y", "protocol", "frame"),
     ],
 )
 def test_a_death_costs_one_check(grade: Grade, statement: str, category: str, text: str) -> None:
@@ -172,11 +180,11 @@ def test_a_timeout_costs_one_check(grade: Grade, statement: str) -> None:
 
 def test_a_process_that_dies_between_two_checks(tiny: Course, key: Grader) -> None:
     task = key.stages["01_scale"].tasks[0]
-    with Process(reference_job(tiny, tiny.find("01_scale")), LIMITS) as process:
-        assert len(process.run(task)) == 2
-        process.popen.kill()
-        process.popen.wait()
-        with pytest.raises(Death, match="SIGKILL") as death:
+    last = "import os, threading; threading.Timer(0.2, os._exit, [7]).start()"
+    with key.sandbox.start(reference_job(tiny, tiny.find("01_scale")), LIMITS) as process:
+        assert len(process.run(replace(task, source=f"{last}\n{task.source}"))) == 2
+        time.sleep(0.5)
+        with pytest.raises(Death, match="status 7") as death:
             process.run(task)
     assert death.value.category == "crash"
 
@@ -234,7 +242,7 @@ def test_what_is_left_without_time_is_not_run(grade: Grade) -> None:
         "import warnings; warnings.warn('slow'); np.log(np.zeros(3))",
         "import sys; print('x' * 10**6); sys.stderr.write('y' * 10**6)",
         "import os; os.write(1, b'x' * 10**5); os.write(2, b'y' * 10**5)",
-        "import subprocess; subprocess.run(['echo', 'x'], check=True)",
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1)'], check=True)",
         "import threading; threading.Thread(target=print, args=('x',)).start()",
         "import threading, time; threading.Thread(target=time.sleep, args=(99,)).start()",
         "import pathlib; pathlib.Path('x.txt').write_text('x'); open('x.txt').read()",
@@ -285,11 +293,11 @@ import sys
 from mugrade.sandbox.channel import END, Frame, encode, value_frame
 from mugrade.observe import Observed
 frame = sys._getframe()
-while "requests" not in frame.f_locals: frame = frame.f_back
+while "reply" not in frame.f_locals: frame = frame.f_back
 nonce = bytes.fromhex(frame.f_locals["request"]["nonce"])
 import os
 for f in (value_frame(Observed("array", np.zeros(6))), Frame(END, {"verdict": "pass"})):
-    os.write(int(sys.argv[1]), encode(nonce, f))
+    os.write(frame.f_locals["reply"], encode(nonce, f))
 """.replace("\n", "\n        ")
 
 

@@ -7,7 +7,7 @@ ordinary library) and `build/nbgrader/` (the instructor's nbgrader course, ignor
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,8 +19,9 @@ from mugrade.author.course import Cell, Course, CourseError, Stage
 from mugrade.blocks import render_module
 from mugrade.judges import Labels
 from mugrade.manifest import ANSWERS, MANIFEST, CheckEntry, Manifest, manifest_blocks
-from mugrade.sandbox.loader import Piece, module_name
-from mugrade.sandbox.process import Death, Job, Limits, Process, Task
+from mugrade.sandbox.loader import Package, Piece, module_name
+from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
+from mugrade.sandbox.tiers import WEAK
 from mugrade.student.workspace import INSTRUCTOR
 
 Tree = dict[str, str]
@@ -64,11 +65,14 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     manifest = make_manifest(course)
     public: dict[str, list[Answer]] = {}
     full: dict[str, list[Answer]] = {}
-    for stage in course.stages:
-        report(f"answers of {stage.name}")
-        job = reference_job(course, stage)
-        for part, notebook in ((public, student[stage]), (full, instructor[stage])):
-            part.update(record_answers(course, stage, job, notebook))
+    with Sandbox(WEAK) as sandbox:
+        for stage in course.stages:
+            report(f"answers of {stage.name}")
+            for part, tasks in (
+                (public, check_tasks(stage, student[stage])),
+                (full, check_tasks(stage)),
+            ):
+                part.update(record_answers(course, stage, tasks, sandbox))
     _keep_labels_secret(course, public)
     package = {
         path: render_module(blocks) if blocks else "" for path, blocks in course.modules().items()
@@ -183,9 +187,15 @@ def split_hints(cell: Cell) -> list[str]:
 
 def reference_job(course: Course, stage: Stage) -> Job:
     """The reference of a stage and all before it, ready to run the stage's checks."""
-    modules = course.modules([*course.before(stage), stage])
-    package = {path: [Piece(b.id, b.source) for b in blocks] for path, blocks in modules.items()}
-    return Job(package, stage.setup, check_names(stage), course.files(stage))
+    base = reference(course, course.before(stage))
+    package = reference(course, [*course.before(stage), stage])
+    return Job(package, stage.setup, check_names(stage), course.files(stage), base)
+
+
+def reference(course: Course, stages: Sequence[Stage]) -> Package:
+    """The package as the reference answers of some stages make it."""
+    modules = course.modules(stages)
+    return {path: [Piece(b.id, b.source) for b in blocks] for path, blocks in modules.items()}
 
 
 def check_names(stage: Stage) -> list[tuple[str, list[str]]]:
@@ -194,25 +204,30 @@ def check_names(stage: Stage) -> list[tuple[str, list[str]]]:
 
 
 def record_answers(
-    course: Course, stage: Stage, job: Job, notebook: nbformat.NotebookNode
+    course: Course, stage: Stage, tasks: Iterable[Task], sandbox: Sandbox
 ) -> dict[str, list[Answer]]:
-    """What the reference yields for every check as it stands in `notebook`."""
-    checks = {cell.id: cell for cell in stage.role("check")}
+    """What the reference yields for every check; raises CourseError where it fails."""
+    lines = {cell.id: cell.line for cell in stage.cells}
+    where = stage.path.name
     answers = {}
     try:
-        with Process(job, REFERENCE_LIMITS, trusted=True) as process:
+        with sandbox.start(reference_job(course, stage), REFERENCE_LIMITS, trusted=True) as process:
             if process.failures:
                 raise CourseError(_failures(stage, process.failures))
-            for cell in notebook.cells:
-                if cell.id in checks:
-                    values = process.run(Task(cell.id, cell.source))
-                    answers[cell.id] = record(values, cell.source, labels_of(course))
+            for task in tasks:
+                where = f"{stage.path.name}:{lines[task.id]}: {task.id}"
+                answers[task.id] = record(process.run(task), task.source, labels_of(course))
     except (Death, ValueError) as error:
-        where = (
-            f"{stage.path.name}:{checks[cell.id].line}" if cell.id in checks else stage.path.name
-        )
-        raise CourseError(f"{where}: {cell.id}: the reference fails: {error}") from None
+        raise CourseError(f"{where}: the reference fails: {error}") from None
     return answers
+
+
+def check_tasks(stage: Stage, notebook: nbformat.NotebookNode | None = None) -> list[Task]:
+    """The checks of a stage, as they stand in a notebook or, without one, in full."""
+    if notebook is None:
+        return [Task(cell.id, cell.source) for cell in stage.role("check")]
+    ids = {cell.id for cell in stage.role("check")}
+    return [Task(cell.id, cell.source) for cell in notebook.cells if cell.id in ids]
 
 
 def labels_of(course: Course) -> dict[str, np.ndarray]:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from mugrade.answers import Answer
-from mugrade.author.build import record_answers, reference_job, source_notebook
+from mugrade.author.build import check_tasks, record_answers
 from mugrade.author.course import Course
+from mugrade.sandbox.process import Sandbox
+from mugrade.sandbox.tiers import WEAK
 
 
 def lint(course: Course) -> Iterator[str]:
@@ -13,8 +15,8 @@ def lint(course: Course) -> Iterator[str]:
     Raises CourseError if the reference does not answer its own checks.
     """
     for stage in course.stages:
-        job = reference_job(course, stage)
-        answers = record_answers(course, stage, job, source_notebook(stage))
+        with Sandbox(WEAK) as sandbox:
+            answers = record_answers(course, stage, check_tasks(stage), sandbox)
         for cell in stage.role("check"):
             if all(is_guessable(answer) for answer in answers[cell.id]):
                 where = f"{stage.path.name}:{cell.line}"

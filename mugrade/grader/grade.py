@@ -1,19 +1,22 @@
 """Grade submissions: each stage of each student in a process of its own, compared out here."""
 
+import hashlib
+import hmac
+import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from mugrade.answers import Answer, Verdict, judge
 from mugrade.author.build import (
     check_names,
+    check_tasks,
     make_manifest,
     record_answers,
-    reference_job,
-    source_notebook,
+    reference,
 )
 from mugrade.author.course import Course, Stage, visible_lines
 from mugrade.grader.submissions import (
@@ -27,10 +30,14 @@ from mugrade.grader.submissions import (
 from mugrade.manifest import CheckEntry, Manifest
 from mugrade.messages import message, summary
 from mugrade.observe import describe
-from mugrade.sandbox.process import Death, Job, Limits, Process, Task
+from mugrade.sandbox.loader import Package
+from mugrade.sandbox.probe import strongest
+from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
+from mugrade.sandbox.tiers import Tier
 
 MAX_RESTARTS = 3
-DEATHS = {"timeout", "crash", "protocol"}
+DEATHS = {"timeout", "crash", "memory", "output", "protocol"}
+VARIANTS = 4
 
 
 @dataclass(frozen=True)
@@ -79,14 +86,28 @@ class Result:
 
 
 class Grader:
-    """A course ready to grade: the reference has been run, its answers are known."""
+    """A course ready to grade: the reference has been run, its answers are known.
+
+    Submissions run in `tier`, by default the strongest that holds here. `secret` seeds the hidden
+    inputs, which come in a few variants; without one they are those of the build.
+    """
 
     def __init__(
-        self, course: Course, stages: Iterable[str], limits: Limits, own: bool = False
+        self,
+        course: Course,
+        stages: Iterable[str],
+        limits: Limits,
+        own: bool = False,
+        tier: Tier | None = None,
+        secret: bytes = b"",
     ) -> None:
-        self.course, self.limits, self.own = course, limits, own
+        self.course, self.limits, self.own, self.secret = course, limits, own, secret
+        self.sandbox = Sandbox(tier or strongest().tier)
         self.manifest: Manifest = make_manifest(course)
-        self.stages = {name: StageKey.prepare(course, course.find(name)) for name in stages}
+        self.stages = {name: StageKey(course, course.find(name), self.sandbox) for name in stages}
+
+    def close(self) -> None:
+        self.sandbox.close()
 
     def grade(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> Result:
         """Grade one stage of one student; never raises."""
@@ -105,8 +126,15 @@ class Grader:
         for stage in self.course.before(key.stage) if self.own else ():
             answers[stage.name] = self._earlier(all_of_student.get(stage.name))
         job = submission_job(self.course, key.stage, answers, key.names)
-        problems = answers[submission.stage].problems
-        verdicts = run_checks(job, key.tasks, key.answers, self.limits, problems, self.manifest)
+        parts = key.parts(self._variant(submission))
+        verdicts = run_checks(
+            self.sandbox,
+            replace(job, base=key.base),
+            parts,
+            self.limits,
+            answers[submission.stage].problems,
+            self.manifest,
+        )
         grades = [Grade(self.manifest.check[task.id], verdicts[task.id]) for task in key.tasks]
         return Result(submission, "graded", "", grades)
 
@@ -141,6 +169,15 @@ class Grader:
                 pool.shutdown(cancel_futures=True)
         return results
 
+    def _variant(self, submission: Submission) -> str:
+        """The variant of the hidden inputs: picked by what was handed in, seeded by the secret."""
+        if not self.secret:
+            return ""
+        assert submission.path is not None
+        digest = hashlib.sha256(submission.path.read_bytes()).digest()
+        number = int.from_bytes(digest[:8]) % VARIANTS
+        return hmac.new(self.secret, str(number).encode(), "sha256").hexdigest()
+
     def _answers(self, submission: Submission) -> Answers:
         assert submission.path is not None
         return find_answers(read_cells(submission.path), self.manifest, submission.stage)
@@ -161,23 +198,44 @@ def _what_is_there(submission: Submission) -> str:
     return f"no {submission.stage}.ipynb, but {', '.join(submission.others[:3])}{more}"
 
 
-@dataclass(frozen=True)
 class StageKey:
-    """What the grader knows of a stage: its checks and the reference's answers to them."""
+    """What the grader knows of a stage: its checks and the reference's answers to them.
 
-    stage: Stage
-    tasks: Sequence[Task]
-    answers: Mapping[str, Sequence[Answer]]
-    names: Sequence[tuple[str, Sequence[str]]]
+    Raises CourseError if the reference does not answer its own checks.
+    """
 
-    @classmethod
-    def prepare(cls, course: Course, stage: Stage) -> "StageKey":
-        """Run the reference; raises CourseError if it does not answer its own checks."""
-        answers = record_answers(
-            course, stage, reference_job(course, stage), source_notebook(stage)
-        )
-        tasks = [Task(cell.id, cell.source) for cell in stage.role("check")]
-        return cls(stage, tasks, answers, check_names(stage))
+    def __init__(self, course: Course, stage: Stage, sandbox: Sandbox) -> None:
+        self.course, self.stage, self.sandbox = course, stage, sandbox
+        self.tasks: Sequence[Task] = check_tasks(stage)
+        self.names: Sequence[tuple[str, Sequence[str]]] = check_names(stage)
+        self.base: Package = reference(course, course.before(stage))
+        self.lock = threading.Lock()
+        self.variants: dict[str, Mapping[str, Sequence[Answer]]] = {}
+        self.answers()
+
+    def answers(self, variant: str = "") -> Mapping[str, Sequence[Answer]]:
+        """What the reference yields in one variant of the hidden inputs; run once."""
+        with self.lock:
+            if variant not in self.variants:
+                tasks = [replace(task, variant=variant) for task in self.tasks]
+                self.variants[variant] = record_answers(
+                    self.course, self.stage, tasks, self.sandbox
+                )
+            return self.variants[variant]
+
+    def parts(self, variant: str = "", exercises: Container[str] | None = None) -> "list[Part]":
+        """All that a submission is asked: what is shown, and the whole in one variant.
+
+        Of every check, or only of those of some exercises.
+        """
+        of = {cell.id: cell.of for cell in self.stage.role("check")}
+        shown, whole = self.answers(), self.answers(variant)
+        return [
+            part
+            for task in self.tasks
+            if exercises is None or of[task.id] in exercises
+            for part in Part.of(task, variant, shown[task.id], whole[task.id])
+        ]
 
 
 @dataclass(frozen=True)
@@ -189,19 +247,21 @@ class Part:
     hidden: bool
 
     @classmethod
-    def of(cls, task: Task, answers: Sequence[Answer]) -> "Iterator[Part]":
-        """The shown part of a check and, if it hides something, the whole."""
+    def of(
+        cls, task: Task, variant: str, answers: Sequence[Answer], whole: Sequence[Answer]
+    ) -> "Iterator[Part]":
+        """The shown part of a check and, if it hides something, the whole in a variant."""
         shown = [answer for answer in answers if not answer.hidden]
         if shown or not answers:
             yield cls(replace(task, source="\n".join(visible_lines(task.source))), shown, False)
         if len(shown) < len(answers):
-            yield cls(task, answers, True)
+            yield cls(replace(task, variant=variant), whole, True)
 
 
 def run_checks(
+    sandbox: Sandbox,
     job: Job,
-    tasks: Sequence[Task],
-    answers: Mapping[str, Sequence[Answer]],
+    parts: Sequence[Part],
     limits: Limits,
     problems: Mapping[str, str],
     manifest: Manifest,
@@ -215,12 +275,12 @@ def run_checks(
     deaths: Counter[str] = Counter()
     broken = dict(problems)
     deadline = time.monotonic() + limits.total
-    left = [part for task in tasks for part in Part.of(task, answers[task.id])]
+    left = list(parts)
     seen = False
     while left and deaths.total() <= MAX_RESTARTS and time.monotonic() < deadline:
         left.sort(key=lambda part: (deaths[manifest.check[part.task.id].of], part.hidden))
         try:
-            process = Process(job, limits)
+            process = sandbox.start(job, limits)
         except Death as death:
             verdict = Verdict(death.category, f"while the cells were being defined: {death}")
             return verdicts | {part.task.id: verdict for part in left}

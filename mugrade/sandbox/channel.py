@@ -26,6 +26,7 @@ MAX_HEADER = 1 << 16
 MAX_TEXT = 500
 MAX_DATA = 1 << 28  # of one answer, all its frames together
 MAX_DIMENSIONS = 64
+MAX_OUTPUT = 1 << 24  # bytes printed by one submission
 DTYPES = {"<f2", "<f4", "<f8", "<c8", "<c16", "|b1"} | {
     f"{order}{kind}{size}"
     for kind in "iu"
@@ -39,6 +40,10 @@ class Silence(Exception):
 
 class Closed(Exception):
     """The other side closed its end."""
+
+
+class Flood(Exception):
+    """More was printed than anybody will read."""
 
 
 class ProtocolError(Exception):
@@ -57,41 +62,75 @@ def encode(nonce: bytes, frame: Frame) -> bytes:
     return FRAME.pack(MAGIC, nonce, frame.kind, len(header), len(frame.data)) + header + frame.data
 
 
-def read_frames(fd: int, nonce: bytes, deadline: float) -> Iterator[Frame]:
-    """Frames up to and including END or LOADED; raises Silence, Closed or ProtocolError."""
+class Output:
+    """What a submission prints: read so that it never blocks, counted, and all but thrown away."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.total = 0
+        self.end = b""
+
+    def drain(self) -> bool:
+        """Read what is there; returns whether there may be more. Raises Flood."""
+        chunk = os.read(self.fd, 1 << 16)
+        self.total += len(chunk)
+        self.end = (self.end + chunk)[-MAX_TEXT:]
+        if self.total > MAX_OUTPUT:
+            raise Flood
+        return bool(chunk)
+
+    def last_line(self) -> str:
+        return self.end.decode(errors="replace").strip().rpartition("\n")[2]
+
+
+def read_frames(
+    fd: int, nonce: bytes, deadline: float, output: Output | None = None
+) -> Iterator[Frame]:
+    """Frames up to and including END or LOADED; `output` is drained meanwhile.
+
+    Raises Silence, Closed, ProtocolError or Flood.
+    """
     left = MAX_DATA
     while True:
-        magic, got, kind, header_size, data_size = FRAME.unpack(_read(fd, FRAME.size, deadline))
+        head = _read(fd, FRAME.size, deadline, output)
+        magic, got, kind, header_size, data_size = FRAME.unpack(head)
         left -= FRAME.size + header_size + data_size
         if magic != MAGIC or got != nonce or kind not in (VALUE, END, LOADED):
             raise ProtocolError("not a frame of this request")
         if header_size > MAX_HEADER or left < 0:
             raise ProtocolError(f"an answer of more than {MAX_DATA >> 20} MB")
         try:
-            header = json.loads(_read(fd, header_size, deadline))
+            header = json.loads(_read(fd, header_size, deadline, output))
         except (ValueError, RecursionError):
             raise ProtocolError("a header that is not JSON") from None
         if not isinstance(header, dict):
             raise ProtocolError("a header that is not an object")
-        yield Frame(kind, header, _read(fd, data_size, deadline))
+        yield Frame(kind, header, _read(fd, data_size, deadline, output))
         if kind in (END, LOADED):
             return
 
 
-def _read(fd: int, size: int, deadline: float) -> bytes:
+def _read(fd: int, size: int, deadline: float, output: Output | None) -> bytes:
     """Exactly `size` bytes before `deadline` (of time.monotonic)."""
     chunks, left = [], size
     with selectors.DefaultSelector() as selector:
         selector.register(fd, selectors.EVENT_READ)
+        if output:
+            selector.register(output.fd, selectors.EVENT_READ)
         while left:
             seconds = deadline - time.monotonic()
-            if seconds <= 0 or not selector.select(seconds):
+            ready = selector.select(seconds) if seconds > 0 else []
+            if not ready:
                 raise Silence
-            chunk = os.read(fd, min(left, 1 << 20))
-            if not chunk:
-                raise Closed
-            chunks.append(chunk)
-            left -= len(chunk)
+            for key, _ in ready:
+                if key.fd == fd:
+                    chunk = os.read(fd, min(left, 1 << 20))
+                    if not chunk:
+                        raise Closed
+                    chunks.append(chunk)
+                    left -= len(chunk)
+                elif output and not output.drain():
+                    selector.unregister(output.fd)
     return b"".join(chunks)
 
 

@@ -3,6 +3,7 @@
 import __future__
 
 import contextlib
+import importlib
 import sys
 import types
 from collections.abc import Mapping, Sequence
@@ -24,19 +25,66 @@ class Piece:
     fallback: str = ""
 
 
-class BlockImporter(MetaPathFinder, Loader):
-    """Finds the modules of a package given as module path -> pieces; notes what failed.
+Package = Mapping[str, Sequence[Piece]]  # module path -> its blocks, in order
+
+
+def package_to_json(package: Package) -> dict[str, list[list[str]]]:
+    return {path: [[p.id, p.source, p.fallback] for p in package[path]] for path in package}
+
+
+def package_from_json(data: Mapping[str, Sequence[Sequence[str]]]) -> Package:
+    return {path: [Piece(*piece) for piece in data[path]] for path in data}
+
+
+def modules_of(package: Package) -> dict[str, tuple[str, Sequence[Piece]]]:
+    """Module name -> its path and blocks.
 
     A folder without an `__init__.py` gets an empty one, and comes before a file of its name.
     """
+    folders = {folder for path in package for folder in PurePosixPath(path).parents[:-1]}
+    indices = {f"{folder}/__init__.py" for folder in folders}
+    paths = [*sorted(package.keys() - indices), *sorted(indices)]
+    return {module_name(path): (path, package.get(path, ())) for path in paths}
 
-    def __init__(self, modules: Mapping[str, Sequence[Piece]]) -> None:
-        folders = {folder for path in modules for folder in PurePosixPath(path).parents[:-1]}
-        indices = {f"{folder}/__init__.py" for folder in folders}
-        given = {
-            path: modules.get(path, ()) for path in [*sorted(modules.keys() - indices), *indices]
-        }
-        self.modules = {module_name(path): (path, pieces) for path, pieces in given.items()}
+
+def extends(package: Package, base: Package) -> bool:
+    """Whether a process that has imported `base` can go on to import `package`.
+
+    It holds every module of `base` with the same blocks; an `__init__.py` may have more after them.
+    """
+    modules = modules_of(package)
+    for name, (path, pieces) in modules_of(base).items():
+        found_path, found = modules.get(name, ("", ()))
+        more = len(found) - len(pieces)
+        first = [(p.id, p.source) for p in found[: len(pieces)]]
+        if found_path != path or first != [(p.id, p.source) for p in pieces]:
+            return False
+        if more and not path.endswith("/__init__.py"):
+            return False
+    return True
+
+
+def load_package(package: Package, base: Package | None = None) -> dict[str, str]:
+    """Import every module of a package; returns block id -> the exception that it raised.
+
+    `base` is what this process has imported before, and `package` extends it: only what has new
+    blocks is imported again, in the order in which the modules ask for each other.
+    """
+    importer = BlockImporter(package)
+    sys.meta_path.insert(0, importer)
+    for name, (_, pieces) in modules_of(base or {}).items():
+        if len(importer.modules[name][1]) > len(pieces):
+            del sys.modules[name]
+    for name in sorted(importer.modules):
+        importlib.import_module(name)
+    return importer.failures
+
+
+class BlockImporter(MetaPathFinder, Loader):
+    """Finds the modules of a package; notes which blocks failed."""
+
+    def __init__(self, package: Package) -> None:
+        self.modules = modules_of(package)
         self.failures: dict[str, str] = {}
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -46,6 +94,9 @@ class BlockImporter(MetaPathFinder, Loader):
         return ModuleSpec(name, self, is_package=is_package)
 
     def exec_module(self, module: types.ModuleType) -> None:
+        for name, child in list(sys.modules.items()):
+            if name.rpartition(".")[0] == module.__name__:  # imported before its package was again
+                setattr(module, name.rpartition(".")[2], child)
         for piece in self.modules[module.__name__][1]:
             try:
                 _run(piece.source, piece.id, module)
@@ -53,13 +104,6 @@ class BlockImporter(MetaPathFinder, Loader):
                 self.failures[piece.id] = describe(error)
                 with contextlib.suppress(Exception):
                     _run(piece.fallback, piece.id, module)
-
-    def load(self) -> dict[str, str]:
-        """Import every module; returns block id -> the exception that it raised."""
-        sys.meta_path.insert(0, self)
-        for name in sorted(self.modules):
-            __import__(name)
-        return self.failures
 
 
 def compile_block(source: str, id: str, scope: Mapping[str, Any]) -> types.CodeType:

@@ -1,47 +1,54 @@
-"""Run one submission's stage in a process of its own and bring its values back."""
+"""Outside the sandbox: start it, put one submission's stage in, and bring its values back."""
 
+import base64
 import contextlib
 import json
 import os
 import secrets
+import selectors
 import signal
+import socket
 import subprocess
-import sys
-import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import mugrade
 from mugrade.observe import Observed, seed_of
 from mugrade.sandbox.channel import (
     END,
     LOADED,
+    MAX_OUTPUT,
     MAX_TEXT,
     Closed,
+    Flood,
     Frame,
+    Output,
     ProtocolError,
     Silence,
     frame_value,
     read_frames,
 )
-from mugrade.sandbox.loader import Piece
+from mugrade.sandbox.loader import Package, extends, package_to_json
+from mugrade.sandbox.nursery import READY
+from mugrade.sandbox.tiers import Tier
 
 
 @dataclass(frozen=True)
 class Job:
     """What a process is given before the first check.
 
-    Code, the names that checks see, and the data files that lie in its folder.
+    Code, the names that checks see, and the data files that lie in its folder. `base` is the part
+    of the package that many jobs share, which is loaded once for all of them.
     """
 
-    package: Mapping[str, Sequence[Piece]]
+    package: Package
     setup: str
     names: Sequence[tuple[str, Sequence[str]]]
     files: Mapping[str, bytes] = field(default_factory=dict)
+    base: Package = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,71 +62,154 @@ class Task:
 
 @dataclass(frozen=True)
 class Limits:
-    """Wall-clock seconds: to load the package, for one check, and for the whole submission."""
+    """Wall-clock seconds: to load the package, for one check, and for the whole submission.
+
+    `memory`: bytes for all processes of a submission together.
+    """
 
     load: float = 20.0
     check: float = 10.0
     total: float = 60.0
+    memory: int = 2 << 30
 
 
 class Death(Exception):
-    """The process gave no usable answer; `category` is timeout, crash or protocol."""
+    """The process gave no usable answer.
+
+    `category` is timeout, crash, memory, output or protocol.
+    """
 
     def __init__(self, category: str, text: str) -> None:
         super().__init__(text)
         self.category = category
 
 
+class SandboxError(RuntimeError):
+    """The sandbox itself could not be started."""
+
+
+class Sandbox:
+    """Where submissions run; a context manager that leaves nothing running. Threads may share it.
+
+    Each `base` of a job has a nursery, a process that has loaded it and is forked per submission.
+    """
+
+    def __init__(self, tier: Tier) -> None:
+        self.tier = tier
+        self.nurseries: dict[str, Nursery] = {}
+        self.lock = threading.Lock()
+
+    def start(self, job: Job, limits: Limits, trusted: bool = False) -> "Process":
+        """A process with the job loaded; raises Death or SandboxError."""
+        base = job.base if extends(job.package, job.base) else {}
+        settings = {"base": package_to_json(base), "memory": limits.memory}
+        key = json.dumps(settings)
+        with self.lock:
+            if key not in self.nurseries or not self.nurseries[key].alive:
+                self.nurseries[key] = Nursery(self.tier, settings)
+            nursery = self.nurseries[key]
+        return Process(nursery, job, limits, trusted)
+
+    def close(self) -> None:
+        for nursery in self.nurseries.values():
+            nursery.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Nursery:
+    """The outer sandbox, with a process in it that forks one keeper per submission."""
+
+    def __init__(self, tier: Tier, settings: Mapping[str, Any]) -> None:
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        program = ["-P", "-s", "-m", "mugrade.sandbox.nursery", str(theirs.fileno())]
+        try:
+            line = {**settings, **tier.walls()}
+            self.popen = subprocess.Popen(
+                tier.command(program),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=(theirs.fileno(),),
+                env=tier.environment(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self.control.close()
+            raise SandboxError(str(error)) from None
+        finally:
+            theirs.close()
+        assert self.popen.stdin is not None
+        with contextlib.suppress(BrokenPipeError), self.popen.stdin as stdin:
+            stdin.write(json.dumps(line).encode() + b"\n")
+        with contextlib.suppress(ConnectionError):
+            if self.control.recv(len(READY)) == READY:
+                return
+        self.close()
+        assert self.popen.stderr is not None
+        said = self.popen.stderr.read().decode(errors="replace").strip().splitlines()
+        raise SandboxError(f"the {tier.name} sandbox does not start: {said[-1] if said else ''}")
+
+    @property
+    def alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def fork(self, fds: Sequence[int]) -> None:
+        """Start the processes of one submission with these descriptors (confine.Ends)."""
+        try:
+            socket.send_fds(self.control, [b"go"], fds)
+        except OSError as error:
+            raise SandboxError(f"the sandbox has died: {error}") from None
+
+    def close(self) -> None:
+        self.control.close()
+        try:
+            self.popen.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+
+
 class Process:
     """A worker with a submission loaded; a context manager that leaves nothing running."""
 
-    def __init__(self, job: Job, limits: Limits, trusted: bool = False) -> None:
+    def __init__(self, nursery: Nursery, job: Job, limits: Limits, trusted: bool = False) -> None:
         self.limits, self.trusted = limits, trusted
-        self.folder = tempfile.TemporaryDirectory(prefix="mugrade-", ignore_cleanup_errors=True)
-        self.reply, theirs = os.pipe()
+        requests, self.requests = os.pipe()
+        self.reply, reply = os.pipe()
+        output, output_end = os.pipe()
+        leash, self.leash = os.pipe()
+        self.fate, fate = os.pipe()
+        self.output = Output(output)
+        theirs = (requests, reply, output_end, leash, fate)
         try:
-            self._write_files(job.files)
-            self.popen = self._spawn(theirs)
-        except OSError:
-            os.close(self.reply)
-            self.folder.cleanup()
+            nursery.fork(theirs)
+        except SandboxError:
+            self.close()
             raise
         finally:
-            os.close(theirs)
-        package = {p: [(x.id, x.source, x.fallback) for x in job.package[p]] for p in job.package}
-        request = {"package": package, "setup": job.setup, "names": job.names}
+            for fd in theirs:
+                os.close(fd)
+        request = {
+            "package": package_to_json(job.package),
+            "setup": job.setup,
+            "names": job.names,
+            "files": {path: base64.b64encode(job.files[path]).decode() for path in job.files},
+        }
         try:
             self.failures = _failures(self._ask(request, limits.load))
         except BaseException:
             self.close()
             raise
-
-    def _write_files(self, files: Mapping[str, bytes]) -> None:
-        for path, content in files.items():
-            target = Path(self.folder.name, path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-
-    def _spawn(self, reply: int) -> subprocess.Popen[bytes]:
-        environment = {
-            "PYTHONPATH": str(Path(mugrade.__file__).parent.parent),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONHASHSEED": "0",
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "HOME": self.folder.name,
-            "PATH": "/usr/bin:/bin",
-        }
-        return subprocess.Popen(
-            [sys.executable, "-P", "-s", "-m", "mugrade.sandbox.worker", str(reply)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(reply,),
-            cwd=self.folder.name,
-            env=environment,
-            start_new_session=True,
-        )
 
     def run(self, task: Task, seconds: float | None = None) -> list[Observed]:
         """The values that a check yields; raises Death."""
@@ -136,36 +226,48 @@ class Process:
         nonce = secrets.token_bytes(16)
         line = json.dumps({**request, "nonce": nonce.hex()}).encode() + b"\n"
         deadline = time.monotonic() + seconds
-        assert self.popen.stdin is not None
         try:
-            self.popen.stdin.write(line)
-            self.popen.stdin.flush()
-            return list(read_frames(self.reply, nonce, deadline))
+            _write(self.requests, line, deadline)
+            return list(read_frames(self.reply, nonce, deadline, self.output))
         except Silence:
             raise Death("timeout", f"no answer within {seconds:.3g} seconds") from None
         except ProtocolError as error:
             raise Death("protocol", str(error)) from None
+        except Flood:
+            raise Death("output", f"it printed more than {MAX_OUTPUT >> 20} MB") from None
         except (Closed, BrokenPipeError):
-            raise Death("crash", self._last_words()) from None
+            raise self._death() from None
 
-    def _last_words(self) -> str:
-        try:
-            status = self.popen.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            return "the process closed its pipe"
+    def _death(self) -> Death:
+        """How the worker ended, as its keeper tells."""
+        fate: dict[str, int] = {}
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fate, selectors.EVENT_READ)
+            while not fate and selector.select(1.0) and (text := os.read(self.fate, 1 << 12)):
+                for line in text.splitlines():
+                    fate |= json.loads(line)
+        if "memory" in fate:
+            limit = self.limits.memory >> 20
+            return Death("memory", f"it needed more than {limit} MB of memory")
+        if "processes" in fate:
+            return Death("crash", f"it started {fate['processes']} processes and threads")
+        if "status" not in fate:
+            return Death("crash", "the process closed its pipe")
+        status = os.waitstatus_to_exitcode(fate["status"])
         if status < 0:
-            return f"the process was ended by {_signal_name(-status)}"
-        return f"the process exited with status {status}"
+            return Death("crash", f"the process was ended by {_signal_name(-status)}")
+        said = f": {self.output.last_line()}" if self.trusted else ""
+        return Death("crash", f"the process exited with status {status}{said}")
 
     def close(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait()
-        if self.popen.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # what was never sent
-                self.popen.stdin.close()
-        os.close(self.reply)
-        self.folder.cleanup()
+        """Let go of the leash, and wait until the keeper says that nothing is left."""
+        for fd in (self.leash, self.requests, self.reply, self.output.fd):
+            os.close(fd)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fate, selectors.EVENT_READ)
+            while selector.select(5.0) and os.read(self.fate, 1 << 12):
+                pass
+        os.close(self.fate)
 
     def __enter__(self) -> Self:
         return self
@@ -177,6 +279,19 @@ class Process:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _write(fd: int, data: bytes, deadline: float) -> None:
+    """Write everything before `deadline`, to a reader that may have stopped reading."""
+    os.set_blocking(fd, False)
+    view = memoryview(data)
+    with selectors.DefaultSelector() as selector:
+        selector.register(fd, selectors.EVENT_WRITE)
+        while view:
+            seconds = deadline - time.monotonic()
+            if seconds <= 0 or not selector.select(seconds):
+                raise Silence
+            view = view[os.write(fd, view) :]
 
 
 def _failures(frames: Sequence[Frame]) -> dict[str, str]:

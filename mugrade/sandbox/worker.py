@@ -1,37 +1,48 @@
-"""The process in which a submission runs: reads requests on stdin, answers on a pipe of its own.
+"""Inside the sandbox: the process in which a submission runs.
 
-Started as `python -m mugrade.sandbox.worker FD`. The first request holds the package and the
-cells that stand before every check; each later one holds one check.
+The first request holds the package, the cells that stand before every check and the data files;
+each later one holds one check. Requests are lines of JSON, answers are frames (channel.py).
 """
 
+import base64
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import mugrade
 from mugrade.observe import observe
 from mugrade.sandbox.channel import END, LOADED, Frame, encode, value_frame
-from mugrade.sandbox.loader import BlockImporter, Piece
+from mugrade.sandbox.loader import Package, load_package, package_from_json
 
 
-def main(reply: int) -> None:
-    with os.fdopen(os.dup(0), encoding="utf-8") as requests:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        first = json.loads(requests.readline())
-        scope, failures = load(first)
+def work(requests: int, reply: int, base: Package) -> None:
+    """Answer requests until there are no more; `base` is what has been imported already."""
+    with os.fdopen(requests, encoding="utf-8") as lines:
+        first = json.loads(lines.readline())
+        write_files(first["files"])
+        scope, failures = load(first, base)
         _send(reply, first, Frame(LOADED, {"failures": failures}))
-        for line in requests:
+        for line in lines:
             request = json.loads(line)
             for value in run_check(request["source"], request["seed"], scope):
                 _send(reply, request, value)
             _send(reply, request, Frame(END, {}))
 
 
-def load(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def write_files(files: Mapping[str, str]) -> None:
+    """Put data files, given as path -> base64, below the working directory."""
+    for path, content in files.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(base64.b64decode(content))
+
+
+def load(request: dict[str, Any], base: Package) -> tuple[dict[str, Any], dict[str, str]]:
     """Import the package; returns the names that checks see, and what failed."""
-    package = {path: [Piece(*p) for p in pieces] for path, pieces in request["package"].items()}
-    failures = BlockImporter(package).load()
+    failures = load_package(package_from_json(request["package"]), base)
+    vars(mugrade)["check"] = None  # a notebook's needs Jupyter; run_check has its own
     scope: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(request["setup"], "setup", "exec"), scope)
     for module, names in request["names"]:
@@ -52,7 +63,3 @@ def _send(reply: int, request: dict[str, Any], frame: Frame) -> None:
     data = memoryview(encode(bytes.fromhex(request["nonce"]), frame))
     while data:
         data = data[os.write(reply, data) :]
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -1,0 +1,300 @@
+"""Inside the sandbox: the walls around one submission, built by the process that they enclose.
+
+A fork of the nursery becomes the *keeper* of one submission. It forks an *init*, which forks the
+*worker* that runs student code. In namespaces of its own the init is process 1, so that its death
+takes everything with it; elsewhere the keeper hunts down what the init adopted. The keeper kills
+the init when the grader lets go of the leash, or when a limit is passed on memory or processes,
+and reports how the worker ended.
+"""
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import struct
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+CLONE_USER, CLONE_MOUNTS = 0x10000000, 0x00020000
+CLONE_REST = 0x6E000000  # control groups, host name, IPC, processes, network
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_RDONLY, MS_PRIVATE = 2, 4, 8, 1, 0x44000
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 22, 36, 38
+CAPABILITIES_V3 = 0x20080522
+LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
+LANDLOCK_RIGHTS = (13, 14, 15, 15, 16)  # how many rights to files versions 1 to 5 know
+LANDLOCK_READ_DIR = 1 << 3
+LANDLOCK_READ = 1 << 0 | 1 << 2 | LANDLOCK_READ_DIR  # execute, read files, list folders
+POLL = 50  # milliseconds between two looks at the memory
+MAX_PROCESSES = 64  # and threads; twice as many are a hard limit
+MAX_FILES = 256
+SCRATCH = 64 << 20  # bytes that a submission may keep in files
+
+
+@dataclass(frozen=True)
+class Walls:
+    """What encloses a submission, beside what encloses the nursery.
+
+    `namespaces`: it has users, processes, mounts, network and IPC of its own. `seccomp`: the
+    program that filters its system calls, or nothing. `readable`: the only paths that it sees,
+    beside its scratch folder; None for all. `memory`: bytes for all its processes.
+    """
+
+    namespaces: bool = False
+    seccomp: bytes = b""
+    readable: Sequence[str] | None = None
+    memory: int = 2 << 30
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The descriptors of one submission, as the grader passes them in, in this order."""
+
+    requests: int
+    reply: int
+    output: int
+    leash: int
+    fate: int
+
+
+def keep(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoReturn:
+    """Be the keeper of one submission; `work` gets the descriptors of requests and reply."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    scratch = "/tmp"
+    if walls.namespaces:
+        _leave_namespaces()
+    else:
+        scratch = tempfile.mkdtemp(prefix="mugrade-")
+    life, theirs = os.pipe()
+    init = os.fork()
+    if init == 0:
+        _close_all_but(ends.requests, ends.reply, ends.output, ends.fate, theirs)
+        _init(ends, walls, scratch, work)
+    _close_all_but(ends.leash, ends.fate, life)
+    cause = _watch(init, ends.leash, life, walls.memory)
+    if cause:
+        os.write(ends.fate, json.dumps(cause).encode() + b"\n")
+    _kill(init, walls)
+    if not walls.namespaces:
+        shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(0)
+
+
+def _watch(init: int, leash: int, life: int, memory: int) -> dict[str, int]:
+    """Wait for the end of the init or of the leash; returns which limit was passed, if any."""
+    poll = select.poll()
+    poll.register(leash, 0)  # a hang-up is always reported
+    poll.register(life, 0)
+    usual = _usage(os.getpid())[1]
+    while not poll.poll(POLL):
+        count, pages = _tree(init, usual)
+        if count > MAX_PROCESSES:
+            return {"processes": count}
+        if pages * resource.getpagesize() > memory:
+            return {"memory": pages * resource.getpagesize()}
+    return {}
+
+
+def _kill(init: int, walls: Walls) -> None:
+    """Kill the init and everything below it; with namespaces of its own the kernel does that."""
+    quiet, rounds = 0, 0
+    while not walls.namespaces and quiet < 2 and rounds < 100:
+        found = _descendants(init)
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        quiet, rounds = 0 if found else quiet + 1, rounds + 1  # a fork may hide from one look
+    if not walls.namespaces:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(init, signal.SIGKILL)
+    os.kill(init, signal.SIGKILL)
+    os.waitpid(init, 0)
+
+
+def _tree(root: int, usual: int) -> tuple[int, int]:
+    """Threads below a process, and the pages that they hold beyond what each began with."""
+    usages = [_usage(pid) for pid in _descendants(root)]
+    return sum(n for n, _ in usages), sum(max(0, pages - usual) for _, pages in usages)
+
+
+def _descendants(root: int) -> set[int]:
+    """The processes below another, where there is a /proc to find them in."""
+    parents = {}
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        if name.isdigit() and (parent := _parent(int(name))):
+            parents[int(name)] = parent
+    found = {root}
+    while new := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= new
+    return found - {root}
+
+
+def _parent(pid: int) -> int:
+    """The parent of a process, 0 if it has died."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state, parent, *_ = file.read().rpartition(b")")[2].split()
+        return 0 if state == b"Z" else int(parent)
+    except (OSError, ValueError):
+        return 0
+
+
+def _usage(pid: int) -> tuple[int, int]:
+    """Threads and resident pages of a process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        return int(fields[17]), int(fields[21])
+    except (OSError, IndexError):
+        return 0, 0
+
+
+def _init(ends: Ends, walls: Walls, scratch: str, work: Callable[[int, int], None]) -> NoReturn:
+    """Start the worker, and report its wait status when it ends."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if walls.namespaces:
+        _furnish()
+    elif sys.platform == "linux":
+        _libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    os.chdir(scratch)
+    os.environ.update(HOME=scratch, TMPDIR=scratch)
+    worker = os.fork()
+    if worker == 0:
+        try:
+            _enter(ends, walls, scratch)
+            work(ends.requests, ends.reply)
+        except BaseException as error:
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
+            os._exit(1)
+        os._exit(0)
+    os.close(ends.requests)
+    os.close(ends.reply)
+    while True:  # until the keeper ends it: whoever the worker leaves behind becomes its child
+        try:
+            pid, status = os.wait()
+        except ChildProcessError:
+            signal.pause()
+        if pid == worker:
+            os.write(ends.fate, json.dumps({"status": status}).encode() + b"\n")
+
+
+def _enter(ends: Ends, walls: Walls, scratch: str) -> None:
+    """Give up everything that student code must not have; the last step before it runs."""
+    for number in (signal.SIGINT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(ends.output, 1)
+    os.dup2(ends.output, 2)
+    _close_all_but(0, 1, 2, ends.requests, ends.reply)
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: SCRATCH,
+        resource.RLIMIT_NOFILE: MAX_FILES,
+        resource.RLIMIT_AS: walls.memory + (1 << 30),
+    }
+    if walls.namespaces:
+        limits[resource.RLIMIT_NPROC] = 2 * MAX_PROCESSES
+    for limit, value in limits.items():
+        hard = resource.getrlimit(limit)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (value, value))
+    if sys.platform == "linux":
+        _renounce(walls, scratch)
+    gc.enable()
+
+
+def _renounce(walls: Walls, scratch: str) -> None:
+    """No new rights, no capabilities, no path and no system call that is not allowed."""
+    libc = _libc()
+    _demand(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _demand(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+    if walls.readable is not None:
+        restrict_paths(walls.readable, scratch)
+    if walls.namespaces:
+        header = struct.pack("=Ii", CAPABILITIES_V3, 0)
+        _demand(libc.capset(header, bytes(24)))
+    if walls.seccomp:
+        program = ctypes.create_string_buffer(walls.seccomp, len(walls.seccomp))
+        count = len(walls.seccomp) // 8
+        fprog = struct.pack("@HP", count, ctypes.addressof(program))
+        _demand(libc.prctl(PR_SET_SECCOMP, 2, fprog, 0, 0))
+
+
+def restrict_paths(readable: Sequence[str], writable: str) -> None:
+    """Let this process and its children open nothing but these paths, by Landlock (Linux 5.13)."""
+    libc = _libc()
+    version = libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
+    if version < 1:
+        raise OSError(ctypes.get_errno(), "this kernel has no Landlock")
+    rights = (1 << LANDLOCK_RIGHTS[min(version, len(LANDLOCK_RIGHTS)) - 1]) - 1
+    ruleset = libc.syscall(
+        LANDLOCK_CREATE_RULESET, struct.pack("=Q", rights), ctypes.c_size_t(8), 0
+    )
+    _demand(min(ruleset, 0))
+    for path in (*readable, writable):
+        with contextlib.suppress(FileNotFoundError):
+            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            allowed = LANDLOCK_READ if os.path.isdir(path) else LANDLOCK_READ & ~LANDLOCK_READ_DIR
+            rule = struct.pack("=Qi", rights if path == writable else allowed, fd)
+            _demand(libc.syscall(LANDLOCK_ADD_RULE, ruleset, 1, rule, 0))
+            os.close(fd)
+    _demand(libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0))
+    os.close(ruleset)
+
+
+def _leave_namespaces() -> None:
+    """New namespaces of all kinds but mounts, with the same user; the next fork is process 1."""
+    user, group = os.getuid(), os.getgid()
+    _demand(_libc().unshare(CLONE_USER))
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    _demand(_libc().unshare(CLONE_REST))
+
+
+def _furnish() -> None:
+    """Mounts of its own: an empty /tmp and /dev/shm of limited size, and nothing in /proc."""
+    _demand(_libc().unshare(CLONE_MOUNTS))
+    _mount(b"none", b"/", None, MS_PRIVATE)
+    plain = MS_NOSUID | MS_NODEV
+    _mount(b"tmpfs", b"/tmp", b"tmpfs", plain, b"size=%d,nr_inodes=8192,mode=0700" % SCRATCH)
+    _mount(b"tmpfs", b"/dev/shm", b"tmpfs", plain, b"size=%d,nr_inodes=256,mode=0700" % SCRATCH)
+    _mount(b"tmpfs", b"/proc", b"tmpfs", plain | MS_NOEXEC | MS_RDONLY, b"size=4k,nr_inodes=2")
+
+
+def _mount(
+    source: bytes, target: bytes, kind: bytes | None, flags: int, options: bytes | None = None
+) -> None:
+    _demand(_libc().mount(source, target, kind, ctypes.c_ulong(flags), options))
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _demand(result: int) -> None:
+    """Raise OSError if a call to the C library failed."""
+    if result:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _close_all_but(*kept: int) -> None:
+    previous = 2
+    for fd in sorted(fd for fd in kept if fd > 2):
+        os.closerange(previous + 1, fd)
+        previous = fd
+    os.closerange(previous + 1, 1 << 16)

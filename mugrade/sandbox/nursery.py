@@ -1,0 +1,55 @@
+"""Inside the sandbox: a process with NumPy and the reference loaded, which forks per submission.
+
+Started as `python -m mugrade.sandbox.nursery FD`, with its settings in one line of JSON on stdin.
+For each message on the socket FD, which brings the descriptors of one submission, it forks a
+keeper. It never runs student code itself, and ends when the grader closes the socket.
+"""
+
+import base64
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from mugrade.sandbox.confine import Ends, Walls, keep
+from mugrade.sandbox.loader import Package, load_package, package_from_json
+from mugrade.sandbox.worker import work
+
+READY = b"ready"
+
+
+def main(fd: int) -> None:
+    with socket.socket(fileno=fd) as control:
+        settings = json.loads(sys.stdin.buffer.readline())
+        base = package_from_json(settings["base"])
+        load_package(base)
+        control.send(READY)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        gc.collect()
+        gc.freeze()
+        serve(control, settings, base)
+
+
+def serve(control: socket.socket, settings: dict[str, Any], base: Package) -> None:
+    """Fork a keeper for every five descriptors that arrive."""
+    walls = Walls(
+        namespaces=settings["namespaces"],
+        seccomp=base64.b64decode(settings["seccomp"]),
+        readable=settings["readable"],
+        memory=settings["memory"],
+    )
+    while True:
+        message, fds, _, _ = socket.recv_fds(control, 16, 5)
+        if not message:
+            return
+        if os.fork() == 0:
+            keep(Ends(*fds), walls, lambda requests, reply: work(requests, reply, base))
+        for fd in fds:
+            os.close(fd)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

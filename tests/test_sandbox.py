@@ -1,0 +1,305 @@
+"""Hostile submissions: what each one tries, that it fails, and that the next student is unharmed.
+
+An attack answers wrongly if it succeeds and rightly if it does not. So it gets full points in the
+strong sandbox, and the same attack in the weak one shows that it would have been noticed.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mugrade.answers import Verdict
+from mugrade.author.course import Course
+from mugrade.grader.grade import Grader
+from mugrade.grader.submissions import Submission
+from mugrade.sandbox.probe import ESCAPES, probe, strongest
+from mugrade.sandbox.process import Limits, SandboxError
+from mugrade.sandbox.tiers import WEAK, Tier
+from tests.test_grade import SCALER, hand_in
+
+STRONG = strongest().tier.name == "strong"
+LIMITS = Limits(load=20, check=4, total=30, memory=300 << 20)
+SECRET = "canary-of-the-grader"
+needs_strong = pytest.mark.skipif(not STRONG, reason=f"no strong sandbox: {strongest().missing}")
+
+LIBC = "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True); got = "
+ATTEMPTS = {
+    "read a file of the grader": "got = SECRET in open(f'{CANARY}/secret').read()",
+    "list the grader's home": "import os; got = bool(os.listdir(os.path.dirname(CANARY)))",
+    "read the reference": "import os; got = os.path.exists(f'{COURSE}/solutions')",
+    "read the accounts": "got = 'root' in open('/etc/passwd').read()",
+    "see other processes": "import os; got = any(n.isdigit() for n in os.listdir('/proc'))",
+    "connect to a port": "import socket; got = socket.create_connection(('127.0.0.1', PORT), 1)",
+    "connect to a unix socket": (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect(f'{CANARY}/unix'); got = True"
+    ),
+    "open a socket of any kind": "import socket; got = bool(socket.socket(socket.AF_UNIX))",
+    "write beside the submissions": "got = bool(open(f'{CANARY}/written', 'w'))",
+    "write into mugrade": (
+        "import mugrade, os; p = os.path.dirname(mugrade.__file__) + '/x.pyc';"
+        " got = bool(open(p, 'w')); os.remove(p)"
+    ),
+    "trace its parent": f"{LIBC}libc.ptrace(16, os.getppid(), 0, 0) == 0",
+    "read another's memory": (
+        f"{LIBC}libc.syscall(310, os.getpid(), 0, 0, 0, 0, 0) == 0"  # process_vm_readv
+    ),
+    "share memory by System V": f"{LIBC}libc.shmget(0, 4096, 0o1600) >= 0",
+    "make a semaphore by System V": f"{LIBC}libc.semget(0, 1, 0o1600) >= 0",
+    "keep a key in the kernel": (
+        f"{LIBC}libc.syscall(248, b'user', b'k', b'v', 1, -2) > 0"  # add_key
+    ),
+    "enter a new user namespace": f"{LIBC}libc.unshare(0x10000000) == 0",
+    "make a file in memory": "import os; got = os.memfd_create('x') >= 0",
+}
+LEAVES = {
+    "a file in /dev/shm": ("open('/dev/shm/left', 'w')", "os.path.exists('/dev/shm/left')"),
+    "a file in /tmp": ("open('/tmp/left', 'w')", "os.path.exists('/tmp/left')"),
+    "a module to import": (
+        "open('/tmp/numpy.py', 'w'); open('/tmp/sitecustomize.py', 'w')",
+        "os.path.exists('/tmp/numpy.py')",
+    ),
+    "a change of NumPy": ("np.pi = 3", "np.pi == 3"),
+    "a change of mugrade": (
+        "import mugrade.judges as j; j.left = 1",
+        "hasattr(__import__('mugrade.judges').judges, 'left')",
+    ),
+    "an environment variable": ("import os; os.environ['LEFT'] = '1'", "'LEFT' in os.environ"),
+    "a signal handler": (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+        "__import__('signal').getsignal(15) == __import__('signal').SIG_IGN",
+    ),
+}
+DEADLY = {
+    "kill everybody": ("import os; os.kill(-1, 9)", "error"),
+    "kill process 1": ("import os; os.kill(1, 9)", "pass"),
+    "stop the group": ("import os, signal; os.killpg(0, signal.SIGSTOP)", "timeout"),
+    "fork without end": ("import os\n        while True: os.fork()", "crash"),
+    "start threads without end": (
+        "import threading, time\n"
+        "        while True: threading.Thread(target=time.sleep, args=(60,)).start()",
+        "crash or error",
+    ),
+    "fill the memory": ("keep = [b'x' * (1 << 24) for _ in range(99)]", "memory"),
+    "fill the memory in children": (
+        "import os, time\n"
+        "        for _ in range(6):\n"
+        "            if os.fork() == 0: keep = bytearray(b'x') * (80 << 20); time.sleep(60)\n"
+        "        time.sleep(60)",
+        "memory",
+    ),
+    "allocate 8 TB": ("np.ones(1 << 40)", "error"),
+    "fill the disk": (
+        "f = open('big', 'wb')\n        while True: f.write(bytes(1 << 20))",
+        "error",
+    ),
+    "use up the inodes": (
+        "import os\n        for i in range(10**6): open(f'f{i}', 'w').close()",
+        "error",
+    ),
+    "nest folders": (
+        "import os, tempfile; os.chdir(tempfile.mkdtemp())\n"
+        "        for i in range(1000): os.mkdir('d'); os.chdir('d')",
+        "pass",
+    ),
+    "use up the descriptors": ("import os\n        while True: os.dup(0)", "error"),
+    "print without end": ("while True: print('x' * 65536)", "output"),
+    "write half an answer": (
+        "import os, sys\n"
+        "        for fd in range(3, 64):\n"
+        "            try: os.write(fd, b'MGR1')\n"
+        "            except OSError: pass\n"
+        "        os._exit(0)",
+        "crash",
+    ),
+    "ask for input": ("input()", "error"),
+    "raise the limits": (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (-1, -1))",
+        "error",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def canary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder that no submission may see, with a socket that none may reach."""
+    folder = tmp_path_factory.mktemp("home") / "grader"
+    folder.mkdir()
+    (folder / "secret").write_text(SECRET)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "unix"))
+        server.listen()
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def graders(tiny: Course) -> Iterator[Callable[[str], Grader]]:
+    made: dict[str, Grader] = {}
+
+    def of(tier: str) -> Grader:
+        if tier not in made:
+            made[tier] = Grader(tiny, ["01_scale"], LIMITS, tier=Tier(tier))
+        return made[tier]
+
+    yield of
+    for grader in made.values():
+        grader.close()
+
+
+Run = Callable[..., dict[str, Verdict]]
+
+
+@pytest.fixture
+def run(tiny: Course, graders: Callable[[str], Grader], tmp_path: Path) -> Run:
+    """Grade a scaler that ends with a statement; `y` is the right value."""
+
+    def run(tier: str, statement: str = "return y", before: str = "") -> dict[str, Verdict]:
+        folder = tmp_path / "mallory"
+        shutil.rmtree(folder, ignore_errors=True)
+        path = hand_in(tiny, folder, scaler=f"{before}\n{SCALER.format(statement)}")
+        result = graders(tier).grade(Submission("mallory", "01_scale", path), {})
+        return {grade.check.id: grade.verdict for grade in result.grades}
+
+    return run
+
+
+def attempt(code: str, **names: object) -> tuple[str, str]:
+    """A statement and what comes before it: wrong if `code` sets `got`, right otherwise."""
+    body = "\n".join(f"{name} = {value!r}" for name, value in names.items())
+    lines = "".join(f"    {line.strip()}\n" for line in code.split(";"))
+    before = f"{body}\ndef attack():\n    got = False\n{lines}    return got\n"
+    safe = (
+        f"{before}\ndef got():\n    try: return bool(attack())\n    except Exception: return False"
+    )
+    return "return 0 * y if got() else y", safe
+
+
+def passed(verdicts: dict[str, Verdict]) -> bool:
+    return all(verdict.passed for verdict in verdicts.values())
+
+
+@needs_strong
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_an_attempt_fails(
+    run: Run, tiny: Course, canary: Path, port: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"SECRET": SECRET, "CANARY": str(canary), "COURSE": str(tiny.root), "PORT": port}
+    statement, before = attempt(ATTEMPTS[name], **names)
+    assert passed(run("strong", statement, before))
+    assert not (canary / "written").exists()
+
+
+@pytest.mark.parametrize("name", sorted(set(ATTEMPTS) - {"trace its parent"}))
+def test_the_attempt_would_be_noticed(
+    run: Run, tiny: Course, canary: Path, port: int, name: str
+) -> None:
+    names = {"SECRET": SECRET, "CANARY": str(canary), "COURSE": str(tiny.root), "PORT": port}
+    assert not passed(run("weak", *attempt(ATTEMPTS[name], **names)))
+    (canary / "written").unlink(missing_ok=True)
+
+
+@needs_strong
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_submission_leaves_nothing_for_the_next(run: Run, name: str) -> None:
+    leave, found = LEAVES[name]
+    assert passed(run("strong", f"{leave}\n        return y"))
+    assert passed(run("strong", *attempt(f"import os; got = {found}")))
+
+
+@needs_strong
+@pytest.mark.parametrize("name", LEAVES)
+def test_what_it_leaves_would_be_noticed(run: Run, name: str) -> None:
+    leave, found = LEAVES[name]
+    code = f"{leave}\n        import os\n        return 0 * y if {found} else y"
+    assert not passed(run("strong", code))
+
+
+@needs_strong
+@pytest.mark.parametrize("name", DEADLY)
+def test_a_deadly_cell_costs_its_own_check(run: Run, name: str) -> None:
+    statement, category = DEADLY[name]
+    verdicts = run("strong", f"{statement}\n        return y")
+    assert verdicts["scaler-centres"].category in category.split(" or ")
+    assert verdicts["noise-is-normal"].passed
+    assert passed(run("strong"))
+
+
+MARK = f"left-behind-by-a-submission-{os.getpid()}"
+DAEMON = f"""\
+import os, subprocess, sys
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                sleep = "import time; time.sleep(60)"
+                subprocess.run([sys.executable, "-S", "-c", sleep, "{MARK}"])
+            os._exit(0)
+        import time; time.sleep(0.5)
+        return y"""
+
+
+def left() -> list[str]:
+    """Command lines of processes that carry the mark."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if MARK.encode() in words:
+            found.append(path.parent.name)
+    return found
+
+
+@pytest.mark.parametrize("tier", ["strong", "medium", "weak"])
+def test_no_process_is_left(run: Run, tier: str) -> None:
+    if tier == "strong" and not STRONG:
+        pytest.skip("no strong sandbox")
+    assert passed(run(tier, DAEMON))
+    assert left() == []
+
+
+def test_a_process_that_is_left_would_be_found() -> None:
+    command = [sys.executable, "-S", "-c", "print(flush=True); input()", MARK]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
+        process.stdout.readline()
+        assert left() == [str(process.pid)]
+        process.stdin.close()
+
+
+@needs_strong
+def test_descriptors_do_not_pile_up(run: Run) -> None:
+    run("strong")
+    before = len(os.listdir("/proc/self/fd"))
+    for statement in ("return y", "import os; os._exit(1)", "while True: print('x' * 65536)"):
+        run("strong", statement)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# the tiers
+
+
+def test_the_probe_gets_out_of_the_weak_tier() -> None:
+    assert set(probe(WEAK)) == set(ESCAPES[:-1])
+
+
+@needs_strong
+def test_the_probe_does_not_get_out_of_the_strong_tier() -> None:
+    assert probe(Tier("strong")) == []
+
+
+def test_a_sandbox_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(SandboxError, match="bwrap"):
+        probe(Tier("strong"))
