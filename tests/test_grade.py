@@ -1,11 +1,13 @@
 """Grading a class: every verdict, what honest code may do, what dishonest code cannot."""
 
+import contextlib
 import copy
 import csv
 import io
 import json
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,15 +18,16 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import mugrade.grader.grade
-import mugrade.grader.run
+import mugrade.grader.publish
 from mugrade.answers import Verdict
 from mugrade.author.build import reference_job
 from mugrade.author.course import Course, load_course
 from mugrade.cli import app
+from mugrade.grader.autograded import autograded_notebook
 from mugrade.grader.grade import Grader, Result
-from mugrade.grader.gradebook import safe, write_gradebook
-from mugrade.grader.report import write_feedback
-from mugrade.grader.run import grade_class
+from mugrade.grader.gradebook import write_gradebook
+from mugrade.grader.report import safe, write_feedback
+from mugrade.grader.run import Order, grade_class
 from mugrade.grader.submissions import Submission, find_submissions
 from mugrade.sandbox.process import Death, Limits
 from tests.tiny import write_course
@@ -358,8 +361,10 @@ def test_nothing_hidden_comes_out(
 ) -> None:
     scaler = SPY + SCALER.format(statement)
     found = result(scaler=scaler, noise=NOISE.format(noise))
-    write_feedback(tmp_path, [found], tiny)
-    texts = [repr(found), (tmp_path / "ada/01_scale.html").read_text()]
+    path = tmp_path / "ada" / "01_scale.ipynb"
+    write_feedback(tmp_path / "page.html", found, "Scale")
+    notebook = autograded_notebook(tiny.find("01_scale"), found, path, "")
+    texts = [repr(found), (tmp_path / "page.html").read_text(), json.dumps(notebook)]
     assert not any(HIDDEN.search(text) for text in texts)
     if statement.startswith(("raise V", "return")):
         assert "Scaler(x)(x)" in repr(found), "the spy sees nothing: this test proves nothing"
@@ -396,7 +401,7 @@ def run(course: Course, folder: Path, out: Path, *stages: str, own: bool = False
     """Grade a class; returns what the terminal shows."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120, color_system=None)
-    grade_class(course, folder, out, list(stages), LIMITS, own, 2, console)
+    grade_class(Order(course, folder, out, LIMITS, list(stages), own, 2), console)
     return screen.getvalue()
 
 
@@ -432,7 +437,7 @@ def test_a_class_end_to_end(tiny: Course, tmp_path: Path) -> None:
 def test_on_own_a_mistake_costs_in_later_stages_too(
     tiny: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mugrade.grader.run, "write_gradebook", lambda *arguments: None)
+    monkeypatch.setattr(mugrade.grader.publish, "write_gradebook", lambda *arguments: None)
     folder = submit(tiny, tmp_path / "in")
     run(tiny, folder, tmp_path / "out", "01_scale", own=True)
     found = table(tmp_path / "out")
@@ -481,10 +486,10 @@ def test_no_cell_of_the_table_is_a_formula(text: str) -> None:
     assert safe(f"x{text}") == f"x{text}"
 
 
-def test_feedback_is_escaped(tiny: Course, result: Callable[..., Result], tmp_path: Path) -> None:
+def test_feedback_is_escaped(result: Callable[..., Result], tmp_path: Path) -> None:
     found = result(**scaled(r"raise ValueError('<script>\x1b[2J\u202e\udc80</script>')"))
-    write_feedback(tmp_path, [found], tiny)
-    page = (tmp_path / "ada/01_scale.html").read_text("utf-8")
+    write_feedback(tmp_path / "page.html", found, "Scale")
+    page = (tmp_path / "page.html").read_text("utf-8")
     assert "&lt;script&gt;" in page and "<script" not in page
     assert not {"\x1b", "\u202e", "\udc80"} & set(page)
 
@@ -502,9 +507,8 @@ def test_one_failure_of_the_grader_stops_nobody(
         return job(course, stage, answers, names)
 
     monkeypatch.setattr(mugrade.grader.grade, "submission_job", broken)
-    done: list[Result] = []
-    found = key.grade_all(find_submissions(tmp_path, ["01_scale"]), 2, done.append)
-    assert found == done
+    found = list(key.grade_all(find_submissions(tmp_path, ["01_scale"]), 2))
+    found.sort(key=lambda result: result.submission.student)
     assert [(r.status, r.points) for r in found] == [("graded", 8), ("failed", 0)]
     assert found[1].what_went_wrong == "failed: RecursionError: too deep"
 
@@ -565,6 +569,10 @@ def test_a_check_that_the_course_gains_later(tiny: Course, key: Grader, tmp_path
         (["in", "--stage", "01"], "nobody has handed in 01_scale"),
         (["in/eve"], "one student's folder"),
         (["in", "--out", "taken"], "grades.csv: cannot be written (Is a directory)"),
+        (["in", "--out", "broken"], "results.db: the results database cannot be used (file is"),
+        (["in", "--out", "foreign"], "results.db: not a results database of this mugrade"),
+        (["in", "--db", "nowhere://x"], "--db: not a database URL"),
+        (["in", "--db", "postgresql+pg8000://u:geheim@h/d"], "the driver pg8000 is not installed"),
         (["in", "--out", "full"], "gradebook.db: cannot be written (file is not a database)"),
         (["in", "--out", "in/ada/00_mean.ipynb"], "results cannot be written there"),
         (["in", "--course", "empty"], "no course here"),
@@ -582,6 +590,11 @@ def test_mistakes_are_one_sentence(
     (tmp_path / "taken" / "grades.csv").mkdir(parents=True)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "gradebook.db").write_text("no database")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "results.db").write_text("no database at all")
+    (tmp_path / "foreign").mkdir()
+    with contextlib.closing(sqlite3.connect(tmp_path / "foreign" / "results.db")) as foreign:
+        foreign.execute("CREATE TABLE grade (points INTEGER)")
     (tmp_path / "empty").mkdir()
     (tmp_path / "none" / "ada").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
@@ -589,5 +602,5 @@ def test_mistakes_are_one_sentence(
     assert outcome.exit_code == 1
     assert isinstance(outcome.exception, SystemExit)
     *table, sentence = outcome.output.splitlines()
-    assert says in sentence
+    assert says in sentence and "geheim" not in sentence
     assert not table or "student" in "".join(table)

@@ -7,8 +7,8 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 
 from mugrade.answers import Answer, Verdict, judge
 from mugrade.author.build import (
@@ -19,16 +19,17 @@ from mugrade.author.build import (
     reference,
 )
 from mugrade.author.course import Course, Stage, visible_lines
+from mugrade.grader.results import Grade, Result
 from mugrade.grader.submissions import (
     Answers,
     Submission,
     Unreadable,
+    by_student,
     find_answers,
     read_cells,
     submission_job,
 )
-from mugrade.manifest import CheckEntry, Manifest
-from mugrade.messages import message, summary
+from mugrade.manifest import Manifest
 from mugrade.observe import describe
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.probe import strongest
@@ -38,51 +39,6 @@ from mugrade.sandbox.tiers import Tier
 MAX_RESTARTS = 3
 DEATHS = {"timeout", "crash", "memory", "output", "protocol"}
 VARIANTS = 4
-
-
-@dataclass(frozen=True)
-class Grade:
-    """The outcome of one check for one student."""
-
-    check: CheckEntry
-    verdict: Verdict
-
-    @property
-    def points(self) -> int:
-        return self.check.points if self.verdict.passed else 0
-
-    @property
-    def message(self) -> str:
-        entry = self.check
-        return message(entry.id, self.verdict, entry.points, entry.why, entry.of)
-
-
-@dataclass(frozen=True)
-class Result:
-    """One student's stage: `status` is graded, or missing, unreadable or failed with a `reason`.
-
-    Failed means that the grader itself could not do it, which is not the student's fault.
-    """
-
-    submission: Submission
-    status: str
-    reason: str = ""
-    grades: Sequence[Grade] = field(default_factory=tuple)
-
-    @property
-    def points(self) -> int:
-        return sum(grade.points for grade in self.grades)
-
-    @property
-    def what_went_wrong(self) -> str:
-        """A few words for the class's table."""
-        if self.status != "graded":
-            return f"{self.status}: {self.reason}" if self.reason else self.status
-        failed: dict[str, list[str]] = {}
-        for grade in self.grades:
-            if not grade.verdict.passed:
-                failed.setdefault(summary(grade.verdict), []).append(grade.check.of)
-        return "; ".join(f"{', '.join(dict.fromkeys(of))}: {text}" for text, of in failed.items())
 
 
 class Grader:
@@ -148,26 +104,28 @@ class Grader:
         self,
         submissions: Sequence[Submission],
         jobs: int,
-        done: Callable[[Result], None],
         every: Sequence[Submission] = (),
-    ) -> list[Result]:
-        """Grade on `jobs` workers; `done` is called as results come.
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Result]:
+        """Grade on `jobs` workers, and yield results as they come, in any order.
 
-        `every` holds what the students handed in for other stages, which `own` grades on.
+        `every` holds what the students handed in for other stages, which `own` grades on. Once
+        `stopped` says so no other submission is begun; those that are running are finished.
         """
-        of: dict[str, dict[str, Submission]] = {}
-        for s in [*every, *submissions]:
-            of.setdefault(s.student, {})[s.stage] = s
-        results = []
+        of = by_student([*every, *submissions])
+
+        def work(s: Submission) -> Result | None:
+            return None if stopped() else self.grade(s, of[s.student])
+
         with ThreadPoolExecutor(jobs) as pool, warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # of the students' cells
+            futures = [pool.submit(work, s) for s in submissions]
             try:
-                for result in pool.map(lambda s: self.grade(s, of[s.student]), submissions):
-                    results.append(result)
-                    done(result)
-            except KeyboardInterrupt:
+                for future in as_completed(futures):
+                    if (result := future.result()) is not None:
+                        yield result
+            finally:
                 pool.shutdown(cancel_futures=True)
-        return results
 
     def _variant(self, submission: Submission) -> str:
         """The variant of the hidden inputs: picked by what was handed in, seeded by the secret."""

@@ -1,56 +1,211 @@
-"""`mugrade grade` from submissions to results: grade, show, write."""
+"""`mugrade grade` from submissions to results: grade what is out of date, store, show, write."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from mugrade.author.course import Course
-from mugrade.grader.grade import Grader, Result
-from mugrade.grader.gradebook import write_csv, write_gradebook
-from mugrade.grader.report import class_table, write_feedback
-from mugrade.grader.submissions import Unreadable, find_submissions
+from mugrade.grader.fingerprint import Fingerprints
+from mugrade.grader.interrupt import Interrupt
+from mugrade.grader.moved import Move, show_moves
+from mugrade.grader.publish import Publisher
+from mugrade.grader.report import class_table
+from mugrade.grader.results import Result
+from mugrade.grader.store import NAME, Attempt, Store
+from mugrade.grader.submissions import Submission, Unreadable, by_student, find_submissions
 from mugrade.messages import printable
 from mugrade.sandbox.process import Limits
 
+LOCK = ".mugrade.lock"
+FINISHING = "finishing what is running; Ctrl-C again stops at once"
 
-def grade_class(
-    course: Course,
-    folder: Path,
-    out: Path,
-    stages: Sequence[str],
-    limits: Limits,
-    own: bool,
-    jobs: int,
-    console: Console,
-) -> None:
-    """Grade every submission below `folder`; results go to `out` and the table to `console`."""
-    every = find_submissions(folder, [stage.name for stage in course.stages])
-    submissions = [s for s in every if not stages or s.stage in stages]
-    if not submissions:
-        raise Unreadable(f"{folder}: nobody has handed in {', '.join(stages)}")
-    demand_writable(out)
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be graded, how, and where results go; no `stages` means all of them."""
+
+    course: Course
+    folder: Path
+    out: Path
+    limits: Limits
+    stages: Sequence[str] = ()
+    own: bool = False
+    jobs: int = 1
+    url: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The submissions of an order, and which of them have no result that is up to date."""
+
+    order: Order
+    store: Store
+    every: Sequence[Submission]
+    chosen: Sequence[Submission]
+    fingerprints: Mapping[Submission, str]
+    old: Mapping[tuple[str, str], Attempt]
+
+    @property
+    def todo(self) -> list[Submission]:
+        return [s for s in self.chosen if self.order.force or not self._up_to_date(s)]
+
+    def _up_to_date(self, submission: Submission) -> bool:
+        """A failure of the grader itself is tried again."""
+        attempt = self.old.get((submission.student, submission.stage))
+        return (
+            attempt is not None
+            and attempt.status != "failed"
+            and attempt.fingerprint == self.fingerprints[submission]
+        )
+
+
+def grade_class(order: Order, console: Console) -> bool:
+    """Grade what is out of date, store each result at once; False if it was interrupted.
+
+    Files are written from the store, so they always hold all results that count.
+    """
+    with planned(order) as plan:
+        todo = plan.todo
+        graded = 0
+        with stopping(console) as (bar, interrupt):
+            for result in grading(plan, todo, bar, interrupt):
+                plan.store.add(result, plan.fingerprints[result.submission])
+                graded += 1
+        publish(plan, console)
+    left = len(todo) - graded
+    console.print(f"{graded} graded, {len(plan.chosen) - len(todo)} up to date", highlight=False)
+    if left:
+        console.print(
+            f"interrupted: {left} left; the same command again goes on with them", highlight=False
+        )
+    return not left
+
+
+def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -> bool:
+    """Grade what is out of date and show what would move; stored only once it is confirmed."""
+    with planned(order) as plan:
+        todo = plan.todo
+        with stopping(console) as (bar, interrupt):
+            results = list(grading(plan, todo, bar, interrupt))
+        if len(results) < len(todo):
+            console.print("interrupted: nothing is written")
+            return False
+        results.sort(key=lambda r: (r.submission.student, r.submission.stage))
+        before = {(a.student, a.stage): a for a in plan.store.with_checks(list(plan.old.values()))}
+        moves = [Move(before.get((r.submission.student, r.submission.stage)), r) for r in results]
+        show_moves(moves, len(plan.chosen) - len(todo), console)
+        if not results:
+            return True
+        if not confirm():
+            console.print("nothing is written")
+            return True
+        for result in results:
+            plan.store.add(result, plan.fingerprints[result.submission])
+        publish(plan, console)
+    return True
+
+
+@contextmanager
+def planned(order: Order) -> Iterator[Plan]:
+    """What there is to do, with the store open and nobody else writing there."""
+    course = order.course
+    every = find_submissions(order.folder, [stage.name for stage in course.stages])
+    chosen = [s for s in every if not order.stages or s.stage in order.stages]
+    if not chosen:
+        raise Unreadable(f"{order.folder}: nobody has handed in {', '.join(order.stages)}")
+    demand_writable(order.out)
+    lock = FileLock(order.out / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Unreadable(f"{order.out}: another mugrade grade is writing there") from None
+    try:
+        store = Store.create(order.url or order.out / NAME)
+        of = by_student(every)
+        prints = Fingerprints(course, order.limits, order.own)
+        fingerprints = {s: prints.of(s, of[s.student]) for s in chosen}
+        old = {(a.student, a.stage): a for a in store.all_current()}
+        yield Plan(order, store, every, chosen, fingerprints, old)
+        store.close()
+    finally:
+        lock.release()
+
+
+def grading(
+    plan: Plan, todo: Sequence[Submission], bar: Progress, interrupt: Interrupt
+) -> Iterator[Result]:
+    """Grade `todo`, one result at a time as they come."""
+    if not todo:
+        return
+    task = bar.add_task("running the reference", total=None)
+    from mugrade.grader.grade import Grader
+
+    order = plan.order
+    grader = Grader(order.course, dict.fromkeys(s.stage for s in todo), order.limits, order.own)
+    bar.remove_task(task)
+    task = bar.add_task("grading", total=len(todo))
+    for result in grader.grade_all(todo, order.jobs, plan.every, lambda: interrupt.asked):
+        yield result
+        name = f"{printable(result.submission.student)} {result.submission.stage}"
+        bar.update(task, advance=1, description=FINISHING if interrupt.asked else name)
+
+
+class Rate(ProgressColumn):
+    """Submissions per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+@contextmanager
+def stopping(console: Console) -> Iterator[tuple[Progress, Interrupt]]:
+    """A progress bar; the first Ctrl-C lets finish what is running, the second one does not."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("running the reference", total=len(submissions))
-        grader = Grader(course, dict.fromkeys(s.stage for s in submissions), limits, own)
+    bar = Progress(*columns, console=console, transient=True)
 
-        def done(result: Result) -> None:
-            name = f"{printable(result.submission.student)} {result.submission.stage}"
-            bar.update(task, advance=1, description=name)
+    def first() -> None:
+        for task in bar.task_ids:
+            bar.update(task, description=FINISHING)
 
-        results = grader.grade_all(submissions, jobs, done, every)
-    console.print(class_table(results, course))
-    paths = write_results(out, course, results)
-    if len(results) < len(submissions):
-        console.print(f"interrupted: {len(results)} of {len(submissions)} submissions are graded")
+    def second() -> None:
+        console.show_cursor(True)
+
+    with bar, Interrupt(first, second) as interrupt:
+        yield bar, interrupt
+
+
+def publish(plan: Plan, console: Console) -> None:
+    """Show the table of what is there and write the files, from the store."""
+    attempts = plan.store.all_current()
+    stages = {s.stage for s in plan.chosen}
+    console.print(class_table([a for a in attempts if a.stage in stages]))
+    notebooks = {(s.student, s.stage): s.path for s in plan.every}
+    order = plan.order
+    publisher = Publisher(order.out, order.course, plan.store, notebooks)
+    with console.status("writing") as status:
+        paths = publisher.write(attempts, status.update)
     for name, path in paths.items():
         console.print(f"{name:<10} {path}", markup=False, highlight=False, soft_wrap=True)
 
@@ -62,22 +217,3 @@ def demand_writable(out: Path) -> None:
         tempfile.TemporaryFile(dir=out).close()
     except OSError as error:
         raise Unreadable(f"{out}: results cannot be written there ({error.strerror})") from None
-
-
-def write_results(out: Path, course: Course, results: Sequence[Result]) -> dict[str, Path]:
-    """Write gradebook, table and feedback pages; returns what is where.
-
-    The gradebook comes last: if it cannot be written, the rest is there. Raises Unreadable.
-    """
-    paths = {
-        "gradebook": out / "gradebook.db",
-        "csv": out / "grades.csv",
-        "feedback": out / "feedback",
-    }
-    try:
-        write_csv(paths["csv"], results)
-        write_feedback(paths["feedback"], results, course)
-    except OSError as error:
-        raise Unreadable(f"{error.filename}: cannot be written ({error.strerror})") from None
-    write_gradebook(f"sqlite:///{paths['gradebook'].resolve()}", course, results)
-    return paths

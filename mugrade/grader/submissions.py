@@ -98,6 +98,14 @@ def find_submissions(folder: Path, stages: Sequence[str]) -> list[Submission]:
     return [Submission(s, stage, found[s][stage], others[s]) for s in found for stage in handed_in]
 
 
+def by_student(submissions: Iterable[Submission]) -> dict[str, dict[str, Submission]]:
+    """Student -> stage -> submission."""
+    of: dict[str, dict[str, Submission]] = {}
+    for s in submissions:
+        of.setdefault(s.student, {})[s.stage] = s
+    return of
+
+
 def _others(student: Path, stages: Sequence[str]) -> tuple[str, ...]:
     """Where in the student's folder, at most two folders deep, notebooks lie that nobody reads."""
     if student.is_symlink():
@@ -138,8 +146,13 @@ def _notebook(student: Path, stage: str, stages: Sequence[str]) -> Path | None:
 
 def read_cells(path: Path) -> list[SubmittedCell]:
     """The code cells of a notebook, read as untrusted data; raises Unreadable."""
+    return [cell for raw in read_raw_cells(path) if (cell := _cell(raw)) is not None]
+
+
+def read_raw_cells(path: Path) -> list[Any]:
+    """Whatever stands in a notebook's list of cells; raises Unreadable."""
     try:
-        data = json.loads(_read(path).decode("utf-8-sig"))
+        data = json.loads(read_bytes(path).decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise Unreadable("it is not UTF-8 text") from None
     except (ValueError, RecursionError) as error:
@@ -150,10 +163,10 @@ def read_cells(path: Path) -> list[SubmittedCell]:
         raise Unreadable("it has no cells: save it again from JupyterLab (notebook format 4)")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"it has {len(cells)} cells, more than {MAX_CELLS}")
-    return [cell for raw in cells if (cell := _cell(raw)) is not None]
+    return cells
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     try:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or path.parent.is_symlink():
@@ -168,13 +181,17 @@ def _read(path: Path) -> bytes:
 def _cell(raw: Any) -> SubmittedCell | None:
     if not isinstance(raw, dict) or raw.get("cell_type") != "code":
         return None
-    source = raw.get("source")
-    if isinstance(source, list):
-        source = "".join(line for line in source if isinstance(line, str))
     metadata = raw.get("metadata")
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    return SubmittedCell(_text(raw.get("id")), _text(grade_id), _text(source))
+    return SubmittedCell(_text(raw.get("id")), _text(grade_id), joined(raw.get("source")))
+
+
+def joined(value: Any) -> str:
+    """Text that a notebook holds as a string or as a list of lines."""
+    if isinstance(value, list):
+        return "".join(line for line in value if isinstance(line, str))
+    return _text(value)
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,128 @@
+"""The notebook that nbgrader's formgrader and feedback show: what was handed in, and messages.
+
+A submission's notebook is rebuilt from plain text: of its metadata nothing is kept, of its outputs
+only text and images. Prose that is not the course's own becomes a comment: nbgrader's pages would
+run HTML in it. nbgrader's metadata is that of the instructor's notebook.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from mugrade.author.build import release, source_notebook
+from mugrade.author.course import Stage
+from mugrade.grader.results import Result
+from mugrade.grader.submissions import Unreadable, joined, read_raw_cells
+
+MAX_TEXT = 50_000
+MAX_IMAGE = 4 << 20
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+CONFIG = '''"""nbgrader's settings for these results; written by `mugrade grade`."""
+
+c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = {course!r}
+c.CourseDirectory.root = {root!r}
+c.CsvExportPlugin.to = "nbgrader.csv"
+c.HTMLExporter.sanitize_html = True
+'''
+
+
+def autograded_notebook(
+    stage: Stage, result: Result, path: Path | None, mark: str
+) -> nbformat.NotebookNode:
+    """The notebook to show for a result; where none can be read there are only the checks."""
+    try:
+        raw = read_raw_cells(path) if path else []
+    except Unreadable:
+        raw = []
+    released = {cell.id: cell for cell in _released(stage).cells}
+    messages = {grade.check.id: grade.message for grade in result.grades}
+    if result.status != "graded":
+        messages = {id: result.what_went_wrong for id in messages}
+    cells = list(_cells(raw, released, messages))
+    there = {cell.id for cell in cells}
+    missing = (cell for id, cell in released.items() if id in messages and id not in there)
+    cells += [_checked(cell, messages[cell.id]) for cell in missing]
+    metadata = {**_released(stage).metadata, "mugrade": mark}
+    return new_notebook(cells=cells, metadata=metadata)
+
+
+def write_autograded(notebook: nbformat.NotebookNode, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(notebook, sort_keys=True, indent=1)
+    path.write_text(text + "\n", encoding="ascii")
+
+
+@cache
+def _released(stage: Stage) -> nbformat.NotebookNode:
+    return release(source_notebook(stage))
+
+
+def _cells(
+    raw: list[Any], released: Mapping[str, Any], messages: Mapping[str, str]
+) -> Iterator[nbformat.NotebookNode]:
+    """The cells handed in; the first with a course's id is taken for that cell."""
+    seen: set[str] = set()
+    for i, data in enumerate(raw):
+        if not isinstance(data, dict):
+            continue
+        id, source = data.get("id"), _plain(joined(data.get("source")))
+        cell = released.get(id) if isinstance(id, str) and id not in seen else None
+        if cell is not None and cell.cell_type == data.get("cell_type"):
+            seen.add(cell.id)
+        else:
+            cell = None
+        if data.get("cell_type") != "code":
+            yield cell if cell and cell.source == source else _comment(source, i)
+        elif cell is not None and cell.id in messages:
+            yield _checked(cell, messages[cell.id])
+        else:
+            outputs = data.get("outputs")
+            shown = [_output(o) for o in outputs] if isinstance(outputs, list) else []
+            yield new_code_cell(
+                source,
+                id=cell.id if cell else f"handed-in-{i}",
+                metadata=cell.metadata if cell else {},
+                outputs=[output for output in shown if output],
+            )
+
+
+def _comment(text: str, position: int) -> nbformat.NotebookNode:
+    """A student's prose as a comment, which is shown as it is written."""
+    lines = (f"# {line}" for line in text.splitlines())
+    return new_code_cell("\n".join(lines), id=f"handed-in-{position}")
+
+
+def _checked(cell: Any, message: str) -> nbformat.NotebookNode:
+    """A check as students see it, with its message for an output."""
+    output = new_output("stream", name="stdout", text=f"{message}\n")
+    return new_code_cell(cell.source, id=cell.id, metadata=cell.metadata, outputs=[output])
+
+
+def _output(data: Any) -> nbformat.NotebookNode | None:
+    """The text or the image of an output; nothing that a browser would run."""
+    if not isinstance(data, dict):
+        return None
+    if data.get("output_type") == "error":
+        text = f"{joined(data.get('ename'))}: {joined(data.get('evalue'))}"
+        return new_output("stream", name="stderr", text=_plain(text))
+    mime = data.get("data")
+    if not isinstance(mime, dict):
+        return new_output("stream", name="stdout", text=_plain(joined(data.get("text"))))
+    image = joined(mime.get("image/png"))
+    if image and len(image) <= MAX_IMAGE and BASE64.fullmatch(image):
+        return new_output("display_data", data={"image/png": image})
+    return new_output("display_data", data={"text/plain": _plain(joined(mime.get("text/plain")))})
+
+
+def _plain(text: str) -> str:
+    """Text of a sane length, without terminal escapes, which nbconvert turns into markup."""
+    more = len(text) - MAX_TEXT
+    kept = text if more <= 0 else f"{text[:MAX_TEXT]}\n... ({more} more characters)"
+    return "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in kept)

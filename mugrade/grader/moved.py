@@ -1,0 +1,66 @@
+"""Who would move if new results replaced the old ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mugrade.grader.results import Result
+from mugrade.grader.store import Attempt
+from mugrade.messages import printable
+
+
+@dataclass(frozen=True)
+class Move:
+    """A student's stage before and after; `before` is None where it was never graded."""
+
+    before: Attempt | None
+    after: Result
+
+    @property
+    def difference(self) -> int:
+        return self.after.points - (self.before.points if self.before else 0)
+
+    @property
+    def checks(self) -> list[str]:
+        """What each check gained or lost."""
+        old = {row.check: row.points for row in self.before.checks} if self.before else {}
+        new = {grade.check.id: grade.points for grade in self.after.grades}
+        change = {id: new.get(id, 0) - old.get(id, 0) for id in {**old, **new}}
+        return [f"{id} {points:+d}" for id, points in change.items() if points]
+
+    @property
+    def has_moved(self) -> bool:
+        new = self.before is None or self.before.status != self.after.status
+        return bool(new or self.checks)
+
+
+def show_moves(moves: Sequence[Move], fresh: int, console: Console) -> None:
+    """A row for each stage that moves, and what it comes to."""
+    table = Table(header_style="bold", pad_edge=False, box=None)
+    for name in ("student", "stage", "before", "after", "difference"):
+        number = name not in ("student", "stage")
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+    table.add_column("what moves", overflow="fold")
+    moved = [move for move in moves if move.has_moved]
+    for move in moved:
+        before, after = move.before, move.after
+        status = "" if after.status == "graded" else after.what_went_wrong
+        table.add_row(
+            Text(printable(after.submission.student)),
+            after.submission.stage,
+            str(before.points) if before else "new",
+            str(after.points),
+            f"{move.difference:+d}",
+            Text(printable("; ".join(filter(None, [status, ", ".join(move.checks)])))),
+        )
+    if moved:
+        console.print(table)
+    total = sum(move.difference for move in moves)
+    console.print(
+        f"{len(moves)} graded again: {len(moved)} move, by {total:+d} points in all; "
+        f"{fresh} up to date",
+        highlight=False,
+    )

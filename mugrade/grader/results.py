@@ -1,0 +1,56 @@
+"""What grading a submission gives: a grade per check."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mugrade.answers import Verdict
+from mugrade.grader.submissions import Submission
+from mugrade.manifest import CheckEntry
+from mugrade.messages import message, summary
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The outcome of one check for one student."""
+
+    check: CheckEntry
+    verdict: Verdict
+
+    @property
+    def points(self) -> int:
+        return self.check.points if self.verdict.passed else 0
+
+    @property
+    def message(self) -> str:
+        entry = self.check
+        return message(entry.id, self.verdict, entry.points, entry.why, entry.of)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One student's stage: `status` is graded, or missing, unreadable or failed with a `reason`.
+
+    Failed means that the grader itself could not do it, which is not the student's fault. `tier`
+    says how well the student's code was confined.
+    """
+
+    submission: Submission
+    status: str
+    reason: str = ""
+    grades: Sequence[Grade] = field(default_factory=tuple)
+    tier: str = ""
+
+    @property
+    def points(self) -> int:
+        return sum(grade.points for grade in self.grades)
+
+    @property
+    def what_went_wrong(self) -> str:
+        """A few words for the class's table."""
+        if self.status != "graded":
+            return f"{self.status}: {self.reason}" if self.reason else self.status
+        failed: dict[str, list[str]] = {}
+        for grade in self.grades:
+            if not grade.verdict.passed:
+                failed.setdefault(summary(grade.verdict), []).append(grade.check.of)
+        return "; ".join(f"{', '.join(dict.fromkeys(of))}: {text}" for text, of in failed.items())
