@@ -258,6 +258,7 @@ def _confirmed() -> bool:
 
 @app.command()
 def grades(
+    course: CourseFolder = None,
     out: OutFolder = None,
     db: Database = None,
     student: Annotated[list[str] | None, typer.Option(help="Only these students.")] = None,
@@ -274,7 +275,7 @@ def grades(
     from mugrade.grader.store import NAME, Filter, Store
 
     try:
-        folder = out or (None if db else find_course(Path.cwd()) / RESULTS)
+        folder = out or (None if db else find_course(course or Path.cwd()) / RESULTS)
         store = Store.open(db or Path(folder or ".") / NAME)
         found = store.all_current(Filter(student or (), stage or (), below))
         if json:

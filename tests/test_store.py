@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
@@ -27,6 +28,7 @@ from mugrade.answers import Verdict
 from mugrade.author.course import Course, load_course
 from mugrade.cli import app
 from mugrade.grader.fingerprint import Fingerprints
+from mugrade.grader.gradebook import write_gradebook
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.run import Order, grade_class, regrade_class
 from mugrade.grader.store import Filter, Store
@@ -295,7 +297,7 @@ def test_regrade_writes_nothing_where_nobody_can_be_asked(tiny: Course, folder: 
 
 def test_two_graders_do_not_write_to_one_folder(tiny: Course, folder: Path) -> None:
     other = pytest.raises(Unreadable, match="another mugrade grade is writing there")
-    with mugrade.grader.run.planned(order(tiny, folder)), other:
+    with mugrade.grader.run.planned(order(tiny, folder), Console(file=io.StringIO())), other:
         grade_class(order(tiny, folder), Console(file=io.StringIO()))
 
 
@@ -514,6 +516,38 @@ def test_nbgrader_goes_on_from_the_results(tiny: Course, folder: Path, tmp_path:
     with (out / "nbgrader.csv").open() as file:
         scores = {r["student_id"]: float(r["score"]) for r in csv.DictReader(file) if r["score"]}
     assert (scores["ada"], scores["bob"]) == (5, 0)
+
+
+def test_the_gradebook_is_committed_once_for_each_submission(tiny: Course, tmp_path: Path) -> None:
+    from nbgrader.api import Gradebook
+
+    grader = mugrade.grader.grade.Grader(tiny, ["00_mean"], LIMITS)
+    paths = [hand_in(tiny, tmp_path / name, "00_mean") for name in ("ada", "bob")]
+    results = [grader.grade(Submission(p.parent.name, "00_mean", p), {}) for p in paths]
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    commits: list[int] = []
+    committed: list[int] = []
+
+    def count(session: object) -> None:
+        commits.append(1)
+
+    event.listen(Session, "after_commit", count)
+    try:
+        write_gradebook(url, tiny, results, lambda result: committed.append(len(commits)))
+    finally:
+        event.remove(Session, "after_commit", count)
+    assert committed[1] - committed[0] == 1
+    with Gradebook(url, tiny.package) as book:
+        assert [s.score for s in book.assignment_submissions("00_mean")] == [2, 2]
+
+
+def test_an_nbgrader_course_that_is_there_keeps_its_settings(tiny: Course, folder: Path) -> None:
+    out = folder.parent / "out"
+    out.mkdir()
+    (out / "nbgrader_config.py").write_text("c = get_config()")
+    said(lambda c: grade_class(order(tiny, folder), c))
+    assert (out / "nbgrader_config.py").read_text() == "c = get_config()"
+    assert not (out / "source").exists()
 
 
 def test_a_submission_that_vanishes_loses_its_scores_in_both(tiny: Course, folder: Path) -> None:

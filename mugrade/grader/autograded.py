@@ -53,7 +53,7 @@ def autograded_notebook(
     return new_notebook(cells=cells, metadata=metadata)
 
 
-def write_autograded(notebook: nbformat.NotebookNode, path: Path) -> None:
+def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(notebook, sort_keys=True, indent=1)
     path.write_text(text + "\n", encoding="ascii")

@@ -31,7 +31,7 @@ class Publisher:
     store: Store
     notebooks: Notebooks
 
-    def write(self, attempts: Sequence[Attempt], report: Callable[[str], None]) -> dict[str, Path]:
+    def write(self, attempts: Sequence[Attempt], report: Callable[[str], None]) -> dict[str, str]:
         """Write what is out of date, of all results that count; returns what is where.
 
         The gradebook comes last: if it cannot be written, the rest is there. Raises Unreadable.
@@ -48,10 +48,10 @@ class Publisher:
         except OSError as error:
             raise Unreadable(f"{error.filename}: cannot be written ({error.strerror})") from None
         return {
-            "results": Path(self.store.name),
-            "csv": self.out / CSV,
-            "feedback": self.out / FEEDBACK,
-            "gradebook": self.out / GRADEBOOK,
+            "results": self.store.name,
+            "csv": str(self.out / CSV),
+            "feedback": str(self.out / FEEDBACK),
+            "gradebook": str(self.out / GRADEBOOK),
         }
 
     def _csv(self, attempts: Sequence[Attempt]) -> None:
@@ -78,11 +78,11 @@ class Publisher:
         if not known:
             return
         report("writing nbgrader's gradebook")
-        self._config()
+        self._nbgrader_course()
         self._write_gradebook(known)
 
     def _write_gradebook(self, attempts: Sequence[Attempt]) -> None:
-        from mugrade.grader.autograded import autograded_notebook, write_autograded
+        from mugrade.grader.autograded import autograded_notebook, write_notebook
         from mugrade.grader.results import Result
 
         marks = {(a.student, a.stage): a.mark for a in attempts}
@@ -96,19 +96,30 @@ class Publisher:
             notebook = autograded_notebook(
                 self.course.find(stage), result, self.notebooks.get(key), marks[key]
             )
-            write_autograded(notebook, path)
+            write_notebook(notebook, path)
 
         url = f"sqlite:///{(self.out / GRADEBOOK).resolve()}"
         results = (attempt.result for attempt in self.store.with_checks(attempts))
         write_gradebook(url, self.course, results, written)
 
-    def _config(self) -> None:
+    def _nbgrader_course(self) -> None:
+        """Settings and sources, without which nbgrader lists no assignment.
+
+        An nbgrader course that somebody else has put there is left as it is.
+        """
+        from mugrade.author.build import source_notebook
         from mugrade.grader.autograded import CONFIG as TEXT
+        from mugrade.grader.autograded import write_notebook
 
         path = self.out / CONFIG
-        if not path.exists():
-            root = str(self.out.resolve())
-            path.write_text(TEXT.format(course=self.course.package, root=root), encoding="utf-8")
+        root = str(self.out.resolve())
+        text = TEXT.format(course=self.course.package, root=root)
+        if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
+            return
+        path.write_text(text, encoding="utf-8")
+        for stage in self.course.stages:
+            name = stage.name
+            write_notebook(source_notebook(stage), self.out / "source" / name / f"{name}.ipynb")
 
     def _is_in_gradebook(self, attempt: Attempt) -> bool:
         path = self._autograded(attempt.student, attempt.stage)
@@ -128,12 +139,11 @@ class Publisher:
 
 
 def holds(path: Path, mark: str) -> bool:
-    """Whether a file bears the mark, near its beginning or its end."""
+    """Whether a file bears the mark near its end, so that it was also written to the end."""
     try:
         with path.open("rb") as file:
-            head = file.read(LOOK_AT)
             file.seek(max(0, os.fstat(file.fileno()).st_size - LOOK_AT))
-            return mark.encode() in head + file.read()
+            return mark.encode() in file.read()
     except OSError:
         return False
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def grade_class(order: Order, console: Console) -> bool:
 
     Files are written from the store, so they always hold all results that count.
     """
-    with planned(order) as plan:
+    with planned(order, console) as plan:
         todo = plan.todo
         graded = 0
         with stopping(console) as (bar, interrupt):
@@ -99,7 +99,7 @@ def grade_class(order: Order, console: Console) -> bool:
 
 def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -> bool:
     """Grade what is out of date and show what would move; stored only once it is confirmed."""
-    with planned(order) as plan:
+    with planned(order, console) as plan:
         todo = plan.todo
         with stopping(console) as (bar, interrupt):
             results = list(grading(plan, todo, bar, interrupt))
@@ -122,29 +122,24 @@ def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -
 
 
 @contextmanager
-def planned(order: Order) -> Iterator[Plan]:
+def planned(order: Order, console: Console) -> Iterator[Plan]:
     """What there is to do, with the store open and nobody else writing there."""
-    course = order.course
-    every = find_submissions(order.folder, [stage.name for stage in course.stages])
+    every = find_submissions(order.folder, [stage.name for stage in order.course.stages])
     chosen = [s for s in every if not order.stages or s.stage in order.stages]
     if not chosen:
         raise Unreadable(f"{order.folder}: nobody has handed in {', '.join(order.stages)}")
     demand_writable(order.out)
-    lock = FileLock(order.out / LOCK)
+    lock = FileLock(order.out / LOCK, timeout=0)
     try:
-        lock.acquire(timeout=0)
+        with lock, closing(Store.create(order.url or order.out / NAME)) as store:
+            with console.status("looking for what has changed"):
+                of = by_student(every)
+                prints = Fingerprints(order.course, order.limits, order.own)
+                fingerprints = {s: prints.of(s, of[s.student]) for s in chosen}
+                old = {(a.student, a.stage): a for a in store.all_current()}
+            yield Plan(order, store, every, chosen, fingerprints, old)
     except Timeout:
         raise Unreadable(f"{order.out}: another mugrade grade is writing there") from None
-    try:
-        store = Store.create(order.url or order.out / NAME)
-        of = by_student(every)
-        prints = Fingerprints(course, order.limits, order.own)
-        fingerprints = {s: prints.of(s, of[s.student]) for s in chosen}
-        old = {(a.student, a.stage): a for a in store.all_current()}
-        yield Plan(order, store, every, chosen, fingerprints, old)
-        store.close()
-    finally:
-        lock.release()
 
 
 def grading(
