@@ -25,9 +25,11 @@ MAX_IMAGE = 4 << 20
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 CONFIG = '''"""nbgrader's settings for these results; written by `mugrade grade`."""
 
+from pathlib import Path
+
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = {course!r}
-c.CourseDirectory.root = {root!r}
+c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.CsvExportPlugin.to = "nbgrader.csv"
 c.HTMLExporter.sanitize_html = True
 '''

@@ -112,8 +112,7 @@ class Publisher:
         from mugrade.grader.autograded import write_notebook
 
         path = self.out / CONFIG
-        root = str(self.out.resolve())
-        text = TEXT.format(course=self.course.package, root=root)
+        text = TEXT.format(course=self.course.package)
         if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
             return
         path.write_text(text, encoding="utf-8")
