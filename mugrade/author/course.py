@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from mugrade.author.percent import FormatError, read_percent
 from mugrade.blocks import Block, cell_body, is_module_path
 
 ROLES = {"prose", "given", "solution", "check", "demo", "hints"}
 ATTRIBUTES = {"id", "role", "points", "export", "of", "data"}
-CELL = re.compile(r"^# %%(?:\s|$)")
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 LONGEST_SHARED_LINE = 20
@@ -144,26 +144,19 @@ def load_course(root: Path) -> Course:
 
 def read_stage(path: Path) -> Stage:
     """Read one script in percent format."""
-    import jupytext
-
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CourseError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    lines = [n for n, line in enumerate(text.splitlines(), 1) if CELL.match(line)]
-    notebook = jupytext.reads(text, fmt={"extension": ".py", "format_name": "percent"})
-    if len(notebook.cells) != len(lines):
-        first = lines[0] if lines else 1
-        raise CourseError(
-            f"{path.name}:{first}: text before the first cell, or a cell header in a string"
-        )
+    try:
+        raw_cells = list(read_percent(text))
+    except FormatError as error:
+        raise CourseError(f"{path.name}:{error.line}: {error}") from None
     cells: list[Cell] = []
     exercise = ""
-    for line, raw in zip(lines, notebook.cells, strict=True):
-        data = {k: v for k, v in raw.metadata.items() if not k.startswith("lines_to_")}
-        role = str(data.get("role", "prose" if raw.cell_type == "markdown" else ""))
-        if "incorrectly_encoded_metadata" in data:
-            raise CourseError(f'{path.name}:{line}: attributes are name="text" or name=number')
+    for raw in raw_cells:
+        line, data = raw.line, raw.attributes
+        role = str(data.get("role", "prose" if raw.markdown else ""))
         if unknown := set(data) - ATTRIBUTES:
             raise CourseError(f"{path.name}:{line}: unknown attribute {', '.join(sorted(unknown))}")
         id = str(data.get("id", ""))

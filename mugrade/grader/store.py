@@ -275,7 +275,7 @@ TABLES = set(Base.metadata.tables)
 def _url(url: str | Path) -> URL:
     """A database URL; a plain path is an SQLite file."""
     if "://" not in str(url):
-        return URL.create("sqlite", database=str(Path(url).absolute()))
+        return URL.create("sqlite", database=str(url))
     try:
         return make_url(str(url))
     except (ArgumentError, ValueError):
