@@ -225,6 +225,10 @@ def grade(
         bool, typer.Option("--regrade", help="Show who would move, and ask before writing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --regrade: do not ask.")] = False,
+    accept_weak: Annotated[
+        bool,
+        typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
+    ] = False,
 ) -> None:
     """Grade a class: every stage of every student, with a table, a gradebook and feedback pages.
 
@@ -239,7 +243,18 @@ def grade(
         names = [found.find(name).name for name in stage or []]
         folder = out or found.root / RESULTS
         limits = Limits(check=seconds, total=max(60.0, 6 * seconds))
-        order = Order(found, submissions, folder, limits, names, on is On.own, jobs, db, force)
+        order = Order(
+            found,
+            submissions,
+            folder,
+            limits,
+            names,
+            own=on is On.own,
+            jobs=jobs,
+            url=db,
+            force=force,
+            accept_weak=accept_weak,
+        )
         if regrade:
             complete = regrade_class(order, console, lambda: yes or _confirmed())
         else:

@@ -92,7 +92,7 @@ class Grader:
             self.manifest,
         )
         grades = [Grade(self.manifest.check[task.id], verdicts[task.id]) for task in key.tasks]
-        return Result(submission, "graded", "", grades)
+        return Result(submission, "graded", "", grades, self.sandbox.tier.name)
 
     def _not_run(self, submission: Submission, status: str, reason: str) -> Result:
         verdict = Verdict("not run", reason)

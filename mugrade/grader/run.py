@@ -1,5 +1,8 @@
 """`mugrade grade` from submissions to results: grade what is out of date, store, show, write."""
 
+import contextlib
+import os
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -29,9 +32,12 @@ from mugrade.grader.results import Result
 from mugrade.grader.store import NAME, Attempt, Store
 from mugrade.grader.submissions import Submission, Unreadable, by_student, find_submissions
 from mugrade.messages import printable
+from mugrade.sandbox.probe import NEEDS, strongest
 from mugrade.sandbox.process import Limits
+from mugrade.sandbox.tiers import Tier
 
 LOCK = ".mugrade.lock"
+SECRET = ".secret"
 FINISHING = "finishing what is running; Ctrl-C again stops at once"
 
 
@@ -48,6 +54,7 @@ class Order:
     jobs: int = 1
     url: str | None = None
     force: bool = False
+    accept_weak: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,13 +159,48 @@ def grading(
     from mugrade.grader.grade import Grader
 
     order = plan.order
-    grader = Grader(order.course, dict.fromkeys(s.stage for s in todo), order.limits, order.own)
-    bar.remove_task(task)
-    task = bar.add_task("grading", total=len(todo))
-    for result in grader.grade_all(todo, order.jobs, plan.every, lambda: interrupt.asked):
-        yield result
-        name = f"{printable(result.submission.student)} {result.submission.stage}"
-        bar.update(task, advance=1, description=FINISHING if interrupt.asked else name)
+    tier = demand_sandbox(order.accept_weak, bar.console)
+    stages = dict.fromkeys(s.stage for s in todo)
+    secret = own_secret(order.out / SECRET)
+    with closing(
+        Grader(order.course, stages, order.limits, order.own, tier=tier, secret=secret)
+    ) as grader:
+        bar.remove_task(task)
+        task = bar.add_task("grading", total=len(todo))
+        for result in grader.grade_all(todo, order.jobs, plan.every, lambda: interrupt.asked):
+            yield result
+            name = f"{printable(result.submission.student)} {result.submission.stage}"
+            bar.update(task, advance=1, description=FINISHING if interrupt.asked else name)
+
+
+def demand_sandbox(accept_weak: bool, console: Console) -> Tier:
+    """The strongest sandbox that holds here; raises Unreadable if it is not strong enough."""
+    found = strongest()
+    if not found.missing:
+        return found.tier
+    why = "; ".join(found.missing)
+    if not accept_weak:
+        raise Unreadable(
+            f"no strong sandbox ({why}): {NEEDS}, or add --accept-weak-sandbox "
+            "if you trust every submission"
+        )
+    console.print(f"sandbox: {found.tier.name} ({why})", markup=False, highlight=False)
+    return found.tier
+
+
+def own_secret(path: Path) -> bytes:
+    """The secret that seeds hidden inputs: made once, readable by the grader only, then kept.
+
+    Whoever has it can draw the same inputs again, which is what an appeal needs.
+    """
+    with contextlib.suppress(FileExistsError):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(fd, secrets.token_hex(32).encode())
+        os.close(fd)
+    secret = path.read_bytes().strip()
+    if not secret:
+        raise Unreadable(f"{path}: the secret of the hidden inputs is empty; delete the file")
+    return secret
 
 
 class Rate(ProgressColumn):
