@@ -262,10 +262,12 @@ class Store:
         try:
             yield
         except SQLAlchemyError as error:
+            is_file = self.url.get_backend_name() == "sqlite"
+            way = "move it away" if is_file else "see that it runs and lets you in"
             text = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise Unreadable(
                 f"{self.name}: the results database cannot be used ({printable(text)}); "
-                "move it away, or name another with --db"
+                f"{way}, or name another with --db"
             ) from None
 
 
