@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test lab build clean
+.PHONY: demo test mutants lab build clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -15,6 +15,9 @@ test: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/mugrade build --check
 	$(BIN)/pytest -n 2
+
+mutants: .venv/ready
+	$(BIN)/python -m tests.mutants
 
 lab: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab --notebook-dir=notebooks

@@ -4,12 +4,14 @@ import ast
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from mugrade.diagnosis import Diagnosis, Evidence, diagnose
 from mugrade.judges import (
+    JUDGES,
     Close,
     Distribution,
     Judge,
@@ -18,6 +20,7 @@ from mugrade.judges import (
     judge_from_json,
     judge_to_json,
 )
+from mugrade.mistakes import Trace, recognise
 from mugrade.observe import Observed
 
 HIDDEN_MARK = "BEGIN HIDDEN TESTS"
@@ -25,12 +28,16 @@ HIDDEN_MARK = "BEGIN HIDDEN TESTS"
 
 @dataclass(frozen=True)
 class Answer:
-    """What the reference yielded at one place of a check, and the judge that compares with it."""
+    """What the reference yielded at one place of a check, and the judge that compares with it.
+
+    A `mixed` value is computed in the yield itself, as in `yield w.grad * (1 + w.requires_grad)`.
+    """
 
     judge: Judge
     array: np.ndarray
     shown: str
     hidden: bool
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Verdict:
 
     Categories: pass, shape, dtype, value, nothing, not an array, error, unsolved; from the grader
     also timeout, crash, protocol, not run. `actual`, `expected` and `at` are empty for hidden
-    inputs.
+    inputs. `diagnosis` names the mistake, if it is known.
     """
 
     category: str
@@ -48,6 +55,7 @@ class Verdict:
     at: str = ""
     advice: str = ""
     hidden: bool = False
+    diagnosis: Diagnosis | None = None
 
     @property
     def passed(self) -> bool:
@@ -69,8 +77,9 @@ def record(
     for value in values:
         if value.array is None:
             raise ValueError(f"the reference yields {value.kind} {value.text}".strip())
-        shown, hidden = places.get(value.line, ("", False))
-        answers.append(Answer(*_recorded(value.judge, value.array, truths), shown, hidden))
+        shown, hidden, mixed = places.get(value.line, ("", False, False))
+        judge, array = _recorded(value.judge, value.array, truths)
+        answers.append(Answer(judge, array, shown, hidden, mixed))
     return answers
 
 
@@ -88,8 +97,8 @@ def _recorded(
     return judge, array
 
 
-def _yields(source: str) -> dict[int, tuple[str, bool]]:
-    """Line below the check's first -> the yielded expression, and whether it is hidden."""
+def _yields(source: str) -> dict[int, tuple[str, bool, bool]]:
+    """Line below the check's first -> the yielded expression, whether hidden, whether mixed."""
     lines = source.splitlines()
     (function,) = (n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef))
     first = function.decorator_list[0].lineno
@@ -105,20 +114,46 @@ def _yields(source: str) -> dict[int, tuple[str, bool]]:
         if isinstance(node, ast.Yield | ast.YieldFrom) and node.value is not None:
             shown = "" if node.lineno in hidden_lines else ast.unparse(node.value)
             for line_number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                places[line_number - first] = (shown, node.lineno in hidden_lines)
+                places[line_number - first] = (shown, node.lineno in hidden_lines, _mixed(node))
     return places
 
 
-def judge(values: Sequence[Observed], answers: Sequence[Answer]) -> Verdict:
-    """Compare what a submission yielded with the answers, in order; the first miss counts."""
+def _mixed(node: ast.Yield | ast.YieldFrom) -> bool:
+    """Whether a yield does arithmetic, or chooses, with what it yields or judges."""
+    value = node.value
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.args:
+        value = value.args[0] if value.func.id in JUDGES else value
+    return isinstance(value, ast.BinOp | ast.IfExp | ast.Compare | ast.BoolOp)
+
+
+def judge(
+    values: Sequence[Observed], answers: Sequence[Answer], known: Sequence[Trace] = ()
+) -> Verdict:
+    """Compare what a submission yielded with the answers, in order; the first miss counts.
+
+    `known` are the recorded mistakes of the check.
+    """
     for i, answer in enumerate(answers):
         value = values[i] if i < len(values) else Observed("nothing")
         verdict = _judge_one(value, answer)
         if not verdict.passed:
-            return verdict
+            return replace(verdict, diagnosis=_diagnosis(i, values, answers, known))
     if len(values) > len(answers):
         return _judge_extra(values[len(answers)], any(a.hidden for a in answers))
     return PASS
+
+
+def _diagnosis(
+    at: int, values: Sequence[Observed], answers: Sequence[Answer], known: Sequence[Trace]
+) -> Diagnosis | None:
+    """The mistake behind the first miss: one that the course has made too, or a rule's finding."""
+    if at >= len(values) or values[at].array is None:
+        return None
+    arrays, judges = [a.array for a in answers], [a.judge for a in answers]
+    found = recognise(at, values, arrays, judges, known)
+    return found or diagnose(
+        Evidence(judges[at], arrays, [v.array for v in values], at, answers[at].mixed)
+    )
 
 
 def _judge_extra(value: Observed, hidden: bool) -> Verdict:
@@ -177,6 +212,7 @@ def answers_to_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
             "judge": judge_to_json(a.judge),
             "shown": a.shown,
             "hidden": a.hidden,
+            **({"mixed": True} if a.mixed else {}),
             "dtype": a.array.dtype.str,
             "shape": list(a.array.shape),
             "data": base64.b64encode(np.ascontiguousarray(a.array).tobytes()).decode("ascii"),
@@ -192,6 +228,7 @@ def answers_from_json(data: Sequence[dict[str, Any]]) -> list[Answer]:
             np.frombuffer(base64.b64decode(d["data"]), d["dtype"]).reshape(d["shape"]),
             d["shown"],
             d["hidden"],
+            d.get("mixed", False),
         )
         for d in data
     ]
@@ -200,7 +237,7 @@ def answers_from_json(data: Sequence[dict[str, Any]]) -> list[Answer]:
 def same_answers(old: Sequence[Answer], new: Sequence[Answer]) -> bool:
     """Whether recorded answers agree up to what two processors may differ by."""
     return len(old) == len(new) and all(
-        (a.shown, a.hidden, type(a.judge)) == (b.shown, b.hidden, type(b.judge))
+        (a.shown, a.hidden, a.mixed, type(a.judge)) == (b.shown, b.hidden, b.mixed, type(b.judge))
         and np.shape(a.array) == np.shape(b.array)
         and Close().compare(a.array, b.array) is None
         for a, b in zip(old, new, strict=True)

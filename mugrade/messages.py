@@ -34,9 +34,11 @@ def message(check: str, verdict: Verdict, points: int, why: str, exercise: str) 
         lines.append(_line("you", f"{MEANING[verdict.category]} on an input that is not shown"))
     else:
         lines += _both_sides(verdict)
+    known = verdict.diagnosis
     rows = {
-        "why": why,
-        "try": verdict.advice,
+        "mistake": known.name if known else "",
+        "why": known.why if known else why,
+        "try": known.advice if known else verdict.advice,
         "hint": f"mugrade hint {exercise}" if exercise else "",
     }
     lines += [_line(key, text) for key, text in rows.items() if text]
@@ -45,6 +47,8 @@ def message(check: str, verdict: Verdict, points: int, why: str, exercise: str) 
 
 def summary(verdict: Verdict) -> str:
     """What went wrong in a few words, for a table."""
+    if verdict.diagnosis:
+        return verdict.diagnosis.name
     return MEANING.get(verdict.category, verdict.category)
 
 

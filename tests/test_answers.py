@@ -13,6 +13,7 @@ from mugrade.author.course import Stage
 from mugrade.blocks import cell_body
 from mugrade.grader.grade import Grader, run_checks
 from mugrade.grader.submissions import Answers, submission_job
+from tests.answers.named import NAMED
 from tests.conftest import STAGES
 
 Edits = list[tuple[str, str]]
@@ -28,7 +29,7 @@ def answers(kind: int) -> Iterator[object]:
     for stage in STAGES:
         for exercise, found in table(stage)[kind].items():
             for name, answer in found.items():
-                yield pytest.param(stage, exercise, answer, id=f"{exercise}: {name}")
+                yield pytest.param(stage, exercise, name, answer, id=f"{exercise}: {name}")
 
 
 def variant_of(source: str) -> str:
@@ -54,6 +55,22 @@ def verdicts(
     )
 
 
+def verdicts_on_edits(
+    grader: Grader, stage: Stage, exercise: str, edits: Edits
+) -> dict[str, Verdict]:
+    """The verdicts on an edited reference cell: of its own checks or, if they pass, of all."""
+    (cell,) = (cell for cell in stage.role("solution") if cell.id == exercise)
+    source = cell.source
+    for old, new in edits:
+        assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {exercise}"
+        source = source.replace(old, new)
+    changed = {exercise: cell_body(source)}
+    found = verdicts(grader, stage, changed, exercise)
+    if all(verdict.passed for verdict in found.values()):
+        found = verdicts(grader, stage, changed)
+    return found
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_the_reference_passes(grader: Grader, name: str) -> None:
     found = verdicts(grader, grader.course.find(name), {})
@@ -67,29 +84,22 @@ def test_every_check_fails_on_the_stub(grader: Grader, name: str) -> None:
     assert {verdict.category for verdict in found.values()} == {"unsolved"}
 
 
-@pytest.mark.parametrize(("name", "exercise", "edits"), list(answers(0)))
-def test_a_wrong_answer_loses_points(
-    grader: Grader, name: str, exercise: str, edits: Edits
+@pytest.mark.parametrize(("stage", "exercise", "name", "edits"), list(answers(0)))
+def test_a_wrong_answer_loses_points_and_is_not_misnamed(
+    grader: Grader, stage: str, exercise: str, name: str, edits: Edits
 ) -> None:
-    stage = grader.course.find(name)
-    (cell,) = (cell for cell in stage.role("solution") if cell.id == exercise)
-    source = cell.source
-    for old, new in edits:
-        assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {exercise}"
-        source = source.replace(old, new)
-    changed, variant = {exercise: cell_body(source)}, variant_of(source)
-    found = verdicts(grader, stage, changed, exercise, variant)
-    if all(verdict.passed for verdict in found.values()):
-        found = verdicts(grader, stage, changed, variant=variant)
+    found = verdicts_on_edits(grader, grader.course.find(stage), exercise, edits)
     assert any(not verdict.passed for verdict in found.values())
+    spoken = sorted({v.diagnosis.name for v in found.values() if v.diagnosis})
+    assert spoken == NAMED.get(exercise, {}).get(name, []), "judge it, and note it in named.py"
 
 
-@pytest.mark.parametrize(("name", "exercise", "source"), list(answers(1)))
+@pytest.mark.parametrize(("stage", "exercise", "name", "source"), list(answers(1)))
 def test_a_right_answer_gets_full_points(
-    grader: Grader, name: str, exercise: str, source: str
+    grader: Grader, stage: str, exercise: str, name: str, source: str
 ) -> None:
     changed = {exercise: cell_body(source)}
-    found = verdicts(grader, grader.course.find(name), changed, variant=variant_of(source))
+    found = verdicts(grader, grader.course.find(stage), changed, variant=variant_of(source))
     assert {id: verdict for id, verdict in found.items() if not verdict.passed} == {}
 
 

@@ -458,7 +458,7 @@ NAMES = [
     "a\u202eb",
     "<script>alert(1)</script".replace("/", "|"),
     "new\nline",
-    "{{ 7 * 7 }}",
+    "{{ 7 * 1234567 }}",
     "x" * 200,
 ]
 
@@ -477,7 +477,7 @@ def test_names_steer_nothing(tiny: Course, tmp_path: Path) -> None:
     assert not any(s.startswith(("=", "+", "-", "@")) for s in students)
     pages = [page.read_text("utf-8") for page in (out / "feedback").rglob("*.html")]
     assert len(pages) == len(NAMES) + 1
-    assert not any("<script" in page or "49" in page for page in pages)
+    assert not any("<script" in page or "8641969" in page for page in pages)
 
 
 @pytest.mark.parametrize("text", ["=x", "+1", "-1", "@x", "\t=x", "\r=x", "\n=x", "＝x"])

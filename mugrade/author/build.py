@@ -7,7 +7,7 @@ ordinary library) and `build/nbgrader/` (the instructor's nbgrader course, ignor
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,9 +16,19 @@ import numpy as np
 
 from mugrade.answers import Answer, answers_from_json, answers_to_json, dump, record, same_answers
 from mugrade.author.course import Cell, Course, CourseError, Stage
+from mugrade.author.rehearse import rehearse
 from mugrade.blocks import render_module
 from mugrade.judges import Labels
 from mugrade.manifest import ANSWERS, MANIFEST, CheckEntry, Manifest, manifest_blocks
+from mugrade.mistakes import (
+    MISTAKES,
+    Known,
+    Trace,
+    known_to_json,
+    read_known,
+    same_traces,
+    shown_part,
+)
 from mugrade.sandbox.loader import Package, Piece, module_name
 from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
 from mugrade.sandbox.tiers import WEAK
@@ -65,6 +75,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     manifest = make_manifest(course)
     public: dict[str, list[Answer]] = {}
     full: dict[str, list[Answer]] = {}
+    known: dict[str, Sequence[Trace]] = {}
     with Sandbox(WEAK) as sandbox:
         for stage in course.stages:
             report(f"answers of {stage.name}")
@@ -73,11 +84,18 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
                 (full, check_tasks(stage)),
             ):
                 part.update(record_answers(course, stage, tasks, sandbox))
+            report(f"mistakes of {stage.name}")
+            job = reference_job(course, stage)
+            known.update(rehearse(stage, job, check_tasks(stage), full, sandbox))
     _keep_labels_secret(course, public)
     package = {
         path: render_module(blocks) if blocks else "" for path, blocks in course.modules().items()
     }
-    shared = {MANIFEST: dump(manifest.to_json()), ANSWERS: _public_answers(course, public)}
+    shared = {
+        MANIFEST: dump(manifest.to_json()),
+        ANSWERS: _public_answers(course, public),
+        MISTAKES: _public_mistakes(course, known, public),
+    }
     committed = {f"solutions/{path}": text for path, text in package.items()}
     committed |= {f"notebooks/{name}": text for name, text in shared.items()}
     committed |= {f"notebooks/{stage.name}.ipynb": _text(nb) for stage, nb in student.items()}
@@ -92,6 +110,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
             for id in full
         }
     )
+    tree[f"{INSTRUCTOR}/{MISTAKES}"] = dump(known_to_json(known))
     tree["nbgrader_config.py"] = NBGRADER_CONFIG.format(
         course=course.package, root=str(nbgrader_root(course))
     )
@@ -255,6 +274,15 @@ def _public_answers(course: Course, answers: dict[str, list[Answer]]) -> str:
         for id, new in answers.items()
     }
     return dump({id: {"public": answers_to_json(kept[id])} for id in kept})
+
+
+def _public_mistakes(course: Course, known: Known, public: Mapping[str, Sequence[Answer]]) -> str:
+    """The mistakes as the shown parts tell them; as with the answers, those on disk may stay."""
+    old = read_known(course.root / "notebooks")
+    shown = {id: shown_part(traces, len(public[id])) for id, traces in known.items()}
+    new = {id: traces for id, traces in shown.items() if traces}
+    kept = {id: old[id] if same_traces(old.get(id, []), new[id]) else new[id] for id in new}
+    return dump(known_to_json(kept))
 
 
 def differences(course: Course, committed: Tree) -> list[str]:

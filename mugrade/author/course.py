@@ -2,19 +2,24 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from mugrade.author.percent import FormatError, read_percent
 from mugrade.blocks import Block, cell_body, is_module_path
+from mugrade.diagnosis import Diagnosis
 
 ROLES = {"prose", "given", "solution", "check", "demo", "hints"}
 ATTRIBUTES = {"id", "role", "points", "export", "of", "data"}
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 LONGEST_SHARED_LINE = 20
+MISTAKE_KEYS = {"of", "name", "why", "try", "edits", "plain"}
+LONGEST_TEXT = 100  # what a line of a message holds
 
 
 class CourseError(Exception):
@@ -40,11 +45,35 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Mistake:
+    """A mistake of which the course knows: edits of the exercise `of`, and how they are explained.
+
+    `line` is where it stands; `plain` as in `mistakes.Trace`.
+    """
+
+    of: str
+    edits: tuple[tuple[str, str], ...]
+    diagnosis: Diagnosis
+    line: int
+    plain: bool = False
+
+    def made_in(self, source: str) -> str:
+        """The exercise's source with the mistake in it."""
+        for old, new in self.edits:
+            source = source.replace(old, new)
+        return source
+
+
+@dataclass(frozen=True)
 class Stage:
-    """One script: a notebook for the student, an assignment for nbgrader."""
+    """One script: a notebook for the student, an assignment for nbgrader.
+
+    `mistakes` are the entries of `mistakes/NN_name.toml`, known wrong answers to its exercises.
+    """
 
     path: Path
     cells: tuple[Cell, ...]
+    mistakes: tuple["Mistake", ...] = ()
 
     @property
     def name(self) -> str:
@@ -78,6 +107,10 @@ class Stage:
     @property
     def points(self) -> int:
         return sum(cell.points for cell in self.cells)
+
+    @property
+    def mistakes_path(self) -> Path:
+        return self.path.parent / "mistakes" / f"{self.name}.toml"
 
 
 @dataclass(frozen=True)
@@ -167,7 +200,39 @@ def read_stage(path: Path) -> Stage:
             raise CourseError(f"{path.name}:{line}: points={points!r} is not a whole number")
         files = str(data.get("data", ""))
         cells.append(Cell(id, role, raw.source, line, points, export, of, files))
-    return Stage(path, tuple(cells))
+    stage = Stage(path, tuple(cells))
+    return replace(stage, mistakes=tuple(read_mistakes(stage.mistakes_path)))
+
+
+def read_mistakes(path: Path) -> list[Mistake]:
+    """The mistakes that a course declares for a stage; none if there is no such file."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    try:
+        entries = tomllib.loads(text).get("mistake", [])
+    except tomllib.TOMLDecodeError as error:
+        raise CourseError(f"mistakes/{path.name}: {error}") from None
+    lines = [i for i, line in enumerate(text.splitlines(), 1) if line.strip() == "[[mistake]]"]
+    return [_mistake(path, line, entry) for line, entry in zip(lines, entries, strict=True)]
+
+
+def _mistake(path: Path, line: int, entry: dict[str, Any]) -> Mistake:
+    where = f"mistakes/{path.name}:{line}"
+    texts = [entry.get(key, "") for key in ("of", "name", "why", "try")]
+    edits = entry.get("edits", [])
+    if set(entry) - MISTAKE_KEYS or not all(isinstance(t, str) and t for t in texts):
+        raise CourseError(f"{where}: a mistake has of, name, why, try, edits and perhaps plain")
+    if not edits or not all(
+        isinstance(e, list) and len(e) == 2 and all(isinstance(text, str) for text in e)
+        for e in edits
+    ):
+        raise CourseError(f"{where}: edits is a list of pairs [old text, new text]")
+    if long := [text for text in texts if len(text) > LONGEST_TEXT]:
+        raise CourseError(f"{where}: more than {LONGEST_TEXT} characters: {long[0]}")
+    of, name, why, advice = texts
+    pairs = tuple((old, new) for old, new in edits)
+    return Mistake(of, pairs, Diagnosis(name, why, advice), line, bool(entry.get("plain")))
 
 
 Problem = tuple[Path, int, str]
@@ -184,6 +249,7 @@ def _problems(course: Course) -> Iterator[Problem]:
     yield from _module_owners(course)
     yield from _missing_exercises(course)
     yield from _shown_solutions(course)
+    yield from _impossible_mistakes(course)
 
 
 def _cell_problems(cell: Cell) -> Iterator[tuple[int, str]]:
@@ -307,6 +373,29 @@ def _missing_exercises(course: Course) -> Iterator[Problem]:
                     cell.line,
                     f'{cell.role} {cell.id}: of="{cell.of}" is no exercise here',
                 )
+
+
+def _impossible_mistakes(course: Course) -> Iterator[Problem]:
+    """Mistakes of no exercise, and edits whose old text is not there exactly once."""
+    for stage in course.stages:
+        sources = {cell.id: cell.source for cell in stage.role("solution")}
+        for mistake in stage.mistakes:
+            where = stage.mistakes_path, mistake.line
+            if mistake.of not in sources:
+                yield *where, f'mistake of="{mistake.of}": no exercise of {stage.path.name}'
+                continue
+            source = sources[mistake.of]
+            for old, new in mistake.edits:
+                if (count := source.count(old) if old else 0) != 1:
+                    yield *where, f"{old!r} stands {count} times in {mistake.of}, not once"
+                source = source.replace(old, new) if old else source
+            if not any(problem for problem in _syntax_of(mistake.of, source)):
+                continue
+            yield *where, f"the edits of {mistake.of} do not give Python"
+
+
+def _syntax_of(id: str, source: str) -> Iterator[tuple[int, str]]:
+    return _syntax(Cell(id, "solution", source, 0))
 
 
 def _shown_solutions(course: Course) -> Iterator[Problem]:

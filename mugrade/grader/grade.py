@@ -17,8 +17,10 @@ from mugrade.author.build import (
     make_manifest,
     record_answers,
     reference,
+    reference_job,
 )
 from mugrade.author.course import Course, Stage, visible_lines
+from mugrade.author.rehearse import rehearse
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.submissions import (
     Answers,
@@ -30,6 +32,7 @@ from mugrade.grader.submissions import (
     submission_job,
 )
 from mugrade.manifest import Manifest
+from mugrade.mistakes import Known, Trace, shown_part
 from mugrade.observe import describe
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.probe import strongest
@@ -169,6 +172,7 @@ class StageKey:
         self.base: Package = reference(course, course.before(stage))
         self.lock = threading.Lock()
         self.variants: dict[str, Mapping[str, Sequence[Answer]]] = {}
+        self.mistakes: dict[str, Known] = {}
         self.answers()
 
     def answers(self, variant: str = "") -> Mapping[str, Sequence[Answer]]:
@@ -181,6 +185,17 @@ class StageKey:
                 )
             return self.variants[variant]
 
+    def known(self, variant: str) -> Known:
+        """The traces of the recorded mistakes in one variant of the hidden inputs; made once."""
+        answers = self.answers(variant)
+        with self.lock:
+            if variant not in self.mistakes:
+                tasks = [replace(task, variant=variant) for task in self.tasks]
+                job = reference_job(self.course, self.stage)
+                found = rehearse(self.stage, job, tasks, answers, self.sandbox)
+                self.mistakes[variant] = found
+            return self.mistakes[variant]
+
     def parts(self, variant: str = "", exercises: Container[str] | None = None) -> "list[Part]":
         """All that a submission is asked: what is shown, and the whole in one variant.
 
@@ -192,28 +207,48 @@ class StageKey:
             part
             for task in self.tasks
             if exercises is None or of[task.id] in exercises
-            for part in Part.of(task, variant, shown[task.id], whole[task.id])
+            for part in Part.of(task, variant, shown[task.id], whole[task.id], self.known)
         ]
 
 
 @dataclass(frozen=True)
 class Part:
-    """What of a check is run at once, the shown inputs or all; and the answers to compare with."""
+    """What of a check is run at once, the shown inputs or all; and the answers to compare with.
+
+    `known` gives the recorded mistakes of the check, which are looked at only after a miss.
+    """
 
     task: Task
     answers: Sequence[Answer]
     hidden: bool
+    known: Callable[[], Sequence[Trace]]
 
     @classmethod
     def of(
-        cls, task: Task, variant: str, answers: Sequence[Answer], whole: Sequence[Answer]
+        cls,
+        task: Task,
+        variant: str,
+        answers: Sequence[Answer],
+        whole: Sequence[Answer],
+        known: Callable[[str], Known],
     ) -> "Iterator[Part]":
         """The shown part of a check and, if it hides something, the whole in a variant."""
         shown = [answer for answer in answers if not answer.hidden]
         if shown or not answers:
-            yield cls(replace(task, source="\n".join(visible_lines(task.source))), shown, False)
+            source = "\n".join(visible_lines(task.source))
+            yield cls(
+                replace(task, source=source),
+                shown,
+                False,
+                lambda: shown_part(known("").get(task.id, ()), len(shown)),
+            )
         if len(shown) < len(answers):
-            yield cls(replace(task, variant=variant), whole, True)
+            yield cls(
+                replace(task, variant=variant),
+                whole,
+                True,
+                lambda: known(variant).get(task.id, ()),
+            )
 
 
 def run_checks(
@@ -262,16 +297,20 @@ def run_checks(
 
 def _run(process: Process, part: Part, seconds: float) -> Verdict:
     try:
-        return judge(process.run(part.task, seconds), part.answers)
+        values = process.run(part.task, seconds)
     except Death as death:
         return Verdict(death.category, str(death))
+    verdict = judge(values, part.answers)
+    return verdict if verdict.passed else judge(values, part.answers, part.known())
 
 
 def _conceal(verdict: Verdict) -> Verdict:
     """The verdict without text of the student's process."""
     if verdict.passed or verdict.category in DEATHS:
         return verdict
-    return Verdict(verdict.category, advice=verdict.advice, hidden=True)
+    return Verdict(
+        verdict.category, advice=verdict.advice, hidden=True, diagnosis=verdict.diagnosis
+    )
 
 
 def _explain(verdict: Verdict, problem: str | None) -> Verdict:

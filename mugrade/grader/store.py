@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -32,6 +32,7 @@ from sqlalchemy.orm import (
 )
 
 from mugrade.answers import Verdict
+from mugrade.diagnosis import Diagnosis
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.submissions import Submission, Unreadable
 from mugrade.manifest import CheckEntry
@@ -121,7 +122,10 @@ class CheckRow(Base):
     def grade(self, stage: str) -> Grade:
         entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why)
         stored = json.loads(self.verdict)
-        return Grade(entry, Verdict(**{name: stored[name] for name in VERDICT & set(stored)}))
+        verdict = Verdict(**{name: stored[name] for name in VERDICT & set(stored)})
+        if isinstance(verdict.diagnosis, dict):
+            verdict = replace(verdict, diagnosis=Diagnosis(**verdict.diagnosis))
+        return Grade(entry, verdict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from mugrade.answers import Answer, dump
 from mugrade.blocks import Block, parse_module, render_module
 from mugrade.manifest import ANSWERS, MANIFEST, Manifest, read_answers
+from mugrade.mistakes import Known, read_known
 
 INSTRUCTOR = "instructor"
 LOCK_SECONDS = 20.0
@@ -77,6 +78,11 @@ class Workspace:
             return {part: read_answers(path, part) for part in ("public", "full")}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _broken(path, error) from None
+
+    @cached_property
+    def known(self) -> Known:
+        """The recorded mistakes: in an instructor's tree of the whole checks."""
+        return read_known(self.instructor or self.folder)
 
     def read_module(self, path: str) -> list[Block]:
         """The blocks of a module of the student's package; none if it is not built."""

@@ -1,0 +1,231 @@
+"""Mistakes that the course has made itself: a wrong value is recognised because it is known.
+
+A course declares mistakes as edits of its reference (`solutions/mistakes/NN_name.toml`). The build
+makes each of them, runs the checks and records a `Trace`: a few numbers for each value from the
+first miss on. A submission that errs at the same place in the same way has made that mistake.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mugrade.diagnosis import ENOUGH, Diagnosis, distinct
+from mugrade.judges import Close, Distribution, Judge
+from mugrade.observe import Observed
+
+MISTAKES = "mistakes.json"
+PROJECTIONS = 4
+MOST = 6  # values of a check that are compared, from the first miss on
+HUGE = 1e30  # beyond it, squares overflow: there every value is as good as infinite
+RELATIVE, ROUNDING = 2e-3, {"float16": 4e-3, "float32": 4e-6, "float64": 1e-11}
+
+
+@dataclass(frozen=True)
+class Print:
+    """The fingerprint of one wrong value.
+
+    `form` is its kind, dtype and shape and where it is not finite; `numbers` are projections of
+    the error (value minus answer) on fixed vectors, of a random sample its moments; `slack` is
+    how far two prints of the same mistake may differ. It tells nothing if the error is trivial.
+    """
+
+    form: str
+    numbers: np.ndarray
+    slack: float
+    telling: bool = False
+
+    def matches(self, other: "Print") -> bool:
+        slack = max(self.slack, other.slack)
+        return self.form == other.form and bool((abs(self.numbers - other.numbers) <= slack).all())
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one mistake makes of one check: the place of the first miss and the prints from it on.
+
+    `plain` mistakes are known by trivial values too, because nothing else gives these.
+    """
+
+    diagnosis: Diagnosis
+    at: int
+    prints: Sequence[Print]
+    plain: bool = False
+
+
+def fingerprint(value: Observed, answer: np.ndarray, judge: Judge) -> Print:
+    """The fingerprint of a value where `answer` was expected."""
+    a = value.array
+    if a is None or a.dtype.kind == "c":
+        error = value.text.partition(":")[0]
+        return Print(f"{value.kind} {error}".strip(), np.zeros(PROJECTIONS), 0.0)
+    form = f"{a.dtype.name} {'x'.join(map(str, a.shape))}"
+    if isinstance(judge, Distribution):
+        return _print_of_sample(form, a.astype(np.float64).ravel())
+    if not isinstance(judge, Close):
+        return Print(form, np.zeros(PROJECTIONS), 0.0)
+    x = a.astype(np.float64).ravel()
+    y = answer.astype(np.float64).ravel() if answer.shape == a.shape else np.zeros_like(x)
+    strange = ~np.isfinite(x)
+    if strange.any():
+        codes = np.where(np.isnan(x), 3, np.where(x > 0, 1, 2)) * strange
+        form += f" {zlib.crc32(codes.astype(np.uint8).tobytes()):x}"
+    x, y = np.clip(np.where(strange | ~np.isfinite(y), 0.0, (x, y)), -HUGE, HUGE)
+    error = x - y
+    size = float(np.linalg.norm(error))
+    noise = ROUNDING.get(a.dtype.name, 1e-11) * float(np.linalg.norm(x) + np.linalg.norm(y))
+    telling = distinct(error, 4 * noise / max(np.sqrt(x.size), 1)) >= min(ENOUGH, 1 + x.size // 2)
+    return Print(form, _projections(error), RELATIVE * size + noise, telling and not _round(error))
+
+
+def _print_of_sample(form: str, x: np.ndarray) -> Print:
+    if x.size < 2 or not np.isfinite(x).all() or not x.std() > 0:
+        return Print(f"{form} no sample", np.zeros(PROJECTIONS), 0.0)
+    mean, std = float(x.mean()), float(x.std())
+    kurtosis = float((((x - mean) / std) ** 4).mean())
+    slack = 5 * std * float(np.sqrt(max(kurtosis - 1, 1.0) / (2 * x.size)))
+    law = std * (kurtosis > 2.4)  # a normal sample has 3, a uniform one 1.8
+    return Print(form, np.array([mean, std, law, 0.0]), slack, slack < 0.04 * std)
+
+
+def _round(error: np.ndarray) -> bool:
+    """Whether there are few numbers, with errors so simple that many a mistake makes them."""
+    return error.size <= 2 and not (np.round(4 * error, 5) % 1).any()
+
+
+def _projections(error: np.ndarray) -> np.ndarray:
+    """Sums of the entries with signs and weights that nothing else follows."""
+    index = np.arange(1.0, error.size + 1)
+    rows = (np.sin(frequency * index * index + index) for frequency in (0.7, 1.3, 2.1, 2.9))
+    return np.array([float(row @ error) for row in rows])
+
+
+def trace(
+    diagnosis: Diagnosis,
+    values: Sequence[Observed],
+    answers: Sequence[np.ndarray],
+    judges: Sequence[Judge],
+    plain: bool = False,
+) -> Trace | None:
+    """The trace of a mistake in a check, or None if it passes or its values are too close."""
+    at = first_miss(values, answers, judges)
+    if at is None or at >= len(values) or values[at].array is None:
+        return None
+    return Trace(diagnosis, at, _prints(at, values, answers, judges), plain)
+
+
+def first_miss(
+    values: Sequence[Observed], answers: Sequence[np.ndarray], judges: Sequence[Judge]
+) -> int | None:
+    """The first place at which a value is not the answer."""
+    for at, (answer, judge) in enumerate(zip(answers, judges, strict=True)):
+        found = values[at].array if at < len(values) else None
+        if found is None or judge.compare(found, answer) is not None:
+            return at
+    return None
+
+
+def _prints(
+    at: int,
+    values: Sequence[Observed],
+    answers: Sequence[np.ndarray],
+    judges: Sequence[Judge],
+) -> list[Print]:
+    places = range(at, min(len(values), len(answers), at + MOST))
+    return [fingerprint(values[i], answers[i], judges[i]) for i in places]
+
+
+def recognise(
+    at: int,
+    values: Sequence[Observed],
+    answers: Sequence[np.ndarray],
+    judges: Sequence[Judge],
+    known: Sequence[Trace],
+) -> Diagnosis | None:
+    """The recorded mistake that gives these values from the first miss on, if only one does."""
+    here = [k for k in known if k.at == at]
+    if not here or values[at].array is None:
+        return None
+    prints = _prints(at, values, answers, judges)
+    found = [k for k in here if _agree(k.prints, prints)]
+    if len({k.diagnosis for k in found}) != 1:
+        return None
+    return found[0].diagnosis if found[0].plain or any(p.telling for p in prints) else None
+
+
+def _agree(a: Sequence[Print], b: Sequence[Print]) -> bool:
+    return len(a) == len(b) and all(x.matches(y) for x, y in zip(a, b, strict=True))
+
+
+def shown_part(traces: Sequence[Trace], shown: int) -> list[Trace]:
+    """The traces of what is visible: the first `shown` values of a check."""
+    return [
+        Trace(t.diagnosis, t.at, t.prints[: shown - t.at], t.plain) for t in traces if t.at < shown
+    ]
+
+
+def same_traces(a: Sequence[Trace], b: Sequence[Trace]) -> bool:
+    """Whether traces agree up to what two processors may differ by."""
+    return len(a) == len(b) and all(
+        (x.diagnosis, x.at, x.plain) == (y.diagnosis, y.at, y.plain) and _agree(x.prints, y.prints)
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+Known = Mapping[str, Sequence[Trace]]
+
+
+def known_to_json(known: Known) -> dict[str, Any]:
+    """Traces by check; every diagnosis is written once."""
+    every = dict.fromkeys(t.diagnosis for traces in known.values() for t in traces)
+    texts = {diagnosis: number for number, diagnosis in enumerate(every)}
+    return {
+        "diagnoses": [[d.name, d.why, d.advice] for d in texts],
+        "traces": {
+            check: [
+                " ".join([str(texts[t.diagnosis]), str(t.at), str(int(t.plain))])
+                + "".join(f"|{_print_to_text(p)}" for p in t.prints)
+                for t in traces
+            ]
+            for check, traces in known.items()
+            if traces
+        },
+    }
+
+
+def known_from_json(data: Mapping[str, Any]) -> dict[str, list[Trace]]:
+    texts = [Diagnosis(*text) for text in data["diagnoses"]]
+    known: dict[str, list[Trace]] = {}
+    for check, lines in data["traces"].items():
+        for line in lines:
+            head, *prints = line.split("|")
+            text, at, plain = (int(part) for part in head.split())
+            found = [_print_from_text(p) for p in prints]
+            known.setdefault(check, []).append(Trace(texts[text], at, found, bool(plain)))
+    return known
+
+
+def _print_to_text(p: Print) -> str:
+    numbers = np.append(p.numbers, p.slack).astype("<f4").tobytes()
+    return f"{p.form};{base64.b64encode(numbers).decode('ascii') if p.numbers.any() else ''}"
+
+
+def _print_from_text(text: str) -> Print:
+    form, _, data = text.partition(";")
+    if not data:
+        return Print(form, np.zeros(PROJECTIONS), 0.0)
+    numbers = np.frombuffer(base64.b64decode(data), "<f4").astype(np.float64)
+    return Print(form, numbers[:-1], float(numbers[-1]))
+
+
+def read_known(folder: Path) -> dict[str, list[Trace]]:
+    """The recorded mistakes in a folder; none if they cannot be read, for nothing hangs on them."""
+    try:
+        return known_from_json(json.loads((folder / MISTAKES).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
