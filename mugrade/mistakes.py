@@ -8,7 +8,7 @@ first miss on. A submission that errs at the same place in the same way has made
 import base64
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,9 @@ class Trace:
     at: int
     prints: Sequence[Print]
     plain: bool = False
+
+
+Known = Mapping[str, Sequence[Trace]]  # by check
 
 
 def fingerprint(value: Observed, answer: np.ndarray, judge: Judge) -> Print:
@@ -162,6 +165,11 @@ def _agree(a: Sequence[Print], b: Sequence[Print]) -> bool:
     return len(a) == len(b) and all(x.matches(y) for x, y in zip(a, b, strict=True))
 
 
+def contradicted(diagnosis: Diagnosis, passed: Collection[str], known: Known) -> bool:
+    """Whether a recorded mistake would have failed a check that has passed."""
+    return any(t.diagnosis == diagnosis for check in passed for t in known.get(check, ()))
+
+
 def shown_part(traces: Sequence[Trace], shown: int) -> list[Trace]:
     """The traces of what is visible: the first `shown` values of a check."""
     return [
@@ -175,9 +183,6 @@ def same_traces(a: Sequence[Trace], b: Sequence[Trace]) -> bool:
         (x.diagnosis, x.at, x.plain) == (y.diagnosis, y.at, y.plain) and _agree(x.prints, y.prints)
         for x, y in zip(a, b, strict=True)
     )
-
-
-Known = Mapping[str, Sequence[Trace]]
 
 
 def known_to_json(known: Known) -> dict[str, Any]:

@@ -50,9 +50,10 @@ def verdicts(
     key = grader.stages[stage.name]
     job = submission_job(grader.course, stage, {stage.name: given}, key.names)
     parts = key.parts(variant, exercises={only} if only else None)
-    return run_checks(
+    found = run_checks(
         grader.sandbox, replace(job, base=key.base), parts, grader.limits, {}, grader.manifest
     )
+    return key.plausible(found, variant)
 
 
 def verdicts_on_edits(

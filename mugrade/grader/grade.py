@@ -32,7 +32,7 @@ from mugrade.grader.submissions import (
     submission_job,
 )
 from mugrade.manifest import Manifest
-from mugrade.mistakes import Known, Trace, shown_part
+from mugrade.mistakes import Known, Trace, contradicted, shown_part
 from mugrade.observe import describe
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.probe import strongest
@@ -85,15 +85,16 @@ class Grader:
         for stage in self.course.before(key.stage) if self.own else ():
             answers[stage.name] = self._earlier(all_of_student.get(stage.name))
         job = submission_job(self.course, key.stage, answers, key.names)
-        parts = key.parts(self._variant(submission))
+        variant = self._variant(submission)
         verdicts = run_checks(
             self.sandbox,
             replace(job, base=key.base),
-            parts,
+            key.parts(variant),
             self.limits,
             answers[submission.stage].problems,
             self.manifest,
         )
+        verdicts = key.plausible(verdicts, variant)
         grades = [Grade(self.manifest.check[task.id], verdicts[task.id]) for task in key.tasks]
         return Result(submission, "graded", "", grades, self.sandbox.tier.name)
 
@@ -195,6 +196,16 @@ class StageKey:
                 found = rehearse(self.stage, job, tasks, answers, self.sandbox)
                 self.mistakes[variant] = found
             return self.mistakes[variant]
+
+    def plausible(self, verdicts: Mapping[str, Verdict], variant: str = "") -> dict[str, Verdict]:
+        """The verdicts without recorded mistakes that checks which have passed speak against."""
+        passed = {id for id, verdict in verdicts.items() if verdict.passed}
+        return {
+            id: replace(verdict, diagnosis=None)
+            if verdict.diagnosis and contradicted(verdict.diagnosis, passed, self.known(variant))
+            else verdict
+            for id, verdict in verdicts.items()
+        }
 
     def parts(self, variant: str = "", exercises: Container[str] | None = None) -> "list[Part]":
         """All that a submission is asked: what is shown, and the whole in one variant.

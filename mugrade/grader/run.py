@@ -184,7 +184,7 @@ def demand_sandbox(accept_weak: bool, console: Console) -> Tier:
             f"no strong sandbox ({why}): {NEEDS}, or add --accept-weak-sandbox "
             "if you trust every submission"
         )
-    console.print(f"sandbox: {found.tier.name} ({why})", markup=False, highlight=False)
+    console.print(f"sandbox: {found.tier.name} ({why}): {NEEDS}", markup=False, highlight=False)
     return found.tier
 
 

@@ -576,4 +576,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "only the order of the batches is shuffled": ["only the order of the batches is shuffled"],
         "drawn with replacement": ["drawn with replacement"],
     },
+    "residual-block": {
+        "drop_prob is what is kept": ["nan where a number is right"],
+    },
+    "mlp-resnet": {
+        "one block too few": ["nothing has changed since the value before"],
+    },
 }
