@@ -229,6 +229,9 @@ def grade(
         bool,
         typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
     ] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Grade on a dask cluster, tcp://host:port, not here.")
+    ] = None,
 ) -> None:
     """Grade a class: every stage of every student, with a table, a gradebook and feedback pages.
 
@@ -254,6 +257,7 @@ def grade(
             url=db,
             force=force,
             accept_weak=accept_weak,
+            scheduler=scheduler,
         )
         if regrade:
             complete = regrade_class(order, console, lambda: yes or _confirmed())

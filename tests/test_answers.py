@@ -11,7 +11,8 @@ import pytest
 from mugrade.answers import Verdict
 from mugrade.author.course import Stage
 from mugrade.blocks import cell_body
-from mugrade.grader.grade import Grader, run_checks
+from mugrade.grader.bundle import Bundle, run
+from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Answers, submission_job
 from tests.answers.named import NAMED
 from tests.conftest import STAGES
@@ -49,11 +50,13 @@ def verdicts(
     given = Answers({id: source for id, source in exercises.items() if source})
     key = grader.stages[stage.name]
     job = submission_job(grader.course, stage, {stage.name: given}, key.names)
-    parts = key.parts(variant, exercises={only} if only else None)
-    found = run_checks(
-        grader.sandbox, replace(job, base=key.base), parts, grader.limits, {}, grader.manifest
+    bundle = Bundle(
+        replace(job, base=key.base),
+        key.parts(variant, only={only} if only else None),
+        key.exercises,
+        grader.limits,
     )
-    return key.plausible(found, variant)
+    return key.named(run(bundle, grader.sandbox))
 
 
 def verdicts_on_edits(

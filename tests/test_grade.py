@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-import mugrade.grader.grade
+import mugrade.grader.bundle
 import mugrade.grader.publish
 from mugrade.answers import Verdict
 from mugrade.author.build import reference_job
@@ -224,7 +224,7 @@ def test_checks_that_die_cost_no_other_exercise(tiny: Course, tmp_path: Path) ->
 def test_what_is_left_after_too_many_deaths_is_not_run(
     grade: Grade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mugrade.grader.grade, "MAX_RESTARTS", 0)
+    monkeypatch.setattr(mugrade.grader.bundle, "MAX_RESTARTS", 0)
     assert categories(grade(**scaled("import os; os._exit(1)"))) == {
         "scaler-centres": "crash",
         "noise-is-normal": "not run",

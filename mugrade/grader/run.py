@@ -34,7 +34,7 @@ from mugrade.grader.submissions import Submission, Unreadable, by_student, find_
 from mugrade.messages import printable
 from mugrade.sandbox.probe import NEEDS, strongest
 from mugrade.sandbox.process import Limits
-from mugrade.sandbox.tiers import Tier
+from mugrade.sandbox.tiers import WEAK, Tier
 
 LOCK = ".mugrade.lock"
 SECRET = ".secret"
@@ -55,6 +55,7 @@ class Order:
     url: str | None = None
     force: bool = False
     accept_weak: bool = False
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,18 +157,24 @@ def grading(
     if not todo:
         return
     task = bar.add_task("running the reference", total=None)
+    from mugrade.grader.cluster import Cluster
     from mugrade.grader.grade import Grader
 
     order = plan.order
-    tier = demand_sandbox(order.accept_weak, bar.console)
     stages = dict.fromkeys(s.stage for s in todo)
     secret = own_secret(order.out / SECRET)
-    with closing(
-        Grader(order.course, stages, order.limits, order.own, tier=tier, secret=secret)
-    ) as grader:
+    with contextlib.ExitStack() as stack:
+        jobs, elsewhere, tier = order.jobs, None, WEAK  # here only the reference runs
+        if order.scheduler:
+            cluster = stack.enter_context(Cluster(order.scheduler, order.accept_weak))
+            jobs, elsewhere = cluster.jobs, cluster.run
+        else:
+            tier = demand_sandbox(order.accept_weak, bar.console)
+        grader = Grader(order.course, stages, order.limits, order.own, tier, secret, elsewhere)
+        stack.callback(grader.close)
         bar.remove_task(task)
         task = bar.add_task("grading", total=len(todo))
-        for result in grader.grade_all(todo, order.jobs, plan.every, lambda: interrupt.asked):
+        for result in grader.grade_all(todo, jobs, plan.every, lambda: interrupt.asked):
             yield result
             name = f"{printable(result.submission.student)} {result.submission.stage}"
             bar.update(task, advance=1, description=FINISHING if interrupt.asked else name)
