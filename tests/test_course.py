@@ -95,6 +95,13 @@ def test_a_reference_that_fails_is_told_with_its_check(tmp_path: Path) -> None:
         Grader(load_course(tmp_path), ["00_mean"], Limits())
 
 
+def test_a_reference_that_does_not_agree_with_itself_grades_nobody(tmp_path: Path) -> None:
+    random = "__import__('os').urandom(1)[0] / 7 + x.sum() / x.size"
+    write_course(tmp_path, stage_00=("x.sum() / x.size", random))
+    with pytest.raises(CourseError, match="mean-of-three: the reference does not agree"):
+        Grader(load_course(tmp_path), ["00_mean"], Limits())
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"print('no cells')\n", b"# %% id=\n"])
 def test_a_broken_script_is_a_course_error(tmp_path: Path, content: bytes) -> None:
     write_course(tmp_path)

@@ -6,15 +6,16 @@ from dataclasses import replace
 
 from mugrade.answers import Answer, Verdict, judge
 from mugrade.author.build import (
+    REFERENCE_LIMITS,
     check_names,
     check_tasks,
     record_answers,
     reference,
     reference_job,
 )
-from mugrade.author.course import Course, Stage
+from mugrade.author.course import Course, CourseError, Stage
 from mugrade.author.rehearse import rehearse
-from mugrade.grader.bundle import Outcome, Part
+from mugrade.grader.bundle import Bundle, Outcome, Part, run
 from mugrade.mistakes import Known, contradicted, shown_part
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.process import Sandbox, Task
@@ -23,7 +24,7 @@ from mugrade.sandbox.process import Sandbox, Task
 class StageKey:
     """What the grader knows of a stage; threads may share it.
 
-    Raises CourseError if the reference does not answer its own checks.
+    Raises CourseError if the reference does not get full points when it is graded like a student.
     """
 
     def __init__(self, course: Course, stage: Stage, sandbox: Sandbox) -> None:
@@ -35,7 +36,16 @@ class StageKey:
         self.lock = threading.Lock()
         self.variants: dict[str, Mapping[str, Sequence[Answer]]] = {}
         self.mistakes: dict[str, Known] = {}
-        self.answers()
+        self._grade_reference()
+
+    def _grade_reference(self) -> None:
+        job = reference_job(self.course, self.stage)
+        bundle = Bundle(job, self.parts(), self.exercises, REFERENCE_LIMITS)
+        for id, verdict in run(bundle, self.sandbox).verdicts.items():
+            if not verdict.passed:
+                where = f"{self.stage.path.name}: {id}"
+                found = f"{verdict.category} {verdict.actual}".strip()
+                raise CourseError(f"{where}: the reference does not agree with itself: {found}")
 
     def answers(self, variant: str = "") -> Mapping[str, Sequence[Answer]]:
         """What the reference yields in one variant of the hidden inputs; run once."""
