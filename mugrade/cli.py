@@ -21,7 +21,6 @@ from rich.table import Table
 
 from mugrade.author.course import CourseError
 from mugrade.grader.submissions import Unreadable
-from mugrade.sandbox.process import Limits
 from mugrade.student.workspace import Workspace, WorkspaceError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -241,6 +240,7 @@ def grade(
         with console.status("reading the course"):
             from mugrade.author.course import find_course, load_course
             from mugrade.grader.run import Order, grade_class, regrade_class
+            from mugrade.sandbox.process import Limits
 
             found = load_course(find_course(course or Path.cwd()))
         names = [found.find(name).name for name in stage or []]

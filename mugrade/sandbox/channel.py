@@ -22,6 +22,7 @@ from mugrade.observe import Observed
 MAGIC = b"MGR1"
 FRAME = struct.Struct("<4s16sBIQ")
 VALUE, END, LOADED = 1, 2, 3
+READY, FORK = b"!", b"+"  # what nursery and grader say on their socket
 MAX_HEADER = 1 << 16
 MAX_TEXT = 500
 MAX_DATA = 1 << 28  # of one answer, all its frames together

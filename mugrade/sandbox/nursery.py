@@ -1,7 +1,7 @@
 """Inside the sandbox: a process with NumPy and the reference loaded, which forks per submission.
 
 Started as `python -m mugrade.sandbox.nursery FD`, with its settings in one line of JSON on stdin.
-For each message on the socket FD, which brings the descriptors of one submission, it forks a
+For each FORK on the socket FD, which brings the descriptors of one submission, it forks a
 keeper. It never runs student code itself, and ends when the grader closes the socket.
 """
 
@@ -14,11 +14,10 @@ import socket
 import sys
 from typing import Any
 
+from mugrade.sandbox.channel import FORK, READY
 from mugrade.sandbox.confine import Ends, Walls, keep
 from mugrade.sandbox.loader import Package, load_package, package_from_json
 from mugrade.sandbox.worker import work
-
-READY = b"ready"
 
 
 def main(fd: int) -> None:
@@ -42,7 +41,7 @@ def serve(control: socket.socket, settings: dict[str, Any], base: Package) -> No
         memory=settings["memory"],
     )
     while True:
-        message, fds, _, _ = socket.recv_fds(control, 16, 5)
+        message, fds, _, _ = socket.recv_fds(control, len(FORK), 5)
         if not message:
             return
         if os.fork() == 0:

@@ -9,6 +9,7 @@ import selectors
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -19,9 +20,11 @@ from typing import Any, Self
 from mugrade.observe import Observed, seed_of
 from mugrade.sandbox.channel import (
     END,
+    FORK,
     LOADED,
     MAX_OUTPUT,
     MAX_TEXT,
+    READY,
     Closed,
     Flood,
     Frame,
@@ -32,7 +35,6 @@ from mugrade.sandbox.channel import (
     read_frames,
 )
 from mugrade.sandbox.loader import Package, extends, package_to_json
-from mugrade.sandbox.nursery import READY
 from mugrade.sandbox.tiers import Tier
 
 
@@ -130,7 +132,8 @@ class Nursery:
     """The outer sandbox, with a process in it that forks one keeper per submission."""
 
     def __init__(self, tier: Tier, settings: Mapping[str, Any]) -> None:
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control, theirs = socket.socketpair()
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         program = ["-P", "-s", "-m", "mugrade.sandbox.nursery", str(theirs.fileno())]
         try:
             line = {**settings, **tier.walls()}
@@ -138,13 +141,14 @@ class Nursery:
                 tier.command(program),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=self.said,
                 pass_fds=(theirs.fileno(),),
                 env=tier.environment(),
                 start_new_session=True,
             )
         except OSError as error:
             self.control.close()
+            self.said.close()
             raise SandboxError(str(error)) from None
         finally:
             theirs.close()
@@ -154,9 +158,10 @@ class Nursery:
         with contextlib.suppress(ConnectionError):
             if self.control.recv(len(READY)) == READY:
                 return
+        self.popen.wait()
+        self.said.seek(0)
+        said = self.said.read().decode(errors="replace").strip().splitlines()
         self.close()
-        assert self.popen.stderr is not None
-        said = self.popen.stderr.read().decode(errors="replace").strip().splitlines()
         raise SandboxError(f"the {tier.name} sandbox does not start: {said[-1] if said else ''}")
 
     @property
@@ -166,12 +171,13 @@ class Nursery:
     def fork(self, fds: Sequence[int]) -> None:
         """Start the processes of one submission with these descriptors (confine.Ends)."""
         try:
-            socket.send_fds(self.control, [b"go"], fds)
+            socket.send_fds(self.control, [FORK], fds)
         except OSError as error:
             raise SandboxError(f"the sandbox has died: {error}") from None
 
     def close(self) -> None:
         self.control.close()
+        self.said.close()
         try:
             self.popen.wait(timeout=5)
         except subprocess.TimeoutExpired:
