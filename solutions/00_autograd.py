@@ -780,9 +780,8 @@ def divide(a: Tensor, b: Tensor) -> Tensor:
 
 
 # %% [markdown] id="divide-hints" role="hints" of="divide"
-# 1. Write the quotient as $a \cdot b^{-1}$. What does the power rule say about $b^{-1}$?
-# 2. $\partial y / \partial a = 1 / b$ and $\partial y / \partial b = -a / b^2$, which is also
-#    $-y / b$.
+# 1. Write the quotient as a times b^-1. What does the power rule say about b^-1?
+# 2. The derivative by a is 1 / b, that by b is -a / b^2, which is also -y / b.
 # 3. The first is `out_grad / b`. The second is the negative of that, times `a / b`, and `a / b` is
 #    `node`.
 
@@ -844,9 +843,9 @@ def power_scalar(a: Tensor, scalar: float) -> Tensor:
 
 
 # %% [markdown] id="power-scalar-hints" role="hints" of="power-scalar"
-# 1. What does the power rule say about $a^n$, and what is left to do with `out_grad`?
-# 2. The derivative is $n\,a^{n-1}$. Tensors understand `**` with a number. Which $n$ makes the
-#    second factor infinite at $a = 0$ although the first is zero?
+# 1. What does the power rule say about a^n, and what is left to do with `out_grad`?
+# 2. The derivative is n a^(n-1). Tensors understand `**` with a number. Which n makes the second
+#    factor infinite at a = 0 although the first is zero?
 # 3. If `self.scalar` is 0, return `out_grad * 0`; otherwise `out_grad` times `n`, times the input
 #    to the power `n - 1`.
 
@@ -904,7 +903,7 @@ def log(a: Tensor) -> Tensor:
 
 # %% [markdown] id="log-hints" role="hints" of="log"
 # 1. How steep is the logarithm at 1, at 10, at 0.1?
-# 2. The derivative of $\ln a$ is $1 / a$.
+# 2. The derivative of ln a is 1 / a.
 # 3. Divide `out_grad` by the input, `node.inputs[0]`.
 
 
@@ -945,7 +944,7 @@ def exp(a: Tensor) -> Tensor:
 
 # %% [markdown] id="exp-hints" role="hints" of="exp"
 # 1. Which function is its own derivative?
-# 2. The derivative of $e^a$ is $e^a$, and that has been computed already.
+# 2. The derivative of e^a is e^a, and that has been computed already.
 # 3. Multiply `out_grad` by `node`.
 
 
@@ -1396,8 +1395,9 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 # %% [markdown] id="matmul-hints" role="hints" of="matmul"
 # 1. `out_grad` has shape (n, m), and `b` has (k, m), or (m, k) once transposed. Which product of
 #    the two has shape (n, k)? Ask the same for `b`.
-# 2. $\bar A = \bar Y B^T$ and $\bar B = A^T \bar Y$. `transpose()` swaps the last two axes and
-#    leaves the stack alone. What shapes come out if one operand was a stack and the other was not?
+# 2. The gradient of A is that of Y times B^T, that of B is A^T times that of Y. `transpose()` swaps
+#    the last two axes and leaves the stack alone. What shapes come out if one operand was a stack
+#    and the other was not?
 # 3. For a: the product of `out_grad` and `b.transpose()`; for b: the product of `a.transpose()` and
 #    `out_grad`. Pass each through `unbroadcast` with the shape of its input.
 
@@ -2099,8 +2099,8 @@ show(
 # - A. Griewank and A. Walther, *Evaluating Derivatives*, 2nd ed., SIAM, 2008.
 # - A. G. Baydin, B. A. Pearlmutter, A. A. Radul, J. M. Siskind, "Automatic Differentiation in
 #   Machine Learning: a Survey", JMLR 18, 2018.
-# - Y. Jia et al., "Caffe: Convolutional Architecture for Fast Feature Embedding", ACM Multimedia,
-#   2014.
+# - Y. Jia et al., "Caffe: Convolutional Architecture for Fast Feature Embedding", ACM
+#   Multimedia, 2014.
 # - M. Abadi et al., "TensorFlow: A System for Large-Scale Machine Learning", OSDI, 2016.
 # - A. Paszke et al., "PyTorch: An Imperative Style, High-Performance Deep Learning Library",
 #   NeurIPS, 2019.

@@ -33,7 +33,7 @@ from mugrade import check, close, rng, show
 # - **No graph.** `param.data` and `param.grad.data` are outside the graph, so arithmetic with
 #   them records nothing.
 # - **Gradients are read only.** After $a + b$ both operands have *the same* tensor as gradient.
-#   Who changes one in place changes both.
+#   Whoever changes one in place changes both.
 # - **None is skipped.** A parameter that the loss did not depend on has `grad` None. It stays as
 #   it is.
 
@@ -100,7 +100,7 @@ print(f"in the graph: {in_graph[0]} after 1 step, {in_graph[-1]} after 20; .data
 fig, ax = plt.subplots(figsize=(7, 4))
 ax.plot(range(1, 21), in_graph, "s--", color="#D55E00", label="w = w - lr * w.grad")
 ax.plot(range(1, 21), flat, "o-", color="#0072B2", label="w.data = w.data - lr * w.grad.data")
-ax.set(xlabel="step", ylabel="tensors that the weight keeps alive")
+ax.set(xlabel="step", ylabel="tensors that the weight keeps alive", xticks=range(0, 21, 5))
 ax.set_title("An update inside the graph keeps every weight there ever was")
 ax.legend()
 show(
@@ -391,7 +391,7 @@ class SGD(Optimizer):
 # 2. Loop over `enumerate(self.params)`, skip those whose `grad` is None, and keep
 #    `self.u.get(i, 0)` before you overwrite it. Count `self.t` up first: then it is t + 1 in the
 #    formula. For Nesterov, write down the point ahead before and after the step, and subtract:
-#    the parameter moves by $\alpha u_t - 2 \alpha u_{t+1}$.
+#    the parameter moves by lr times the old average, less 2 lr times the new one.
 # 3. With `before` and `u` for the old and the new average, the step is `u`, divided by
 #    `1 - beta ** self.t` if unbiased, plus `u - before` if Nesterov; the new value of
 #    `param.data` is the old one less `self.lr` times the step.
@@ -566,13 +566,14 @@ def sgd_leaves_no_trace():
 # again, and its crosses lie on the dashed line.
 
 # %% id="warm-up-demo" role="demo"
+steps = np.arange(1, 101)
 
 
-def step_lengths(make, steps=100):
+def step_lengths(make):
     """Length of each step along a constant gradient of 1."""
     theta, lengths = ndl.Tensor([0.0], dtype="float64"), []
     opt = make([theta])
-    for _ in range(steps):
+    for _ in steps:
         theta.grad, before = ndl.Tensor([1.0], dtype="float64"), theta.numpy().copy()
         opt.step()
         lengths.append(abs(theta.numpy() - before).item())
@@ -595,7 +596,6 @@ corrected = step_lengths(lambda params: ndl.optim.SGD(params, 1.0, 0.9, unbiased
 heavy = step_lengths(HeavyBall)
 print("momentum, steps 1, 10 and 50:", averaged[[0, 9, 49]].round(3))
 
-steps = np.arange(1, 101)
 fig, ax = plt.subplots(figsize=(7, 4))
 ax.plot(steps, corrected, "-", color="#009E73", label="unbiased momentum")
 ax.plot(steps, averaged, "--", color="#0072B2", linewidth=3, label="momentum")
@@ -681,7 +681,7 @@ class Adam(Optimizer):
 
 # %% [markdown] id="adam-hints" role="hints" of="adam"
 # 1. Which two averages are kept for each parameter, and how often has each been updated when it
-#    is first divided by $1 - \beta^{t+1}$?
+#    is first divided by 1 - beta^(t+1)?
 # 2. Count `self.t` up once a step, before the loop. Keep the averages as they are in `self.u` and
 #    `self.v`; correct copies of them. The root is `v ** 0.5`, and `eps` is added after it.
 # 3. After the two updates: if `self.bias_correction`, divide `u` by `1 - self.beta1 ** self.t`
@@ -809,8 +809,8 @@ def adam_leaves_no_trace():
 #
 # The same experiment with Adam. With the correction each step has length $\alpha$. Without it the
 # first is $0.1 / \sqrt{0.001} = 3.16$ times as long, because $v$ lags further behind than $u$.
-# The steps grow to 6.57 at step 12, and at step 100 they are still 3.24: one learns from this why
-# a run without the correction often blows up in its first seconds.
+# The steps grow to 6.57 at step 12, and at step 100 they are still 3.24. This is why a run without
+# the correction often blows up at once.
 
 # %% id="adam-warm-up-demo" role="demo"
 with_it = step_lengths(lambda params: ndl.optim.Adam(params, 1.0))
@@ -881,12 +881,13 @@ for name, make in makers.items():
 # %% [markdown] id="race-prose"
 # ## A narrow bowl
 #
-# $f(\theta) = \frac{1}{2}(\theta_1^2 + 25\, \theta_2^2)$ is 25 times steeper one way than the
-# other, its *condition number*. Each optimizer starts at $(-2, 1)$ with a learning rate that suits
-# it. On the left, the paths over the contours of $f$: gradient descent zigzags from wall to wall,
-# momentum overshoots and comes back, Nesterov less so, Adam cuts across. On the right, the loss.
-# Gradient descent is a straight line on the logarithmic scale. The printed numbers are the steps
-# after which each stays within 0.001 of the minimum: 97, 70, 58 and 145.
+# $f(\theta) = \frac{1}{2}(\theta_1^2 + 25\, \theta_2^2)$ curves 25 times as much one way as the
+# other; this ratio is its *condition number*. Each optimizer starts at $(-2, 1)$ with a learning
+# rate that suits it. On the left, the paths over the contours of $f$, from the dot to the star:
+# gradient descent zigzags from wall to wall, momentum overshoots and comes back, Nesterov less so,
+# Adam cuts across. On the right, the loss. Gradient descent is a straight line on the logarithmic
+# scale. The printed numbers are the steps after which each stays within 0.001 of the minimum: 97,
+# 70, 58 and 145.
 
 # %% id="race-demo" role="demo"
 COLORS = ("#000000", "#0072B2", "#009E73", "#D55E00")
@@ -916,7 +917,9 @@ def race(f, start, goal, makers, steps, title):
         arrived = f"{outside[-1] + 1} steps" if outside[-1] < steps else f"not in {steps} steps"
         print(f"{name:17s} {arrived}")
         left.plot(*points.T, line, color=color, label=name, linewidth=1.5)
-        right.semilogy(np.maximum(losses, 1e-16), line, color=color, label=f"{name}: {arrived}")
+        left.plot(*points[-1], "s", color=color, markersize=5)
+        losses[losses < 1e-16] = np.nan  # rounding errors
+        right.semilogy(losses, line, color=color, label=f"{name}: {arrived}")
     left.plot(*start, "o", color="black")
     left.plot(*goal, "*", color="black", markersize=12)
     left.set(xlabel="first parameter", ylabel="second parameter", title="paths")
@@ -960,6 +963,7 @@ show(
 # which momentum without a look ahead still works.
 
 # %% id="two-nesterovs-demo" role="demo"
+rates = (0.08, 0.15, 0.2, 0.3, 0.4, 0.6)
 
 
 def steps_to_goal(lr, beta, ahead):
@@ -973,7 +977,7 @@ def steps_to_goal(lr, beta, ahead):
 
 
 print("   lr    ahead: lr u    lr beta u    nothing")
-for lr in (0.08, 0.15, 0.2, 0.3, 0.4, 0.6):
+for lr in rates:
     print(f"{lr:5.2f} " + " ".join(f"{steps_to_goal(lr, 0.9, a):>12}" for a in (1, 0.9, 0)))
 
 # %% [markdown] id="why-hessian"
@@ -1107,7 +1111,7 @@ def newton_step(f: Callable[[Tensor], Tensor], theta: Tensor, lr: float = 1.0) -
 # 1. Which system of linear equations has to be solved, and what are its matrix and its right-hand
 #    side as arrays?
 # 2. Take the gradient on a copy of theta, as in `hessian`, and flatten it. `np.linalg.solve(H, g)`
-#    is $H^{-1} g$ without the inverse.
+#    is the inverse of H times g, without the inverse.
 # 3. Reshape the solution to theta's shape, put it into a `Tensor`, and set `theta.data` to
 #    `theta.data` less `lr` times that.
 
@@ -1162,8 +1166,8 @@ def newton_step_lands():
 # left, everybody falls into the valley at once and then has to follow it round the bend to
 # $(1, 1)$. On the right, the losses, this time with the steps on a logarithmic scale: momentum,
 # Nesterov and Adam need 1485, 1530 and 1803 steps to come within 0.001, and gradient descent is
-# still on its way after 2000. Newton, the crosses, takes five, of which the second and the fourth
-# raise the loss.
+# still on its way after 2000, at the black square. Newton, the crosses, takes five, of which the
+# second and the fourth raise the loss.
 
 # %% id="newton-demo" role="demo"
 for condition in (25.0, 100.0, 1e4):
@@ -1188,7 +1192,7 @@ ax = race(
         "Adam": lambda params: ndl.optim.Adam(params, 0.05),
     },
     2000,
-    "In a bent valley first derivatives take a thousand steps, second derivatives five",
+    "In a bent valley first derivatives take over a thousand steps, second derivatives five",
 )
 theta, losses = ndl.Tensor(np.array([-1.2, 1.0])), []
 for _ in range(6):
@@ -1198,7 +1202,7 @@ print("Newton's losses:", " ".join(f"{loss:.2g}" for loss in losses))
 right = ax.figure.axes[1]
 right.semilogy(losses, "x", color="#CC79A7", label="Newton: 5 steps")
 right.set_xscale("symlog", linthresh=5)
-right.legend()
+right.legend(loc="upper left", bbox_to_anchor=(0.04, 0.57), fontsize=9)
 x, y = np.meshgrid(np.linspace(-1.6, 1.6, 200), np.linspace(-0.8, 1.6, 200))
 height = (1 - x) ** 2 + 100 * (y - x**2) ** 2
 ax.contour(x, y, height, levels=np.geomspace(0.1, 1000, 9), colors="0.8", zorder=0)

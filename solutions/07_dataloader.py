@@ -750,8 +750,9 @@ def crop_shifts():
 # ### A batch, before and after
 #
 # The course comes with 1,297 handwritten digits for training, 8 x 8 pixels each, packed as MNIST
-# is. The plot shows the first 24 of them twice: on the left as they are, on the right as a dataset
-# with both transforms hands them out, a flip with probability 0.5 and a crop with a padding of 2.
+# is. They lie in `data/digits`, beside the notebooks. The plot shows the first 24 of them twice: on
+# the left as they are, on the right as a dataset with both transforms hands them out, a flip with
+# probability 0.5 and a crop with a padding of 2.
 #
 # Compare the grids place by place. The label above each image is the same on both sides. The
 # pixels have moved, each image its own way: half are mirrored, some have lost an edge, some are
@@ -1021,8 +1022,8 @@ for name, batches in (
 #         ...
 #
 # **What comes next.** Layers, losses, optimizers and data are there. Stage 08 puts them together:
-# a residual network, an epoch of training, and the first digits it has never seen. Where there is
-# a network, `mugrade data mnist` fetches MNIST itself into `data/mnist`.
+# a residual network, an epoch of training, and the first digits it has never seen. If you are
+# online, `mugrade data mnist` in a terminal fetches MNIST itself into `data/mnist`.
 #
 # ## Questions to think about
 #

@@ -59,8 +59,9 @@ def write_digits(folder, n_train, n_test, rng):
 # two ways back add up, and in a deep stack the sum grows out of bounds. The cure is a
 # normalization inside the block. With dropout added, the block of this stage is
 #
-#     x -> Linear(dim, hidden_dim) -> norm -> ReLU -> Dropout -> Linear(hidden_dim, dim) -> norm
-#     y  = ReLU(x + what came out)
+#     x -> Linear(dim, hidden_dim) -> norm -> ReLU -> Dropout
+#       -> Linear(hidden_dim, dim) -> norm -> f(x)
+#     y  = ReLU(x + f(x))
 #
 # All of it exists: `Linear`, `ReLU`, `Sequential` and `Residual` from stage 02, the norms and
 # `Dropout` from stage 05.
@@ -309,8 +310,8 @@ def mlp_resnet_draws():
 # plot shows the size of the gradient that arrives at the very first weight.
 #
 # Look at the vertical axis, which counts in powers of ten. Without a norm each block adds as much
-# as it got, so values and gradients grow by a constant factor a block: a straight line upwards.
-# With the norm what a block adds has a fixed size, and the line rises far more slowly.
+# as it got, so values and gradients grow by a constant factor a block: an almost straight line
+# upwards. With the norm what a block adds has a fixed size, and the line rises far more slowly.
 
 # %% id="norm-in-blocks" role="demo"
 import matplotlib.pyplot as plt
@@ -584,7 +585,8 @@ def epoch_learns_digits():
 # ### The first training
 #
 # The digits that came with the course: 1,297 images of 8 x 8 pixels to learn from, and 500 others
-# to be tested with. They lie in files of MNIST's format, so your parser of stage 07 reads them.
+# to be tested with. They lie in `data/digits`, beside the notebooks, in files of MNIST's format,
+# so your parser of stage 07 reads them.
 # The next cell trains for ten epochs, in about a second, and prints a line for each. Look at the
 # two error rates: that on the training data goes to zero, that on the test data stops at one or
 # two in a hundred. `ProgressBar` comes with IPython; it is the bar that fills up.
@@ -751,8 +753,8 @@ for name, options in (
         | {"optimizer": ndl.optim.SGD},
     ),
 ):
-    if not Path(options["data_dir"]).exists():
-        print(f"{name:17} no such folder: {options['data_dir']}")
+    if len(list(Path(options["data_dir"]).glob("*-ubyte.gz"))) < 4:
+        print(f"{name:17} left out: its four files are not in {options['data_dir']}")
         continue
     figures = ndl.models.train_mnist(**options)
     print(f"{name:17} train {figures[0]:.4f}, loss {figures[1]:.4f}", end="   ")
@@ -943,8 +945,9 @@ show(
 #
 # ## What comes next
 #
-# Stage 09 makes it fast. Nothing new is computed there: you measure where the time of an epoch
-# goes, and then take away what need not be done.
+# This was the last stage, and from here on the questions are yours. Whatever you export from a
+# notebook of your own becomes part of your `needle` as all of this did: a convolution, a learning
+# rate that falls, two networks that vote. MNIST has 60,000 digits to try them on.
 #
 # ## Questions to think about
 #
@@ -958,8 +961,8 @@ show(
 #
 # ## References
 #
-# - Kaiming He, Xiangyu Zhang, Shaoqing Ren and Jian Sun, *Identity mappings in deep residual
-#   networks*, ECCV 2016. arXiv:1603.05027.
+# - Kaiming He, Xiangyu Zhang, Shaoqing Ren and Jian Sun, *Deep residual learning for image
+#   recognition*, CVPR 2016. arXiv:1512.03385.
 # - Sergey Ioffe and Christian Szegedy, *Batch normalization: accelerating deep network training by
 #   reducing internal covariate shift*, ICML 2015. arXiv:1502.03167.
 # - Nitish Srivastava, Geoffrey Hinton, Alex Krizhevsky, Ilya Sutskever and Ruslan Salakhutdinov,
@@ -969,5 +972,5 @@ show(
 #   in section 5 the smallest solution.
 # - Suriya Gunasekar, Jason Lee, Daniel Soudry and Nathan Srebro, *Characterizing implicit bias in
 #   terms of optimization geometry*, ICML 2018. arXiv:1802.08246.
-# - Yann LeCun, Corinna Cortes and Christopher Burges, *The MNIST database of handwritten digits*,
-#   1998.
+# - Yann LeCun, Corinna Cortes and Christopher Burges, *The MNIST database of handwritten
+#   digits*, 1998.
