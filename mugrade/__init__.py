@@ -1,6 +1,12 @@
 """mugrade: checks that yield values, notebooks that grow a package, and the grader of both."""
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# The matrices of a course are small: a second thread for them costs more than it brings, and ten
+# times as much on a machine that others use too. NumPy asks when it is loaded, which is below.
+for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 from mugrade.judges import close, distribution, labels
 from mugrade.observe import rng
