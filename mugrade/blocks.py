@@ -43,9 +43,14 @@ class Block:
             return symtable.symtable("", self.id, "exec")
 
     @cached_property
+    def parsed(self) -> ast.Module:
+        """The syntax tree; raises what `ast.parse` raises."""
+        return ast.parse(self.source)
+
+    @cached_property
     def tree(self) -> ast.Module:
         try:
-            return ast.parse(self.source)
+            return self.parsed
         except (SyntaxError, ValueError):
             return ast.Module([], [])
 
@@ -153,6 +158,8 @@ def arrange(blocks: list[Block], order: list[str]) -> list[Block]:
     rank = {id: i for i, id in enumerate(order)}
     known = sorted((b for b in blocks if b.id in rank), key=lambda block: rank[block.id])
     helpers = [b for b in blocks if b.id not in rank]
+    if not helpers:
+        return known
     provider = {name: block for block in [*known, *helpers] for name in block.provides}
     placed: list[Block] = []
     waiting = [*known, *helpers]

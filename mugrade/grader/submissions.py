@@ -247,8 +247,7 @@ def _parsed(cell: SubmittedCell) -> Block:
 
 def _walked(block: Block) -> Block:
     """The block, once all that is asked of it later has been found; raises NOT_PYTHON."""
-    ast.parse(block.source)
-    assert None not in (block.provides, block.needs, block.reads)
+    assert None not in (block.parsed, block.provides, block.needs, block.reads)
     return block
 
 

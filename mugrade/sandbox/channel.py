@@ -12,7 +12,7 @@ import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -84,6 +84,49 @@ class Output:
         return self.end.decode(errors="replace").strip().rpartition("\n")[2]
 
 
+class Answer:
+    """The bytes of one answer, read before `deadline` (of time.monotonic); drains `output` too.
+
+    A context manager.
+    """
+
+    def __init__(self, fd: int, deadline: float, output: Output | None) -> None:
+        self.fd, self.deadline, self.output = fd, deadline, output
+        self.buffer = bytearray()
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(fd, selectors.EVENT_READ)
+        if output:
+            self.selector.register(output.fd, selectors.EVENT_READ)
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes; raises Silence, Closed or Flood."""
+        while (missing := size - len(self.buffer)) > 0:
+            self._receive(missing)
+        taken = bytes(memoryview(self.buffer)[:size])
+        del self.buffer[:size]
+        return taken
+
+    def _receive(self, missing: int) -> None:
+        seconds = self.deadline - time.monotonic()
+        ready = self.selector.select(seconds) if seconds > 0 else []
+        if not ready:
+            raise Silence
+        for key, _ in ready:
+            if key.fd == self.fd:
+                chunk = os.read(self.fd, min(max(missing, 1 << 16), 1 << 20))
+                if not chunk:
+                    raise Closed
+                self.buffer += chunk
+            elif self.output and not self.output.drain():
+                self.selector.unregister(self.output.fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.selector.close()
+
+
 def read_frames(
     fd: int, nonce: bytes, deadline: float, output: Output | None = None
 ) -> Iterator[Frame]:
@@ -92,47 +135,27 @@ def read_frames(
     Raises Silence, Closed, ProtocolError or Flood.
     """
     left = MAX_DATA
-    while True:
-        head = _read(fd, FRAME.size, deadline, output)
-        magic, got, kind, header_size, data_size = FRAME.unpack(head)
-        left -= FRAME.size + header_size + data_size
-        if magic != MAGIC or got != nonce or kind not in (VALUE, END, LOADED):
-            raise ProtocolError("not a frame of this request")
-        if header_size > MAX_HEADER or left < 0:
-            raise ProtocolError(f"an answer of more than {MAX_DATA >> 20} MB")
-        try:
-            header = json.loads(_read(fd, header_size, deadline, output))
-        except (ValueError, RecursionError):
-            raise ProtocolError("a header that is not JSON") from None
-        if not isinstance(header, dict):
-            raise ProtocolError("a header that is not an object")
-        yield Frame(kind, header, _read(fd, data_size, deadline, output))
-        if kind in (END, LOADED):
-            return
-
-
-def _read(fd: int, size: int, deadline: float, output: Output | None) -> bytes:
-    """Exactly `size` bytes before `deadline` (of time.monotonic)."""
-    chunks, left = [], size
-    with selectors.DefaultSelector() as selector:
-        selector.register(fd, selectors.EVENT_READ)
-        if output:
-            selector.register(output.fd, selectors.EVENT_READ)
-        while left:
-            seconds = deadline - time.monotonic()
-            ready = selector.select(seconds) if seconds > 0 else []
-            if not ready:
-                raise Silence
-            for key, _ in ready:
-                if key.fd == fd:
-                    chunk = os.read(fd, min(left, 1 << 20))
-                    if not chunk:
-                        raise Closed
-                    chunks.append(chunk)
-                    left -= len(chunk)
-                elif output and not output.drain():
-                    selector.unregister(output.fd)
-    return b"".join(chunks)
+    with Answer(fd, deadline, output) as answer:
+        while True:
+            magic, got, kind, header_size, data_size = FRAME.unpack(answer.take(FRAME.size))
+            left -= FRAME.size + header_size + data_size
+            if magic != MAGIC or got != nonce or kind not in (VALUE, END, LOADED):
+                raise ProtocolError("not a frame of this request")
+            if header_size > MAX_HEADER or left < 0:
+                raise ProtocolError(f"an answer of more than {MAX_DATA >> 20} MB")
+            try:
+                header = json.loads(answer.take(header_size))
+            except (ValueError, RecursionError):
+                raise ProtocolError("a header that is not JSON") from None
+            if not isinstance(header, dict):
+                raise ProtocolError("a header that is not an object")
+            frame = Frame(kind, header, answer.take(data_size))
+            is_last = kind in (END, LOADED)
+            if is_last and answer.buffer:
+                raise ProtocolError("more than an answer")
+            yield frame
+            if is_last:
+                return
 
 
 def value_frame(value: Observed) -> Frame:

@@ -37,6 +37,8 @@ from mugrade.sandbox.channel import (
 from mugrade.sandbox.loader import Package, extends, package_to_json
 from mugrade.sandbox.tiers import Tier
 
+GRACE = 0.05  # seconds that a worker has to end by itself
+
 
 @dataclass(frozen=True)
 class Job:
@@ -266,11 +268,17 @@ class Process:
         return Death("crash", f"the process exited with status {status}{said}")
 
     def close(self) -> None:
-        """Let go of the leash, and wait until the keeper says that nothing is left."""
-        for fd in (self.leash, self.requests, self.reply, self.output.fd):
-            os.close(fd)
+        """Let go of the leash, and wait until the keeper says that nothing is left.
+
+        A worker at rest ends by itself when no request can come any more; the kernel counts what
+        it has used only then, not when the whole namespace is killed with it in it.
+        """
+        os.close(self.requests)
         with selectors.DefaultSelector() as selector:
             selector.register(self.fate, selectors.EVENT_READ)
+            selector.select(GRACE)
+            for fd in (self.leash, self.reply, self.output.fd):
+                os.close(fd)
             while selector.select(5.0) and os.read(self.fate, 1 << 12):
                 pass
         os.close(self.fate)

@@ -8,9 +8,9 @@ import base64
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import mugrade
 from mugrade.observe import observe
@@ -20,16 +20,15 @@ from mugrade.sandbox.loader import Package, load_package, package_from_json
 
 def work(requests: int, reply: int, base: Package) -> None:
     """Answer requests until there are no more; `base` is what has been imported already."""
-    with os.fdopen(requests, encoding="utf-8") as lines:
+    with os.fdopen(requests, encoding="utf-8") as lines, os.fdopen(reply, "wb") as answers:
         first = json.loads(lines.readline())
         write_files(first["files"])
         scope, failures = load(first, base)
-        _send(reply, first, Frame(LOADED, {"failures": failures}))
+        _send(answers, first, [Frame(LOADED, {"failures": failures})])
         for line in lines:
             request = json.loads(line)
-            for value in run_check(request["source"], request["seed"], scope):
-                _send(reply, request, value)
-            _send(reply, request, Frame(END, {}))
+            values = run_check(request["source"], request["seed"], scope)
+            _send(answers, request, [*values, Frame(END, {})])
 
 
 def write_files(files: Mapping[str, str]) -> None:
@@ -59,7 +58,7 @@ def run_check(source: str, seed: int, scope: dict[str, Any]) -> list[Frame]:
     return [value_frame(value) for value in observe(functions[0], seed)]
 
 
-def _send(reply: int, request: dict[str, Any], frame: Frame) -> None:
-    data = memoryview(encode(bytes.fromhex(request["nonce"]), frame))
-    while data:
-        data = data[os.write(reply, data) :]
+def _send(answers: IO[bytes], request: dict[str, Any], frames: Iterable[Frame]) -> None:
+    for frame in frames:
+        answers.write(encode(bytes.fromhex(request["nonce"]), frame))
+    answers.flush()
