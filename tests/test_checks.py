@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -85,6 +86,33 @@ def test_what_is_wrong_is_told_apart(kernel: Kernel, body: str, said: str) -> No
     assert lines[1].startswith("  you") and said in lines[1]
     assert "A mean divides by the number of entries." in text or "  mistake " in text
     assert "stats.mean(np.array([1.0, 2.0, 6.0]))" in text and "mugrade hint mean" in text
+
+
+def test_a_mistake_in_an_earlier_stage_is_looked_for_there(kernel: Kernel, tiny: Course) -> None:
+    check = """@check
+def scaler_centres():
+    x = np.arange(6.0)
+    yield Scaler(x)(x)
+"""
+    scaler = """import numpy as np
+from stats.mean import mean
+class Scaler:
+    def __init__(self, x):
+        self.centre = mean(x)
+        self.width = np.sqrt(mean((x - self.centre) ** 2))
+    def __call__(self, x):
+        return (x - self.centre) / self.width
+"""
+    kernel.run(SCALE + scaler)
+    assert kernel.run(check).error is None
+    answer(kernel, "return x.max()")
+    text = kernel.run(check).text
+    assert "look at 00_mean first: mean_of_three failed there when it last ran" in text
+    assert len(text.splitlines()) <= 8
+    take_stage(Workspace.find(kernel.folder), "00_mean", tiny.root)
+    kernel.run(SCALE + scaler.replace("self.width\n", "self.width ** 3\n"))
+    text = kernel.run(check).text
+    assert "0 of 3 points" in text and "00_mean" not in text
 
 
 @pytest.mark.parametrize(
@@ -367,3 +395,13 @@ def test_a_real_kernel_shows_messages_and_survives(tiny: Course, tmp_path: Path)
     assert errors[8][0].ename == "NotImplementedError"
     (text,) = notebook.cells[8].outputs[-1].traceback
     assert text.startswith("mean is not written yet")
+
+
+def test_a_notebook_computes_with_one_thread_unless_told_otherwise() -> None:
+    code = "import mugrade, os; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    bare = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"}
+    for env, threads in ((bare, "1\n"), (bare | {"OPENBLAS_NUM_THREADS": "4"}, "4\n")):
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+        )
+        assert run.stdout == threads

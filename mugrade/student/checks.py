@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ def check(function: Check) -> Check:
     values = observe(function, seed_of(id))
     shown = values if part == "full" else values[: len(answers)]
     verdict = judge(shown, answers, workspace.known.get(id, ()))
+    if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
+        verdict = replace(verdict, advice=earlier)
     text = message(id, verdict, entry.points, entry.why, entry.of)
     if workspace.instructor is None:
         _remember(workspace, id, verdict.passed)
@@ -63,6 +66,18 @@ def _remember(workspace: Workspace, id: str, passed: bool) -> None:
         workspace.remember(id, passed)
     except WorkspaceError as error:
         print(f"note: {error}")
+
+
+def _failing_before(workspace: Workspace, stage: str) -> str:
+    """What to try if a check of an earlier stage fails too: the mistake may be there."""
+    manifest, outcome = workspace.manifest, workspace.progress()
+    paths = dict.fromkeys(block.module for block in manifest.blocks)
+    taken = {block.id for path in paths for block in workspace.read_module(path) if block.taken}
+    for check in manifest.checks:
+        if check.stage < stage and outcome.get(check.id) is False and check.of not in taken:
+            name = check.id.replace("-", "_")
+            return f"look at {check.stage} first: {name} failed there when it last ran"
+    return ""
 
 
 def _has_hidden_part(function: Check) -> bool:
