@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test mutants lab build clean
+.PHONY: demo test mutants bench-grading soak lab build clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -19,6 +19,12 @@ test: .venv/ready
 mutants: .venv/ready
 	$(BIN)/python -m tests.mutants
 
+bench-grading: .venv/ready build/bench/ready
+	$(BIN)/python -m bench.grading
+
+soak: .venv/ready
+	$(BIN)/python -m bench.soak
+
 lab: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab --notebook-dir=notebooks
 
@@ -27,6 +33,11 @@ build: .venv/ready
 
 clean:
 	rm -rf .venv build
+
+build/bench/ready: pyproject.toml
+	$(PYTHON) -m venv build/bench
+	build/bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found: install one, or say make PYTHON=/path/to/python3"; exit 1; }

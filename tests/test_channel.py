@@ -108,6 +108,11 @@ def test_a_dtype_that_does_not_travel_is_named(dtype):
     assert np.dtype(dtype).name in value.text
 
 
+def test_nothing_may_come_after_an_answer():
+    with pytest.raises(ProtocolError, match="more than an answer"):
+        received(LAST + LAST)
+
+
 def test_only_a_trusted_sender_names_the_judge():
     judge = Distribution((2,), "float64", 1.0, 2.0)
     value = Observed("array", np.ones(2), line=7, judge=judge)

@@ -1,4 +1,7 @@
-"""conda's environment.yml describes what pyproject.toml asks for."""
+"""conda's environment.yml describes what pyproject.toml asks for.
+
+The extra `bench` is not in it: `make bench-grading` gives otter-grader an environment of its own.
+"""
 
 import tomllib
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -364,6 +365,7 @@ def test_nothing_hidden_comes_out(
     path = tmp_path / "ada" / "01_scale.ipynb"
     write_feedback(tmp_path / "page.html", found, "Scale")
     notebook = autograded_notebook(tiny.find("01_scale"), found, path, "")
+    nbformat.validate(json.loads(json.dumps(notebook)))
     texts = [repr(found), (tmp_path / "page.html").read_text(), json.dumps(notebook)]
     assert not any(HIDDEN.search(text) for text in texts)
     if statement.startswith(("raise V", "return")):

@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +20,7 @@ from mugrade.sandbox.process import Job
 MAX_BYTES = 32 << 20
 MAX_CELLS = 5_000
 MAX_SOURCE = 1 << 18
+MAX_SHARED = 1 << 12  # a larger cell is not kept in memory for the next notebook
 DEFINITION = re.compile(r"^(?:class|def)\s+(\w+)", re.MULTILINE)
 MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[^#\n]*\?[ \t]*)$", re.MULTILINE)
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -239,10 +241,18 @@ def _parsed(cell: SubmittedCell) -> Block:
     """The cell as a block; IPython's magics count only where they keep it from being Python."""
     if len(cell.source) > MAX_SOURCE:
         raise ValueError(f"the cell is larger than {MAX_SOURCE >> 10} kB")
+    parse = _parse_once if len(cell.source) <= MAX_SHARED else _parse
+    return parse(cell.id, cell.source)
+
+
+def _parse(id: str, source: str) -> Block:
     try:
-        return _walked(Block(cell.id, cell_body(cell.source)))
+        return _walked(Block(id, cell_body(source)))
     except SyntaxError:
-        return _walked(Block(cell.id, cell_body(MAGIC.sub(r"\1pass", cell.source))))
+        return _walked(Block(id, cell_body(MAGIC.sub(r"\1pass", source))))
+
+
+_parse_once = lru_cache(256)(_parse)  # most cells of a class's notebooks are the course's own
 
 
 def _walked(block: Block) -> Block:

@@ -1,0 +1,56 @@
+"""The floor: the same student code and checks, called in one warm process, without any sandbox.
+
+`python -m bench.floor COURSE STAGE FOLDER` prints the seconds that the cells and the checks take,
+once each; reading the notebooks and loading the earlier stages is not counted.
+"""
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from mugrade.author.build import check_names, check_tasks, make_manifest, reference
+from mugrade.author.course import load_course
+from mugrade.grader.submissions import (
+    find_answers,
+    find_submissions,
+    read_cells,
+    submission_job,
+)
+from mugrade.observe import seed_of
+from mugrade.sandbox.loader import load_package, package_to_json
+from mugrade.sandbox.worker import load, run_check
+
+
+def main(root: Path, name: str, folder: Path) -> None:
+    course = load_course(root)
+    stage = course.find(name)
+    manifest, names, tasks = make_manifest(course), check_names(stage), check_tasks(stage)
+    base = reference(course, course.before(stage))
+    cpu = wall = 0.0
+    warnings.simplefilter("ignore")
+    for submission in find_submissions(folder, [stage.name]):
+        assert submission.path is not None
+        answers = find_answers(read_cells(submission.path), manifest, stage.name)
+        job = submission_job(course, stage, {stage.name: answers}, names)
+        request = {"package": package_to_json(job.package), "setup": job.setup, "names": job.names}
+        load_package(base)
+        began, used = time.perf_counter(), time.process_time()
+        scope, _ = load(request, base)
+        for task in tasks:
+            run_check(task.source, seed_of(task.id), scope)
+        cpu, wall = cpu + time.process_time() - used, wall + time.perf_counter() - began
+        _forget(course.package)
+    print(json.dumps({"cpu": cpu, "wall": wall}))
+
+
+def _forget(package: str) -> None:
+    """Undo the imports of a submission and of the stages before it."""
+    del sys.meta_path[:2]
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        del sys.modules[name]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

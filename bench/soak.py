@@ -1,0 +1,208 @@
+"""`python -m bench.soak`: a thousand submissions, some hostile, two workers, one kill -9.
+
+A tiny course is graded by `mugrade grade`. When half of the results are stored the grader is
+killed, and the same command is given again. Printed are the grader's memory and descriptors as
+the results come; what must hold at the end is in `problems`.
+"""
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.measure import adopt_orphans
+from mugrade.author.build import build
+from mugrade.author.course import Course, load_course
+from tests.test_grade import SCALER, hand_in
+from tests.test_sandbox import DEADLY
+from tests.tiny import write_course
+
+ROOT = Path(__file__).parent.parent
+STAGE, FULL = "01_scale", 8
+WORKERS, SECONDS = 2, 1.0
+EVERY = 20  # one in so many is hostile
+HOSTILE = [
+    DEADLY["fork without end"][0],
+    "keep = [b'x' * (1 << 24) for _ in range(999)]",
+    DEADLY["print without end"][0],
+    "import os; os._exit(0)",
+    "while True: pass",
+]
+TICK = 0.1
+GROWTH = 16 << 20  # bytes of memory that may come after the first tenth
+IN_USE = 16  # descriptors that a worker may have open at one moment and not at another
+STILL_THERE = 10.0  # seconds for the sandbox to notice that the grader is dead
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The grader at one moment: results stored so far, bytes of memory, open descriptors."""
+
+    stored: int
+    memory: int
+    descriptors: int
+
+
+def submit(course: Course, folder: Path, count: int) -> None:
+    """Hand in right answers, and a hostile one in every place that `EVERY` divides."""
+    for number in range(count):
+        hostile = HOSTILE[number // EVERY % len(HOSTILE)] if is_hostile(number) else ""
+        scaler = SCALER.format(f"{hostile}\n        return y" if hostile else "return y")
+        hand_in(course, folder / f"student{number:04}", STAGE, scaler=scaler)
+
+
+def is_hostile(number: int) -> bool:
+    return number % EVERY == EVERY // 2
+
+
+def rows(out: Path, query: str) -> list[tuple]:
+    """What the results database answers; nothing where there is none yet."""
+    try:
+        with closing(sqlite3.connect(f"file:{out / 'results.db'}?mode=ro", uri=True)) as database:
+            return database.execute(query).fetchall()
+    except sqlite3.OperationalError:
+        return []
+
+
+def stored(out: Path) -> int:
+    return sum(count for (count,) in rows(out, "select count(*) from mugrade_attempts"))
+
+
+def samples(process: subprocess.Popen[str], out: Path) -> Iterator[Sample]:
+    """The grader at every tick, until it ends."""
+    while process.poll() is None:
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            descriptors = len(os.listdir(f"/proc/{process.pid}/fd"))
+        except OSError:
+            return
+        if resident := re.search(r"VmRSS:\s+(\d+) kB", status):
+            yield Sample(stored(out), int(resident[1]) << 10, descriptors)
+        time.sleep(TICK)
+
+
+def watch(
+    process: subprocess.Popen[str], out: Path, until: int, step: int, console: Console
+) -> list[Sample]:
+    """Samples until so many results are stored, while grading goes on; some are printed."""
+    begun, seen, next_line = stored(out), [], 0
+    for sample in samples(process, out):
+        if begun < sample.stored < until:
+            seen.append(sample)
+        if begun < sample.stored and sample.stored >= next_line:
+            console.print(
+                f"{sample.stored:6} {sample.memory / (1 << 20):8.1f} MB {sample.descriptors:5}",
+                highlight=False,
+            )
+            next_line = (sample.stored // step + 1) * step
+        if sample.stored >= until:
+            break
+    return seen
+
+
+def nobody_is_left() -> bool:
+    """Whether everything that was started has ended: orphans are children of this process."""
+    deadline = time.monotonic() + STILL_THERE
+    while time.monotonic() < deadline:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(TICK)
+        except ChildProcessError:
+            return True
+    return False
+
+
+def growing(seen: Sequence[Sample]) -> Iterator[str]:
+    """What grows from the first tenth of a run on."""
+    if not seen:
+        yield "the grader was never seen at work"
+        return
+    last = seen[0].stored + (seen[-1].stored - seen[0].stored) // 10
+    first = [sample for sample in seen if sample.stored <= last]
+    memory = max(s.memory for s in seen) - max(s.memory for s in first)
+    descriptors = max(s.descriptors for s in seen) - max(s.descriptors for s in first)
+    if memory > GROWTH:
+        yield f"memory grows by {memory >> 20} MB"
+    if descriptors > WORKERS * IN_USE:
+        yield f"descriptors grow by {descriptors}"
+
+
+def problems(out: Path, count: int, at_kill: int, said: str) -> Iterator[str]:
+    """What is wrong with the results."""
+    found = {
+        int(student[-4:]): (number, points)
+        for student, number, points in rows(
+            out, "select student, number, points from mugrade_attempts order by number"
+        )
+    }
+    if len(found) != count:
+        yield f"{len(found)} of {count} results are there"
+    poor = [n for n, (_, points) in found.items() if not is_hostile(n) and points != FULL]
+    if poor:
+        yield f"{len(poor)} honest submissions without full points: {poor[:5]}"
+    twice = [n for n, (number, _) in found.items() if number != 1]
+    if twice:
+        yield f"{len(twice)} results were graded twice: {twice[:5]}"
+    if f"{count - at_kill} graded, {at_kill} up to date" not in said:
+        yield f"{at_kill} results were stored at the kill; the second run says {said[-200:]!r}"
+
+
+def main(
+    count: Annotated[int, typer.Argument(help="How many submissions.")] = 1000,
+) -> None:
+    """Grade, kill, grade again; ends with status 1 if anything is not as it must be."""
+    console = Console()
+    adopt_orphans()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        folder, wrong = Path(name), list[str]()
+        course = load_course(write_course(folder / "course"))
+        build(course)
+        submit(course, folder / "submitted", count)
+        out = folder / "out"
+        words = [
+            "grade",
+            str(folder / "submitted"),
+            "--course",
+            str(course.root),
+            "--out",
+            str(out),
+        ]
+        options = ["--jobs", str(WORKERS), "--seconds", str(SECONDS), "--accept-weak-sandbox"]
+        command = [sys.executable, "-m", "mugrade", *words, *options]
+        console.print("results     memory   descriptors")
+        at_kill = 0
+        for last in (count // 2, count):
+            with (folder / "said").open("w+") as said:
+                process = subprocess.Popen(
+                    command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, text=True
+                )
+                wrong += growing(watch(process, out, last, count // 10, console))
+                if last < count:
+                    process.send_signal(signal.SIGKILL)
+                process.wait()
+            if last < count:
+                at_kill = stored(out)
+                console.print(f"kill -9 with {at_kill} results stored", highlight=False)
+            if not nobody_is_left():
+                wrong.append("a process is left")
+        wrong += problems(out, count, at_kill, (folder / "said").read_text())
+    console.print(*(wrong or ["all is as it must be"]), sep="\n", highlight=False)
+    console.print(f"{count} submissions, {time.monotonic() - began:.0f} s", highlight=False)
+    raise typer.Exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    typer.run(main)
