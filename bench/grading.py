@@ -12,7 +12,8 @@ each variant of the inputs) is done when thirty have been graded, not when a few
 time is that of the whole process tree (bench/measure.py says how).
 
 `--otter PYTHON` names the interpreter of an environment that has otter-grader beside mugrade:
-`make bench-grading` makes one in build/bench. `--without nbgrader` leaves a system out.
+`make bench-grading` makes one in build/bench. `--without nbgrader` leaves a system out, and
+`--peers 6` lets nbgrader and otter, which are slow, grade no more than six of the submissions.
 """
 
 import csv
@@ -62,7 +63,7 @@ class System:
 
     name: str
     grade: Callable[[Path, Path], tuple[Cost, Scores]]
-    sizes: tuple[int, int] = (FEW, COUNT)
+    sizes: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def table(rows: Sequence[Row], missing: Sequence[tuple[str, str]]) -> Table:
             f"{row.each.wall:.3f}",
             f"{start_up.cpu:.1f}" if own_start else "",
             f"{start_up.wall:.1f}" if own_start else "",
-            f"{agreeing(row, own)}/{COUNT}" if row.scores else "",
+            agreement(row, own) if row.scores else "",
         )
     for name, why in missing:
         shown.add_row(name)
@@ -209,10 +210,10 @@ def table(rows: Sequence[Row], missing: Sequence[tuple[str, str]]) -> Table:
     return shown
 
 
-def agreeing(row: Row, own: Row) -> int:
-    """Of how many of the thirty submissions a system thinks as `mugrade grade` does."""
-    first = sorted(own.scores)[:COUNT]
-    return sum(row.scores.get(who) == own.scores[who] for who in first)
+def agreement(row: Row, own: Row) -> str:
+    """To how many submissions a system gives the points that `mugrade grade` gives."""
+    common = row.scores.keys() & own.scores.keys()
+    return f"{sum(row.scores[who] == own.scores[who] for who in common)}/{len(common)}"
 
 
 def summary(rows: Sequence[Row]) -> list[str]:
@@ -234,6 +235,9 @@ def main(
         Path, typer.Option("--otter", help="The Python that has otter-grader.")
     ] = ROOT / "build" / "bench" / "bin" / "python",
     without: Annotated[list[str] | None, typer.Option(help="Leave out nbgrader or otter.")] = None,
+    peers: Annotated[
+        int, typer.Option(help="How many submissions nbgrader and otter grade.", min=2, max=COUNT)
+    ] = COUNT,
 ) -> None:
     """Measure everything once, and print the table."""
     console = Console()
@@ -242,20 +246,21 @@ def main(
     stage = course.find(STAGE)
     texts = submissions(course, stage)
     left_out = without or []
+    sizes = (min(FEW, peers // 2), peers)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         systems = [
-            System("floor", floor),
+            System("floor", floor, (FEW, COUNT)),
             System("mugrade, 1 worker", mugrade(1), (COUNT, 3 * COUNT)),
             System("mugrade, 2 workers", mugrade(2), (COUNT, 3 * COUNT)),
         ]
         missing = []
         if "nbgrader" not in left_out:
             instructor = instructor_course(folder / "instructor")
-            systems.append(System("nbgrader autograde", nbgrader(instructor)))
+            systems.append(System("nbgrader autograde", nbgrader(instructor), sizes))
         if otter_python.with_name("otter").exists() and "otter" not in left_out:
             autograder = otter_autograder(course, stage, folder / "autograder")
-            systems.append(System("otter run", otter(otter_python, autograder, stage)))
+            systems.append(System("otter run", otter(otter_python, autograder, stage), sizes))
         elif "otter" not in left_out:
             missing.append(("otter run", GET_OTTER))
         rows = []

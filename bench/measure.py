@@ -10,7 +10,8 @@ all its descendants for which every parent has waited. Two kinds of process woul
   unless it hangs (`Process.close`), so only hostile submissions are among them, and there are none
   in the benchmark.
 
-Compared with the count of a control group (cpuacct) around the same command: see README.md.
+Around `mugrade grade` of 60 submissions a control group (cpuacct) counted 12.96 s, this function
+12.91 s, which leaves out the start of the Python that called it.
 """
 
 import ctypes
