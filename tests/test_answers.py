@@ -107,6 +107,17 @@ def test_a_right_answer_gets_full_points(
     assert {id: verdict for id, verdict in found.items() if not verdict.passed} == {}
 
 
+def test_a_mistake_is_named_where_it_was_made(grader: Grader) -> None:
+    stage = grader.course.find("00")
+    (cell,) = (cell for cell in stage.role("solution") if cell.id == "divide")
+    assert cell.source.count("-(a_grad * node)") == 1
+    source = cell_body(cell.source.replace("-(a_grad * node)", "a_grad * node"))
+    found = verdicts(grader, stage, {"divide": source})
+    of = {id: grader.manifest.check[id].of for id in found}
+    assert {of[id] for id, verdict in found.items() if verdict.diagnosis} == {"divide"}
+    assert {of[id] for id, verdict in found.items() if not verdict.passed} > {"divide"}
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_every_exercise_has_hints_checks_and_answers(grader: Grader, name: str) -> None:
     stage = grader.course.find(name)

@@ -65,6 +65,7 @@ def test_a_cut_or_longer_file_is_refused(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"no gzip", gzip.compress(b"\0\0\x08\x01\0\0\0\x02a"), gzip.compress(b"\0\0\x08")],
+    ids=["empty", "not gzip", "an entry too few", "a header cut"],
 )
 def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.gz"

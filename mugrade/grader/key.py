@@ -82,10 +82,18 @@ class StageKey:
         ]
 
     def named(self, outcome: Outcome) -> dict[str, Verdict]:
-        """The verdicts, with the mistakes named that the values tell and no passed check denies."""
+        """The verdicts, with the mistakes named that the values tell and no passed check denies.
+
+        Only in the first exercise that fails: the later ones may fail because they use it.
+        """
         verdicts = dict(outcome.verdicts)
+        failed = (of for id, of in self.exercises.items() if id in verdicts.keys() - outcome.passed)
+        first = next(failed, "")
         for id, miss in outcome.misses.items():
             if verdicts[id].diagnosis is None and verdicts[id].category == "error":
+                continue
+            if self.exercises[id] != first:
+                verdicts[id] = replace(verdicts[id], diagnosis=None)
                 continue
             known = self.known(miss.part.task.variant)
             traces = known.get(id, ())
