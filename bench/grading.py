@@ -121,10 +121,14 @@ def nbgrader(instructor: Path) -> Callable[[Path, Path], tuple[Cost, Scores]]:
         root = out / "course"
         shutil.copytree(instructor, root)
         shutil.copytree(submitted, root / "submitted")
-        command = [sys.executable, "-m", "nbgrader"]
-        run([*command, "generate_assignment", STAGE, "--create", "--force"], root, ENVIRONMENT)
-        cost = run([*command, "autograde", STAGE, "--create"], root, ENVIRONMENT)
-        run([*command, "export", "--assignment", STAGE], root, ENVIRONMENT)
+
+        def call(*words: str) -> Cost:
+            options = [f"--CourseDirectory.root={root}"]
+            return run([sys.executable, "-m", "nbgrader", *words, *options], root, ENVIRONMENT)
+
+        call("generate_assignment", STAGE, "--create", "--force")
+        cost = call("autograde", STAGE, "--create")
+        call("export", "--assignment", STAGE)
         with (root / "grades.csv").open(encoding="utf-8") as file:
             return cost, {r["student_id"]: float(r["score"]) for r in csv.DictReader(file)}
 
@@ -265,8 +269,11 @@ def main(
             missing.append(("otter run", GET_OTTER))
         rows = []
         for system in systems:
-            with console.status(system.name):
-                rows.append(measure(system, texts, folder / system.name))
+            try:
+                with console.status(system.name):
+                    rows.append(measure(system, texts, folder / system.name))
+            except RuntimeError as error:
+                missing.append((system.name, str(error).splitlines()[-1]))
     console.print(table(rows, missing))
     for line in summary(rows):
         console.print(line, highlight=False)
