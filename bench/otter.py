@@ -44,13 +44,15 @@ def passes(id: str, scope: dict[str, object]) -> bool:
 def otter_notebook(text: str, stage: Stage) -> str:
     """A submission as otter wants it: exported cells define names in the notebook itself.
 
-    What the notebook defines replaces the package's own, so that checks which say `ndl.f` see it.
+    What the notebook defines replaces the package's own, so that checks which say `ndl.f` see it;
+    an index, which would import the package's own again, is left out.
     """
     notebook = json.loads(text)
-    checks = {cell.id for cell in stage.role("check")}
+    dropped = {cell.id for cell in stage.role("check")}
+    dropped |= {cell.id for cell in stage.exports if cell.export.endswith("/__init__.py")}
     cells = []
     for cell in notebook["cells"]:
-        if cell["id"] in checks:
+        if cell["id"] in dropped:
             continue
         source = cell["source"]
         cell["source"] = source.replace("%load_ext mugrade\n", "")
