@@ -35,10 +35,10 @@ class Mutant:
 
 def mutants(grader: Grader, stages: list[str]) -> Iterator[Mutant]:
     with ThreadPoolExecutor(2) as pool:
-        yield from pool.map(lambda item: _mutant(grader, *item), _wrong(stages))
+        yield from pool.map(lambda item: _mutant(grader, *item), wrong_answers(stages))
 
 
-def _wrong(stages: list[str]) -> Iterator[tuple[str, str, str, Edits]]:
+def wrong_answers(stages: list[str]) -> Iterator[tuple[str, str, str, Edits]]:
     for stage in stages:
         for exercise, found in table(stage)[0].items():
             for name, edits in found.items():

@@ -59,16 +59,20 @@ def verdicts(
     return key.named(run(bundle, grader.sandbox))
 
 
+def edited(stage: Stage, exercise: str, edits: Edits) -> str:
+    """The reference's cell with each old text, which stands there once, replaced by the new."""
+    (source,) = (cell.source for cell in stage.role("solution") if cell.id == exercise)
+    for old, new in edits:
+        assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {exercise}"
+        source = source.replace(old, new)
+    return cell_body(source)
+
+
 def verdicts_on_edits(
     grader: Grader, stage: Stage, exercise: str, edits: Edits
 ) -> dict[str, Verdict]:
     """The verdicts on an edited reference cell: of its own checks or, if they pass, of all."""
-    (cell,) = (cell for cell in stage.role("solution") if cell.id == exercise)
-    source = cell.source
-    for old, new in edits:
-        assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {exercise}"
-        source = source.replace(old, new)
-    changed = {exercise: cell_body(source)}
+    changed = {exercise: edited(stage, exercise, edits)}
     found = verdicts(grader, stage, changed, exercise)
     if all(verdict.passed for verdict in found.values()):
         found = verdicts(grader, stage, changed)

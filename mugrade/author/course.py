@@ -39,9 +39,14 @@ class Cell:
     of: str = ""
     data: str = ""
 
-    @property
+    @cached_property
     def block(self) -> Block:
         return Block(self.id, cell_body(self.source))
+
+    @cached_property
+    def unsolved(self) -> str:
+        """What an exercise is before a student writes anything."""
+        return cell_body(stub(self.source))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from mugrade.grader.submissions import Unreadable, joined, read_raw_cells
 MAX_TEXT = 50_000
 MAX_IMAGE = 4 << 20
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+WHITE = re.compile(r"\s+")
 CONFIG = '''"""nbgrader's settings for these results; written by `mugrade grade`."""
 
 from pathlib import Path
@@ -54,8 +55,7 @@ def autograded_notebook(stage: Stage, result: Result, path: Path | None, mark: s
 
 def write_notebook(notebook: NotebookNode, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(notebook, sort_keys=True, indent=1)
-    path.write_text(text + "\n", encoding="ascii")
+    path.write_text(json.dumps(notebook, sort_keys=True) + "\n", encoding="ascii")
 
 
 @cache
@@ -142,4 +142,6 @@ def _plain(text: str) -> str:
     """Text of a sane length, without terminal escapes, which nbconvert turns into markup."""
     more = len(text) - MAX_TEXT
     kept = text if more <= 0 else f"{text[:MAX_TEXT]}\n... ({more} more characters)"
+    if WHITE.sub("", kept).isprintable():
+        return kept
     return "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in kept)

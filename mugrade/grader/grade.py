@@ -113,9 +113,8 @@ class Grader:
 
         with ThreadPoolExecutor(jobs) as pool, warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # of the students' cells
-            futures = [pool.submit(work, s) for s in submissions]
             try:
-                for future in as_completed(futures):
+                for future in as_completed([pool.submit(work, s) for s in submissions]):
                     if (result := future.result()) is not None:
                         yield result
             finally:

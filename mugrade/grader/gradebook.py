@@ -3,7 +3,8 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,73 +45,95 @@ def _write_gradebook(
     _put_alembic_on_path()
     with warnings.catch_warnings(), Gradebook(url, course.package) as gradebook:
         warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
-        known: set[str] = set()
+        known: dict[str, Assignment] = {}
         for result in results:
             stage = course.find(result.submission.stage)
             if stage.name not in known:
-                _put_assignment(gradebook, stage)
-                known.add(stage.name)
-            _put_scores(gradebook, stage, result)
+                known[stage.name] = _put_assignment(gradebook, stage)
+            _put_scores(gradebook, known[stage.name], result)
             gradebook.db.commit()
             written(result)
 
 
-def _put_assignment(gradebook: Any, stage: Stage) -> None:
+@dataclass(frozen=True)
+class Assignment:
+    """The keys of a stage's rows; the rows themselves would be read again after each commit.
+
+    `checks`: those of the course by name. `gone`: those that the course no longer has.
+    """
+
+    name: str
+    id: str
+    notebook: str
+    solutions: frozenset[str]
+    checks: Mapping[str, str]
+    gone: frozenset[str]
+
+
+def _put_assignment(gradebook: Any, stage: Stage) -> Assignment:
     name = stage.name
-    gradebook.update_or_create_assignment(name)
-    gradebook.update_or_create_notebook(name, name)
+    assignment = gradebook.update_or_create_assignment(name)
+    notebook = gradebook.update_or_create_notebook(name, name)
     for cell in stage.role("solution"):
         gradebook.update_or_create_solution_cell(cell.id, name, name)
     for cell in stage.role("check"):
         gradebook.update_or_create_grade_cell(
             cell.id, name, name, max_score=cell.points, cell_type="code"
         )
+    checks = {cell.id for cell in stage.role("check")}
+    gone = [cell for cell in notebook.grade_cells if cell.name not in checks]
+    for cell in gone:
+        cell.max_score = 0
+    return Assignment(
+        name,
+        assignment.id,
+        notebook.id,
+        frozenset(cell.id for cell in notebook.solution_cells),
+        {cell.name: cell.id for cell in notebook.grade_cells if cell.name in checks},
+        frozenset(cell.id for cell in gone),
+    )
 
 
-def _put_scores(gradebook: Any, stage: Stage, result: Result) -> None:
+def _put_scores(gradebook: Any, assignment: Assignment, result: Result) -> None:
     """Add or change the rows of one submission; the caller commits."""
     from nbgrader.api import Comment, Grade
 
-    notebook = _submitted_notebook(gradebook, stage.name, result)
+    notebook = _submitted_notebook(gradebook, assignment, result)
     if notebook is None:
         return
-    comments = {comment.cell_id for comment in notebook.comments}
+    for cell in assignment.solutions - {comment.cell_id for comment in notebook.comments}:
+        notebook.comments.append(Comment(cell_id=cell))
     rows = {grade.cell_id: grade for grade in notebook.grades}
-    for cell in notebook.notebook.solution_cells:
-        if cell.id not in comments:
-            gradebook.db.add(Comment(cell_id=cell.id, notebook=notebook))
-    cells = {cell.name: cell.id for cell in notebook.notebook.grade_cells}
+    for cell in assignment.gone & rows.keys():
+        rows[cell].auto_score = 0
     for grade in result.grades:
-        if (id := cells.get(grade.check.id)) is None:
+        if (id := assignment.checks.get(grade.check.id)) is None:
             continue  # a check that the course no longer has
-        row = rows.get(id)
-        if row is None:
-            row = Grade(cell_id=id, notebook=notebook)
-            gradebook.db.add(row)
-        row.auto_score = grade.points
-        row.needs_manual_grade = result.status == "failed"
+        if id not in rows:
+            rows[id] = Grade(cell_id=id)
+            notebook.grades.append(rows[id])
+        rows[id].auto_score = grade.points
+        rows[id].needs_manual_grade = result.status == "failed"
 
 
-def _submitted_notebook(gradebook: Any, stage: str, result: Result) -> Any:
+def _submitted_notebook(gradebook: Any, assignment: Assignment, result: Result) -> Any:
     """The submission's row, added where there is none; None if nothing was ever handed in."""
     from nbgrader.api import MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
 
-    name = result.submission.student
+    student = result.submission.student
     try:
-        student = gradebook.find_student(name)
-    except MissingEntry:
-        student = Student(id=name)
-        gradebook.db.add(student)
-    try:
-        return gradebook.find_submission_notebook(stage, stage, name)
+        return gradebook.find_submission_notebook(assignment.name, assignment.name, student)
     except MissingEntry:
         if result.status == "missing":
             return None
-    submission = SubmittedAssignment(assignment=gradebook.find_assignment(stage), student=student)
-    notebook = SubmittedNotebook(
-        notebook=gradebook.find_notebook(stage, stage), assignment=submission
-    )
-    gradebook.db.add(submission)
+    db = gradebook.db
+    if db.get(Student, student) is None:
+        db.add(Student(id=student))
+    keys = {"assignment_id": assignment.id, "student_id": student}
+    submission = db.query(SubmittedAssignment).filter_by(**keys).one_or_none()
+    notebook = SubmittedNotebook(notebook_id=assignment.notebook, grades=[], comments=[])
+    notebook.assignment = submission or SubmittedAssignment(**keys)
+    db.add(notebook)
     return notebook
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mugrade.author.course import Course, Stage, stub
+from mugrade.author.course import Course, Stage
 from mugrade.blocks import STUB, Block, arrange, cell_body, export_path, is_module_path
 from mugrade.manifest import BlockEntry, Manifest, digest
 from mugrade.sandbox.loader import Piece
@@ -341,7 +341,7 @@ def submission_job(
     package: dict[str, list[Piece]] = {}
     stages = [*course.before(stage), stage]
     reference = course.modules(stages)
-    fallback = {c.id: cell_body(stub(c.source)) for s in stages for c in s.role("solution")}
+    fallback = {c.id: c.unsolved for s in stages for c in s.role("solution")}
     given: dict[str, str] = {}
     for s in stages:
         if s.name in answers:

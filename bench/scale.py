@@ -1,0 +1,191 @@
+"""`python -m bench.scale`: what a class of any size costs on a cluster, calculated.
+
+Measured, on thirty different submissions of one stage: how long a worker's core is busy with one,
+the processor time of the head (which reads, assembles, sends, receives, stores; the scheduler runs
+in it), the time to write its files, the bytes that travel and that stay.
+
+Calculated, for a number of submissions N and of cores c:
+
+    hours = (start-up + max(N * worker / c, N * head) + N * files) / 3600
+
+Assumed: every core is as fast as the one measured; submissions are like the sample, right and
+wrong in turn, and none of them hangs (one that does holds its core for the limit of `mugrade grade
+--seconds`); all workers are there from the beginning; the network carries what the last column
+says; the head is one process, so it uses one core however many it has.
+"""
+
+import pickle
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from distributed import LocalCluster
+from rich.console import Console
+from rich.table import Table
+
+from bench.submissions import COUNT, STAGE, hand_in, submissions
+from mugrade.author.course import Course, load_course
+from mugrade.grader.bundle import Bundle, Outcome
+from mugrade.grader.bundle import run as run_here
+from mugrade.grader.cluster import Cluster
+from mugrade.grader.grade import Grader
+from mugrade.grader.publish import Publisher
+from mugrade.grader.results import Result
+from mugrade.grader.store import Store
+from mugrade.grader.submissions import Submission, find_submissions
+from mugrade.sandbox.process import Limits
+
+ROOT = Path(__file__).parent.parent
+CORES = (1, 2, 8, 32, 64, 128)
+SECRET = b"bench"
+
+
+@dataclass
+class Each:
+    """What one submission costs: seconds, and bytes."""
+
+    worker: float = 0.0
+    head: float = 0.0
+    files: float = 0.0
+    start: float = 0.0
+    sent: float = 0.0
+    kept: float = 0.0
+
+    def hours(self, count: int, cores: int) -> float:
+        busy = max(count * self.worker / cores, count * self.head)
+        return (self.start + busy + count * self.files) / 3600
+
+    def bound(self, count: int, cores: int) -> str:
+        return "the workers" if self.worker / cores > self.head else "the head"
+
+    def megabits(self, count: int, cores: int) -> float:
+        seconds = max(self.worker / cores, self.head)
+        return self.sent / seconds * 8 / 1e6
+
+
+def worker_and_bytes(course: Course, todo: Sequence[Submission], each: Each) -> None:
+    """Grade here, one at a time, and clock what a worker of a cluster would do."""
+
+    def run(bundle: Bundle) -> Outcome:
+        began = time.perf_counter()
+        outcome = run_here(bundle, grader.sandbox)
+        each.worker += (time.perf_counter() - began) / len(todo)
+        each.sent += (len(pickle.dumps(bundle)) + len(pickle.dumps(outcome))) / len(todo)
+        return outcome
+
+    began = time.perf_counter()
+    grader = Grader(course, [STAGE], Limits(), secret=SECRET, run=run)
+    warm(grader, todo)
+    warmed = time.perf_counter()
+    each.worker = each.sent = 0.0
+    list(grader.grade_all(todo, 1))
+    each.start = (warmed - began) - (time.perf_counter() - warmed)
+    grader.close()
+
+
+def warm(grader: Grader, todo: Sequence[Submission]) -> None:
+    """Let everything be done that is done once for a class, however large."""
+    list(grader.grade_all(todo, 1))
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as local,
+        Cluster(local.scheduler_address, accept_weak=True) as found,
+    ):
+        yield found
+
+
+def head(course: Course, todo: Sequence[Submission], store: Store, each: Each) -> list[Result]:
+    """The processor time of this process while a cluster of one worker grades."""
+    with cluster() as found:
+        grader = Grader(course, [STAGE], Limits(), secret=SECRET, run=found.run)
+        warm(grader, todo)
+        used = time.process_time()
+        results = []
+        for result in grader.grade_all(todo, 1):
+            store.add(result, "")
+            results.append(result)
+        each.head = (time.process_time() - used) / len(todo)
+        grader.close()
+    return results
+
+
+def files(course: Course, todo: Sequence[Submission], out: Path, store: Store, each: Each) -> None:
+    """The time to write the class's files, and the room that they and the results take."""
+    notebooks = {(s.student, s.stage): s.path for s in todo}
+    publisher = Publisher(out, course, store, notebooks)
+    attempts = store.all_current()
+    few = len(attempts) // 3
+    publisher.write(attempts[:few], lambda text: None)
+    before, began = size(out), time.perf_counter()
+    publisher.write(attempts, lambda text: None)
+    more = len(attempts) - few
+    each.files = (time.perf_counter() - began) / more
+    each.kept = (size(out) - before) / more + Path(store.name).stat().st_size / len(attempts)
+
+
+def size(folder: Path) -> int:
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+
+
+def measured() -> Each:
+    """The cost of one submission of the sample; three classes of the same thirty."""
+    course = load_course(ROOT)
+    texts = submissions(course, course.find(STAGE))
+    each = Each()
+    with tempfile.TemporaryDirectory() as name:
+        folder, out = Path(name) / "submitted", Path(name) / "out"
+        hand_in(texts * 3, STAGE, folder)
+        out.mkdir()
+        todo = [s for s in find_submissions(folder, [STAGE]) if s.path]
+        store = Store.create(Path(name) / "results.db")
+        worker_and_bytes(course, todo[: 2 * COUNT], each)
+        head(course, todo, store, each)
+        files(course, todo, out, store, each)
+        store.close()
+    return each
+
+
+def table(each: Each, count: int) -> Table:
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("cores", "hours", "core-hours", "bound by", "Mbit/s"):
+        shown.add_column(name, justify="left" if name == "bound by" else "right")
+    for cores in CORES:
+        hours = each.hours(count, cores)
+        shown.add_row(
+            str(cores),
+            f"{hours:.2f}",
+            f"{hours * cores:.1f}",
+            each.bound(count, cores),
+            f"{each.megabits(count, cores):.0f}",
+        )
+    return shown
+
+
+def main(
+    count: Annotated[int, typer.Option(help="Submissions of one stage.", min=1)] = 100_000,
+) -> None:
+    """Measure one submission, calculate many."""
+    console = Console()
+    with console.status("measuring"):
+        each = measured()
+    console.print(
+        f"each of {count:,} submissions of {STAGE}: worker {each.worker * 1e3:.1f} ms, "
+        f"head {each.head * 1e3:.1f} ms, files {each.files * 1e3:.1f} ms, "
+        f"{each.sent / 1e3:.0f} kB sent, {each.kept / 1e3:.0f} kB kept; "
+        f"start-up {each.start:.1f} s",
+        highlight=False,
+    )
+    console.print(f"kept in all: {count * each.kept / 1e9:.1f} GB", highlight=False)
+    console.print(table(each, count))
+
+
+if __name__ == "__main__":
+    typer.run(main)
