@@ -543,7 +543,7 @@ def test_the_gradebook_agrees_and_keeps_what_the_instructor_wrote(
         assert len(book.students) == len(book.assignment_submissions("01_scale")) == 1
 
 
-def test_a_check_that_the_course_gains_later(tiny: Course, key: Grader, tmp_path: Path) -> None:
+def test_a_check_that_comes_and_goes(tiny: Course, key: Grader, tmp_path: Path) -> None:
     from nbgrader.api import Gradebook
 
     url = f"sqlite:///{tmp_path / 'gradebook.db'}"
@@ -559,6 +559,27 @@ def test_a_check_that_the_course_gains_later(tiny: Course, key: Grader, tmp_path
     write_gradebook(url, course, results)
     with Gradebook(url, tiny.package) as book:
         assert book.find_submission("01_scale", "ada").score == results[0].points == 12
+    write_gradebook(url, tiny, [key.grade(submission, {})])
+    with Gradebook(url, tiny.package) as book:
+        assert book.find_submission("01_scale", "ada").score == 8
+        assert book.find_assignment("01_scale").max_score == 8
+
+
+def test_a_submission_that_nbgrader_knows_without_its_notebook(
+    tiny: Course, key: Grader, tmp_path: Path
+) -> None:
+    from nbgrader.api import Gradebook
+
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    submission = Submission("ada", "01_scale", hand_in(tiny, tmp_path / "in" / "ada"))
+    write_gradebook(url, tiny, [])
+    with Gradebook(url, tiny.package) as book:
+        book.add_assignment("01_scale")
+        book.add_student("ada")
+        book.add_submission("01_scale", "ada")
+    write_gradebook(url, tiny, [key.grade(submission, {})])
+    with Gradebook(url, tiny.package) as book:
+        assert book.find_submission("01_scale", "ada").score == 8
 
 
 @pytest.mark.parametrize(
