@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mugrade.diagnosis import Diagnosis, Evidence, diagnose
+from mugrade.exceptions import NO_GRADIENT, explain
 from mugrade.judges import (
     JUDGES,
     Close,
@@ -24,6 +25,7 @@ from mugrade.mistakes import Trace, recognise
 from mugrade.observe import Observed
 
 HIDDEN_MARK = "BEGIN HIDDEN TESTS"
+UNSOLVED = "NotImplementedError"
 
 
 @dataclass(frozen=True)
@@ -147,13 +149,22 @@ def _diagnosis(
     at: int, values: Sequence[Observed], answers: Sequence[Answer], known: Sequence[Trace]
 ) -> Diagnosis | None:
     """The mistake behind the first miss: one that the course has made too, or a rule's finding."""
-    if at >= len(values) or values[at].array is None:
+    if at >= len(values):
         return None
+    if values[at].array is None:
+        return _without_a_value(values[at], answers[at])
     arrays, judges = [a.array for a in answers], [a.judge for a in answers]
     found = recognise(at, values, arrays, judges, known)
     return found or diagnose(
         Evidence(judges[at], arrays, [v.array for v in values], at, answers[at].mixed)
     )
+
+
+def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
+    """The mistake behind an exception, or behind a gradient that is not there."""
+    if value.kind == "error" and not value.text.startswith(UNSOLVED):
+        return explain(value.text)
+    return NO_GRADIENT if value.kind == "nothing" and answer.shown.endswith(".grad") else None
 
 
 def _judge_extra(value: Observed, hidden: bool) -> Verdict:
@@ -170,7 +181,7 @@ def _judge_one(value: Observed, answer: Answer) -> Verdict:
     shape = getattr(answer.judge, "shape", answer.array.shape)
     expected = f"an array of shape {shape}"
     match value.kind:
-        case "error" if value.text.startswith("NotImplementedError"):
+        case "error" if value.text.startswith(UNSOLVED):
             mismatch = Mismatch(
                 "unsolved", "not written yet", expected, "fill the cell in and run it"
             )

@@ -421,7 +421,8 @@ def batchnorm_state():
     nodes_behind = ndl.autograd.find_topo_sort
     for dtype in ("float32", "float64"):
         layer = ndl.nn.BatchNorm1d(5, dtype=dtype)
-        first, second = (ndl.Tensor(rng.standard_normal((4, 5)).astype(dtype)) for _ in range(2))
+        rows = 10.0 * np.arange(4)[:, None] + rng.standard_normal((2, 4, 5))  # eps does not matter
+        first, second = (ndl.Tensor(batch.astype(dtype)) for batch in rows)
         scale = ndl.Tensor(rng.standard_normal(5).astype(dtype))
         yield layer.weight * scale
         yield layer.bias - scale

@@ -14,6 +14,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         ],
         "handed through as in a sum": ["the gradient of a sum"],
         "float64 out of float32": ["float64 comes out of float32"],
+        "detached": ["the graph is cut"],
     },
     "divide": {
         "the sign of the second": ["the second gradient has the wrong sign"],
@@ -79,6 +80,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "swapped twice": ["the result is transposed"],
         "the first and the last": ["the axes are in another order"],
         "the input transposed": ["the entries have kept their order"],
+        "the sign of the axes is lost": ["an axis that the array does not have"],
     },
     "reshape": {
         "handed through": ["the values are not in the right shape"],
@@ -94,6 +96,11 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "out_grad is ignored": ["out_grad is ignored"],
         "always the last axis": ["copied along the wrong axis"],
         "ones behind": ["copied along the wrong axis"],
+        "None is not understood": ["a single number is treated as a sequence"],
+        "an int is not understood": ["a single number is treated as a sequence"],
+        "only the first of several axes": ["a reshape to another number of entries"],
+        "negative axes are skipped": ["a reshape to another number of entries"],
+        "all axes, whatever was asked": ["a reshape to another number of entries"],
     },
     "unbroadcast": {
         "nothing is summed": ["a sum over axis 0 is missing"],
@@ -103,6 +110,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the mean instead of the sum": ["the mean of the copies instead of their sum"],
         "the first copy only": ["every entry is off by the same factor"],
         "everything is summed": ["everything is summed"],
+        "aligned left": ["a reshape to another number of entries"],
+        "only one axis": ["a reshape to another number of entries"],
     },
     "matmul": {
         "the operands in the other order": ["the factors are in the wrong order"],
@@ -114,6 +123,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "out_grad is transposed instead": ["the second gradient is transposed"],
         "out_grad is ignored": ["out_grad is ignored"],
         "only the first of the stack": ["only one matrix of the stack counts"],
+        "all axes are reversed": ["the inner dimensions of a matrix product differ"],
+        "the first two axes are swapped": ["the inner dimensions of a matrix product differ"],
     },
     "topo-sort": {
         "outputs first": ["the result is reversed along axis 0"],
@@ -122,6 +133,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "by levels from the output": ["the right entries in another order"],
         "preorder backwards": ["the right entries in another order"],
         "the outputs are left out": ["the outputs are missing in the order"],
+        "recursive": ["the function calls itself too often"],
     },
     "reverse-mode": {
         "the last contribution wins": [
@@ -138,6 +150,17 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "added to the grad of an earlier call": ["what an earlier call left in grad is added"],
         "only the first input": ["only the first input gets a contribution"],
         "detached gradients": ["every entry is off by the same factor"],
+        "in the order of computation": [
+            "None is used as if it were a value",
+            "there is no gradient",
+        ],
+        "only leaves get a grad": ["there is no gradient"],
+        "only the results of ops get a grad": [
+            "None is used as if it were a value",
+            "there is no gradient",
+        ],
+        "None for what requires no gradient is added": ["None is used as if it were a value"],
+        "path by path": ["the function calls itself too often"],
     },
     "xavier-uniform": {
         "the interval starts at zero": ["the interval starts at zero"],
@@ -156,6 +179,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "only fan_out counts": ["only fan_out counts"],
         "the sizes are multiplied": ["the sizes are multiplied, not added"],
         "precedence: 6 / fan_in + fan_out": ["only fan_in is below the fraction line"],
+        "only the dtype is handed on": ["the graph is cut"],
     },
     "xavier-normal": {
         "the mean is not zero": ["the mean is not zero"],
@@ -175,6 +199,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the gain stands under the root": ["the sample's spread is too small by the root of 2"],
         "only fan_in counts": ["only fan_in counts"],
         "only fan_out counts": ["only fan_out counts"],
+        "only the dtype is handed on": ["the graph is cut"],
     },
     "kaiming-uniform": {
         "the interval starts at zero": ["the interval starts at zero"],
@@ -193,6 +218,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the gain of a leaky ReLU with slope sqrt(5)": [
             "the sample's spread is too small by the root of 6"
         ],
+        "only the dtype is handed on": ["the graph is cut"],
     },
     "kaiming-normal": {
         "the mean is not zero": ["the mean is not zero"],
@@ -214,6 +240,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the bound is taken for the deviation": ["the bound is taken for the deviation"],
         "the root does not cover fan_in": ["the root ends too early"],
         "the root covers only fan_in": ["the gain is 2"],
+        "only the dtype is handed on": ["the graph is cut"],
+        "the nonlinearity is handed to randn": [
+            "a function is called with other arguments than it takes"
+        ],
     },
     "linear": {
         "the bias is drawn with the sizes swapped": ["the bias is drawn with its sizes swapped"],
@@ -229,6 +259,33 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the bias is subtracted": ["the bias is subtracted"],
         "a ReLU comes with it": ["a ReLU comes with it"],
         "leading axes are flattened and stay so": ["the values are not in the right shape"],
+        "the bias stays a column": ["two shapes do not fit together"],
+        "the weight is (out, in) and transposed in forward": [
+            "the inner dimensions of a matrix product differ"
+        ],
+        "the weight is no Parameter": [
+            "there are more or fewer values than expected",
+            "there is no gradient",
+        ],
+        "the weight is a tensor that requires grad, and no Parameter": [
+            "there are more or fewer values than expected"
+        ],
+        "the bias is no Parameter": [
+            "there are more or fewer values than expected",
+            "there is no gradient",
+        ],
+        "the parameter is transposed after it was wrapped": [
+            "there are more or fewer values than expected"
+        ],
+        "the bias is added without broadcasting": ["two shapes do not fit together"],
+        "the bias is broadcast to the input's shape": ["two shapes do not fit together"],
+        "the bias is broadcast to two axes only": ["two shapes do not fit together"],
+        "the bias is added detached": ["there is no gradient"],
+        "the bias is copied by NumPy": ["there is no gradient"],
+        "the product is detached": ["there is no gradient"],
+        "the product is NumPy's": ["there is no gradient"],
+        "the factors are swapped": ["the inner dimensions of a matrix product differ"],
+        "bias=False crashes": ["None is used as if it were a value"],
     },
     "flatten": {
         "everything becomes one row": ["the values are not in the right shape"],
@@ -239,6 +296,9 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "transposed": ["the result is transposed"],
         "the last two axes are swapped first": ["column-major order"],
         "the input is returned": ["the values are not in the right shape"],
+        "only three axes": ["an index beyond the end"],
+        "only the last two axes": ["a reshape to another number of entries"],
+        "an array is returned": ["an array stands where another object is expected"],
     },
     "relu-layer": {
         "the identity": ["nothing happens"],
@@ -246,6 +306,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the negative part": ["the negative part"],
         "min(x, 0)": ["the wrong side is cut off"],
         "leaky": ["a slope is left below zero"],
+        "NumPy's maximum leaves the graph": ["there is no gradient"],
+        "the input is detached": ["the graph is cut"],
     },
     "sequential": {
         "the wrong way round": ["the modules run in the wrong order"],
@@ -253,6 +315,15 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "return inside the loop": ["every entry is off by the same amount"],
         "the last is left out": ["every entry is off by the same amount"],
         "residual at every link": ["each module's input is added to its output"],
+        "only the last": ["there is no gradient"],
+        "each gets the original input": ["there is no gradient"],
+        "the first is left out": ["there is no gradient"],
+        "the graph is cut between the modules": ["the graph is cut", "there is no gradient"],
+        "an iterator that is empty the second time": [
+            "there are more or fewer values than expected"
+        ],
+        "an empty chain fails": ["an index beyond the end"],
+        "nothing is returned": ["None is used as if it were a value"],
     },
     "residual": {
         "the short cut is missing": ["the input is not added"],
@@ -264,6 +335,9 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a product": ["input and output are multiplied"],
         "the mean of both": ["the mean of input and output"],
         "the module's input is detached": ["the module gets an input without a gradient"],
+        "NumPy's sum": ["there is no gradient"],
+        "the module is hidden from parameters()": ["there are more or fewer values than expected"],
+        "nothing is returned": ["None is used as if it were a value"],
     },
     "stable-logsumexp": {
         "the maximum is not subtracted": ["inf where a number is right"],
@@ -282,6 +356,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "float64 out of float32": ["float64 comes out of float32"],
         "float32 out of float64": ["float32 comes out where float64 is asked for"],
         "the first public example by heart": ["inf where a number is right"],
+        "an int is not understood": ["a single number is treated as a sequence"],
     },
     "logsumexp": {
         "out_grad is ignored": ["out_grad is ignored"],
@@ -305,6 +380,12 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the wrong sign": ["the sign is flipped"],
         "the signs in the exponent swapped": ["-inf where a number is right"],
         "float64 gradients": ["float64 comes out of float32"],
+        "out_grad is broadcast as it is": ["two shapes do not fit together"],
+        "the node is broadcast as it is": ["two shapes do not fit together"],
+        "always over the last axis": ["a reshape to another number of entries"],
+        "negative axes are not understood": ["a reshape to another number of entries"],
+        "no axes is not understood": ["None is used as if it were a value"],
+        "an int axis is not understood": ["a single number is treated as a sequence"],
     },
     "logsoftmax": {
         "the maximum is not subtracted": ["-inf where a number is right"],
@@ -344,6 +425,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         ],
         "plus instead of minus": ["plus instead of minus"],
         "a softmax that overflows": ["nan where a number is right"],
+        "the sum aligns right": ["two shapes do not fit together"],
+        "the row sums align right": ["two shapes do not fit together"],
     },
     "softmax-loss": {
         "the sum instead of the mean": ["the sum instead of the mean"],
@@ -356,6 +439,9 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the logsumexp of the whole batch": ["the logsumexp of the whole batch"],
         "the wrong sign": ["the sign is flipped"],
         "float64 out of float32": ["float64 comes out of float32"],
+        "columns instead of rows": ["two shapes do not fit together"],
+        "as many classes as rows": ["an index beyond the end", "two shapes do not fit together"],
+        "computed on arrays, so the gradient is lost": ["the graph is cut"],
     },
     "layernorm": {
         "the columns are averaged": ["the columns are averaged instead of the rows"],
@@ -382,6 +468,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "mean and variance are detached": ["mean and variance are constants to the gradient"],
         "the input is changed in place": ["the input is changed in place"],
         "nothing is done in eval mode": ["nothing is done in eval mode"],
+        "the means of the rows align right": ["two shapes do not fit together"],
+        "weight and bias are numbers": ["two shapes do not fit together"],
     },
     "batchnorm": {
         "the rows are averaged": ["the running values are never updated"],
@@ -458,6 +546,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "float32 out of float64": ["float32 comes out where float64 is asked for"],
         "the gradient of the survivors is not scaled": ["every entry is off by the same factor"],
         "the input is changed in place": ["the input is changed in place"],
+        "no gradient": ["the graph is cut"],
     },
     "decayed-gradient": {
         "no decay": ["the decay is missing"],
@@ -488,6 +577,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "float64 out of float32": ["float64 comes out of float32"],
         "the parameters walk out of an iterator": ["every entry is off by the same factor"],
         "the limit is ignored": ["the limit is ignored"],
+        "parameters without a gradient crash": ["None is used as if it were a value"],
     },
     "sgd": {
         "uphill": ["the step goes uphill"],
@@ -526,6 +616,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "nesterov by default": ["nesterov is on by default"],
         "another default learning rate": ["another default learning rate"],
         "only the first parameter": ["only the first parameter is updated"],
+        "gradients are reset": ["there is no gradient"],
     },
     "adam": {
         "uphill": ["the step goes uphill"],
@@ -562,6 +653,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the gradient is changed in place": ["the gradient is changed in place"],
         "another default": ["another default of beta2"],
         "no correction by default": ["no bias correction by default"],
+        "gradients are reset": ["there is no gradient"],
     },
     "hessian": {
         "the outer product of the gradient": ["the outer product of the gradient"],
@@ -572,6 +664,9 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "always float64": ["float64 comes out of float32"],
         "unit vectors in column-major order": ["the right entries in another order"],
         "kept in the shape of theta": ["an axis of length 1 is left over"],
+        "a linear function crashes": ["the graph is cut"],
+        "the gradient is overwritten": ["the graph is cut"],
+        "rows are numbered by the first axis": ["a reshape to another number of entries"],
     },
     "newton-step": {
         "a gradient step": ["a plain gradient step"],
@@ -593,12 +688,15 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "float32 entries": ["the entries are made floats"],
         "the first axis fastest": ["the first axis runs fastest"],
         "a flat array": ["the values are not in the right shape"],
+        "four bytes are taken for granted": ["an index beyond the end"],
+        "always 28 x 28 pixels": ["a reshape to another number of entries"],
     },
     "read-idx": {
         "a missing file is a ValueError": ["a missing file is reported as a damaged one"],
         "everything is a ValueError": ["a missing file is reported as a damaged one"],
         "what is not gzip is read as it is": ["a file that is not packed is accepted"],
         "a damaged file is empty": ["a damaged file is accepted"],
+        "a damaged file is None": ["None is used as if it were a value"],
     },
     "ndarray-dataset": {
         "the length is the number of arrays": ["the length is the number of arrays"],
@@ -608,6 +706,9 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "an int gives a batch of one": ["an axis of length 1 is left over"],
         "float32 throughout": ["the dtypes are not kept"],
         "indices are sorted": ["the indices are sorted"],
+        "only the first array": ["there are more or fewer values than expected"],
+        "an int only": ["a slice is not understood as an index"],
+        "slices are not understood": ["a slice is not understood as an index"],
     },
     "mnist-dataset": {
         "the images are not scaled": ["the pixels are not scaled"],
@@ -645,6 +746,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
             "images and labels of unequal number are accepted"
         ],
         "the labels are not indexed": ["the labels are not indexed"],
+        "always 28 x 28 pixels": ["a reshape to another number of entries"],
+        "slices are not understood": ["a slice is not understood as an index"],
     },
     "flip": {
         "upside down": ["upside down"],
@@ -701,6 +804,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "every example is a batch": ["every example is a batch of its own"],
         "the position is kept in the loader": ["the position is kept in the loader"],
         "the order is kept in the loader": ["the order is kept in the loader"],
+        "the batches are arrays": ["an array stands where another object is expected"],
+        "the labels are left as arrays": ["an array stands where another object is expected"],
+        "the first part only": ["there are more or fewer values than expected"],
+        "exactly two parts": ["there are more or fewer values than expected"],
     },
     "residual-block": {
         "no way round": ["the way round is missing"],
@@ -754,6 +861,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "seeded for every batch": ["seeded anew for every batch"],
         "seeded after the loader has drawn": ["the seed is not set"],
         "seeded in training only": ["the seed is not set"],
+        "the images are not flattened": ["the inner dimensions of a matrix product differ"],
+        "flattened to 28 x 28 pixels": ["a reshape to another number of entries"],
     },
     "train-mnist": {
         "the training data are not shuffled": ["the training data are not shuffled"],
@@ -769,5 +878,6 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "weight decay is ignored": ["weight_decay is not handed on"],
         "hidden_dim is ignored": ["hidden_dim is not handed on"],
         "batch_size is ignored": ["batch_size is ignored"],
+        "always 784 features": ["the inner dimensions of a matrix product differ"],
     },
 }

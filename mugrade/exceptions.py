@@ -1,0 +1,131 @@
+"""Name the mistake behind an exception, where its text tells.
+
+A rule is a pattern over `Kind: text` and what it means. The first that is found counts; what it
+says holds whatever the numbers in the text are, so that it may be shown for hidden inputs too.
+"""
+
+import re
+
+from mugrade.diagnosis import Diagnosis
+
+RULES = [
+    (
+        r"'(int|float)' object is not (iterable|subscriptable)|type '(int|float)' has no len",
+        "a single number is treated as a sequence",
+        "an argument such as axes may be one int as well as a tuple of them",
+        "turn it into a tuple first, for instance with np.atleast_1d",
+    ),
+    (
+        r"NoneType",
+        "None is used as if it were a value",
+        "an argument that was left out, or a gradient that never came, is None",
+        "decide what None means here before you use it",
+    ),
+    (
+        r"(could not be broadcast|got shapes|not aligned)(?!.*\(\))",
+        "two shapes do not fit together",
+        "axes are aligned from the right, and only an axis of length 1 can stretch",
+        "print both shapes; keep a reduced axis as length 1 before broadcasting",
+    ),
+    (
+        r"cannot reshape array",
+        "a reshape to another number of entries",
+        "reshape groups the same entries differently, so the numbers of entries must agree",
+        "print both shapes; a sum loses entries, broadcasting repeats them",
+    ),
+    (
+        r"^ValueError: matmul: ",
+        "the inner dimensions of a matrix product differ",
+        "(n, k) @ (k, m) is (n, m): the last axis on the left meets the last but one on the right",
+        "print both shapes: which factor comes first, and which one is transposed?",
+    ),
+    (
+        r"^AxisError|axis -?\d+ is out of bounds for array",
+        "an axis that the array does not have",
+        "n axes are numbered from 0 to n - 1, or from -n to -1",
+        "print the shape and the axes",
+    ),
+    (
+        r"^IndexError: .*out of (bounds|range)",
+        "an index beyond the end",
+        "n entries are numbered from 0 to n - 1",
+        "print the index and the length of what it is used on",
+    ),
+    (
+        r"truth value of an array",
+        "an array is used as a condition",
+        "an array with several entries is neither true nor false",
+        "compare entry by entry and use np.where, or reduce with .any() or .all()",
+    ),
+    (
+        r"Cannot cast ufunc",
+        "a result of another dtype is written in place",
+        "what is float64 does not fit into a float32 array",
+        "keep every operand in the array's dtype, or convert with astype",
+    ),
+    (
+        r"without a graph|does not require grad",
+        "the graph is cut",
+        "the result was computed from arrays, or from tensors that require no gradient",
+        "find where that is lost: .numpy(), .data, .detach(), an argument not handed on",
+    ),
+    (
+        r"'slice'",
+        "a slice is not understood as an index",
+        "an index is an int, a slice or an array of ints",
+        "hand the index on to the array, which understands all three",
+    ),
+    (
+        r"'numpy\.ndarray' object has no attribute",
+        "an array stands where another object is expected",
+        "a NumPy array lacks the attributes of the library's own objects",
+        "wrap the array before it is returned or handed on",
+    ),
+    (
+        r"values to unpack",
+        "there are more or fewer values than expected",
+        "what is unpacked does not hold one item for each name",
+        "print it and its length",
+    ),
+    (
+        r"required positional argument|unexpected keyword|positional arguments? but",
+        "a function is called with other arguments than it takes",
+        "the names and the number of the arguments are part of what was agreed",
+        "compare the call with the signature",
+    ),
+    (
+        r"^RecursionError",
+        "the function calls itself too often",
+        "Python gives up at a depth of about 1,000 calls",
+        "keep what is left to do in a list, and loop",
+    ),
+    (
+        r"read-only",
+        "a read-only array is written to",
+        "np.broadcast_to and some views share memory that may not be changed",
+        "make a new array instead of changing this one",
+    ),
+    (
+        r"^(NameError|UnboundLocalError)",
+        "a name that is not defined",
+        "it is misspelt, or the cell that defines it has not run",
+        "run the cells above, also after a restart; else look at the spelling",
+    ),
+    (
+        r"has no attribute",
+        "an attribute that does not exist",
+        "it is misspelt, or never set in __init__",
+        "look at what the object is: print(type(...))",
+    ),
+]
+COMPILED = [(re.compile(pattern), Diagnosis(*text)) for pattern, *text in RULES]
+NO_GRADIENT = Diagnosis(
+    "there is no gradient",
+    "grad is None: the graph is cut on the way to this tensor, or grad was not set, or was reset",
+    "look for .numpy(), .data, .detach() or a new Tensor on the way, and for what sets grad",
+)
+
+
+def explain(text: str) -> Diagnosis | None:
+    """What an exception, described as `Kind: text`, tells of the mistake; None if too little."""
+    return next((found for pattern, found in COMPILED if pattern.search(text)), None)

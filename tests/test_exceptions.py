@@ -1,0 +1,84 @@
+"""Each rule about exceptions names one that Python or NumPy really raises."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mugrade.exceptions import RULES, explain
+from mugrade.observe import describe
+
+
+def deep() -> None:
+    deep()
+
+
+def unsolved() -> None:
+    raise NotImplementedError()
+
+
+def no_graph() -> None:
+    raise RuntimeError("backward from a tensor without a graph")
+
+
+def unpack(values: list[int]) -> int:
+    (only,) = values
+    return only
+
+
+CASES: dict[str, Callable[[], object]] = {
+    "a single number is treated as a sequence": lambda: tuple(3),
+    "None is used as if it were a value": lambda: None + 1,
+    "two shapes do not fit together": lambda: np.ones((2, 3)) + np.ones(2),
+    "a reshape to another number of entries": lambda: np.ones(6).reshape(4),
+    "the inner dimensions of a matrix product differ": lambda: np.ones((2, 3)) @ np.ones((2, 3)),
+    "an axis that the array does not have": lambda: np.ones(3).sum(axis=1),
+    "an index beyond the end": lambda: np.ones(3)[3],
+    "an array is used as a condition": lambda: bool(np.ones(3)),
+    "a result of another dtype is written in place": lambda: np.add(
+        np.ones(2), 1, out=np.ones(2, "float32"), casting="same_kind", dtype="complex64"
+    ),
+    "the graph is cut": no_graph,
+    "a slice is not understood as an index": lambda: int(slice(2)),
+    "an array stands where another object is expected": lambda: np.ones(2).requires_grad,
+    "there are more or fewer values than expected": lambda: unpack([]),
+    "a function is called with other arguments than it takes": lambda: unpack(),
+    "the function calls itself too often": deep,
+    "a read-only array is written to": lambda: np.broadcast_to(1.0, 3).fill(0),
+    "a name that is not defined": lambda: undefined,  # noqa: F821
+    "an attribute that does not exist": lambda: [].shape,
+}
+
+
+def text_of(function: Callable[[], object]) -> str:
+    with pytest.raises(Exception) as error:
+        function()
+    return describe(error.value)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_exception_is_named(name: str) -> None:
+    found = explain(text_of(CASES[name]))
+    assert found is not None and found.name == name
+
+
+def test_every_rule_has_its_case() -> None:
+    assert [name for _, name, *_ in RULES] == list(CASES)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        unsolved,
+        lambda: 1 / 0,
+        lambda: int("one"),
+        lambda: {}["key"],
+    ],
+)
+def test_others_are_left_alone(function: Callable[[], object]) -> None:
+    assert explain(text_of(function)) is None
+
+
+def test_an_empty_shape_says_too_little() -> None:
+    """A scalar fits any shape, so a library that refuses one has another reason."""
+    assert explain("ValueError: an op got shapes () and (1,): make them equal") is None
