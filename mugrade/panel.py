@@ -22,6 +22,11 @@ def panel(report: Report, notebook: bool = True) -> str:
     return _render("report.html", report=report, rows=rows, notebook=notebook, values=VALUES)
 
 
+def style() -> str:
+    """The style sheet of panels, for a page that shows many."""
+    return _render("panel.css")
+
+
 def progress_panel(here: "Progress", course: "list[Progress]") -> str:
     """How far the course has come, and one stage of it exercise by exercise."""
     return _render("progress.html", here=here, course=course)
