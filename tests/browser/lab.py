@@ -275,7 +275,7 @@ def test_the_notebook_ends_with_progress(page: Page) -> None:
     assert panel.get_attribute("role") == "group"
     said = panel.inner_text()
     for text in (
-        "1 of 3 built",
+        "1 of 3 exercises built",
         "1 of 12 checks pass, 1 changed, 10 of 100 points",
         "dropout_forward passes",
         "dropout_eval changed since it last passed: run it again",
@@ -284,6 +284,15 @@ def test_the_notebook_ends_with_progress(page: Page) -> None:
     ):
         assert text in " ".join(said.split())
     shoot(page, cell, "4-progress")
+
+
+def test_a_plot_has_a_text(page: Page) -> None:
+    run(page, "align-right-demo")
+    cell = run(page, "expectation-demo")
+    images = cell.locator(".jp-OutputArea img")
+    assert images.count() == 1
+    assert len(images.get_attribute("alt") or "") > 40
+    assert images.evaluate("image => image.complete && image.naturalWidth > 100")
 
 
 def test_formulas_are_typeset_and_values_are_not(page: Page) -> None:
