@@ -3,6 +3,7 @@
 Not a part of the other tests: it needs a browser. The pictures it takes lie in build/browser.
 """
 
+import io
 import json
 import os
 import shutil
@@ -17,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from tests.conftest import ROOT
 
 STAGE = "05_norms"
 SHOTS = ROOT / "build" / "browser"
+COLOURS = 48  # in a picture, to keep it small
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",
@@ -223,7 +226,9 @@ def shoot(page: Page, cell: Locator, name: str) -> None:
             assert found
             assert [entry for entry in found if entry[1] < 4.5] == [], colours
         cell.scroll_into_view_if_needed()
-        cell.screenshot(path=SHOTS / f"{name}-{colours.lower()}.png", animations="disabled")
+        picture = Image.open(io.BytesIO(cell.screenshot(animations="disabled")))
+        small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        small.save(SHOTS / f"{name}-{colours.lower()}.png", optimize=True)
     theme(page, "Light")
 
 
@@ -245,7 +250,7 @@ def test_a_student_fails_takes_a_hint_and_passes(page: Page) -> None:
     error = cell.locator('[data-mime-type="application/vnd.jupyter.stderr"], '
                          '[data-mime-type="application/vnd.jupyter.error"]')  # fmt: skip
     assert error.inner_text().split() == ["dropout_forward", "0", "of", "10", "points"]
-    shoot(page, cell, "1-failing")
+    shoot(page, cell, "failing")
 
     find(page, "dropout-forward")
     page.keyboard.press("b")
@@ -253,7 +258,7 @@ def test_a_student_fails_takes_a_hint_and_passes(page: Page) -> None:
     write(page, new, "!mugrade hint dropout")
     hint = run(page, new)
     assert "dropout, hint 1 of 3" in hint.inner_text()
-    shoot(page, hint, "2-hint")
+    shoot(page, hint, "hint")
 
     write(page, "dropout", ANSWER.format(RIGHT))
     run(page, "dropout")
@@ -261,7 +266,7 @@ def test_a_student_fails_takes_a_hint_and_passes(page: Page) -> None:
     panel = cell.locator(".jp-OutputArea .mugrade")
     assert panel.get_attribute("aria-label") == "Check dropout_forward: passed, 10 of 10 points"
     assert cell.locator(".jp-OutputArea-output").count() == 1
-    shoot(page, cell, "3-passed")
+    shoot(page, cell, "passed")
 
 
 def test_the_notebook_ends_with_progress(page: Page) -> None:
@@ -283,7 +288,7 @@ def test_the_notebook_ends_with_progress(page: Page) -> None:
         "batchnorm_eval not run",
     ):
         assert text in " ".join(said.split())
-    shoot(page, cell, "4-progress")
+    shoot(page, cell, "progress")
 
 
 def test_a_plot_has_a_text(page: Page) -> None:
@@ -309,4 +314,4 @@ display(Report.of("a-check", Verdict("value", "$x$", "2"), 3, r"divide by $\\sqr
     panel.locator("mjx-container").first.wait_for(state="attached")
     assert panel.locator("mjx-container").count() == 1
     assert "$x$" in panel.inner_text()
-    shoot(page, panel, "5-formula")
+    shoot(page, panel, "formula")
