@@ -15,7 +15,7 @@ from rich.text import Text
 from mugrade.grader.results import Result
 from mugrade.grader.store import Attempt
 from mugrade.messages import printable, summary
-from mugrade.panel import panel, style
+from mugrade.panel import page_panel, style
 
 COLUMNS = ("student", "stage", "status", "check", "points", "max_points", "verdict", "reason")
 LONGEST = 40
@@ -88,7 +88,7 @@ def write_feedback(path: Path, result: Result, title: str, mark: str = "") -> No
         outcome=summary,
         mark=mark,
         style=Markup(style()),
-        panel=lambda report: Markup(panel(report, notebook=False)),
+        panel=lambda report: Markup(page_panel(report)),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", errors="replace")
