@@ -17,10 +17,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, sync_playwright
 
+from mugrade.answers import Answer, judge
+from mugrade.grader.report import write_feedback
+from mugrade.grader.results import Grade, Result
+from mugrade.grader.submissions import Submission
+from mugrade.judges import Close
+from mugrade.manifest import CheckEntry
+from mugrade.observe import Observed
 from tests.conftest import ROOT
 
 STAGE = "05_norms"
@@ -315,3 +323,26 @@ display(Report.of("a-check", Verdict("value", "$x$", "2"), 3, r"divide by $\\sqr
     assert panel.locator("mjx-container").count() == 1
     assert "$x$" in panel.inner_text()
     shoot(page, panel, "formula")
+
+
+def test_a_feedback_page_can_be_read_in_both_themes(page: Page, tmp_path: Path) -> None:
+    expected = np.arange(40.0).reshape(8, 5)
+    answer = Answer(Close(), expected, "f(x)", False)
+    verdict = judge([Observed("array", expected + np.eye(8, 5))], [answer])
+    entry = CheckEntry("a-check", STAGE, 4, "dropout", r"Divide by $\sqrt{n}$.")
+    result = Result(Submission("ada", STAGE, None), "graded", "", [Grade(entry, verdict)])
+    write_feedback(tmp_path / "page.html", result, "Norms")
+    browser = page.context.browser
+    assert browser is not None
+    other = browser.new_page()
+    for colours in ("light", "dark"):
+        other.emulate_media(color_scheme=colours)
+        other.goto((tmp_path / "page.html").as_uri())
+        other.evaluate("document.documentElement.style.background = 'Canvas'")
+        body = other.locator("body")
+        assert "Divide by sqrt(n)." in body.inner_text()
+        assert body.locator("svg[role=img]").count() == 1
+        found: list[Any] = body.evaluate(CONTRASTS)
+        assert len(found) > 10
+        assert [entry for entry in found if entry[1] < 4.5] == [], colours
+    other.close()
