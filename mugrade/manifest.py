@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mugrade.answers import Answer, answers_from_json
 from mugrade.blocks import Block
 
 MANIFEST, ANSWERS = "course.json", "answers.json"
@@ -117,15 +116,14 @@ def digest(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
-def read_answers(path: Path, part: str) -> dict[str, list[Answer]]:
-    """Recorded answers by check; `part` is `public` or `full`."""
-    data = json.loads(path.read_text(encoding="utf-8"))
-    return {id: answers_from_json(parts[part]) for id, parts in data.items() if part in parts}
-
-
 def manifest_blocks(entries: Iterable[tuple[str, str, str, Block]]) -> list[BlockEntry]:
     """Entries from (stage, role, module, block)."""
     return [
         BlockEntry(block.id, stage, role, module, sorted(block.symbols), digest(block.source))
         for stage, role, module, block in entries
     ]
+
+
+def dump(data: object) -> str:
+    """JSON as the course's files hold it: sorted, indented, the same bytes every time."""
+    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

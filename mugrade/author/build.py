@@ -14,12 +14,12 @@ from typing import Any
 import nbformat
 import numpy as np
 
-from mugrade.answers import Answer, answers_from_json, answers_to_json, dump, record, same_answers
+from mugrade.answers import Answer, answers_from_json, answers_to_json, record, same_answers
 from mugrade.author.course import Cell, Course, CourseError, Stage
 from mugrade.author.rehearse import rehearse
 from mugrade.blocks import render_module
 from mugrade.judges import Labels
-from mugrade.manifest import ANSWERS, MANIFEST, CheckEntry, Manifest, manifest_blocks
+from mugrade.manifest import ANSWERS, MANIFEST, CheckEntry, Manifest, dump, manifest_blocks
 from mugrade.mistakes import (
     MISTAKES,
     Known,

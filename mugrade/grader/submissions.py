@@ -13,6 +13,7 @@ from typing import Any
 
 from mugrade.author.course import Course, Stage, stub
 from mugrade.blocks import STUB, Block, arrange, cell_body, export_path, is_module_path
+from mugrade.errors import Unreadable
 from mugrade.manifest import BlockEntry, Manifest, digest
 from mugrade.sandbox.loader import Piece
 from mugrade.sandbox.process import Job
@@ -24,10 +25,6 @@ MAX_SHARED = 1 << 12  # a larger cell is not kept in memory for the next noteboo
 DEFINITION = re.compile(r"^(?:class|def)\s+(\w+)", re.MULTILINE)
 MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[^#\n]*\?[ \t]*)$", re.MULTILINE)
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
-
-
-class Unreadable(Exception):
-    """A submission that is no notebook; says why."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import mugrade
+import mugrade.student.plots  # loaded before the fork, not once for each submission
 from mugrade.observe import observe
 from mugrade.sandbox.channel import END, LOADED, Frame, encode, value_frame
 from mugrade.sandbox.loader import Package, load_package, package_from_json

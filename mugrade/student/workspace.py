@@ -10,24 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from mugrade.answers import Answer, dump
 from mugrade.blocks import Block, parse_module, render_module
-from mugrade.manifest import ANSWERS, MANIFEST, Manifest, read_answers
-from mugrade.mistakes import Known, read_known
+from mugrade.errors import WorkspaceError
+from mugrade.manifest import ANSWERS, MANIFEST, Manifest, dump
+
+if TYPE_CHECKING:  # they need NumPy, which most commands do without
+    from mugrade.answers import Answer
+    from mugrade.mistakes import Known
 
 INSTRUCTOR = "instructor"
 LOCK_SECONDS = 20.0
-
-
-class WorkspaceError(Exception):
-    """A folder in which the course cannot work; says which and why."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,10 @@ class Workspace:
         return self.root / ".mugrade"
 
     @cached_property
-    def answers(self) -> dict[str, dict[str, list[Answer]]]:
+    def answers(self) -> "dict[str, dict[str, list[Answer]]]":
         """Recorded answers: part (`public`, `full`) -> check -> answers."""
+        from mugrade.answers import read_answers
+
         path = (self.instructor or self.folder) / ANSWERS
         try:
             return {part: read_answers(path, part) for part in ("public", "full")}
@@ -80,8 +78,10 @@ class Workspace:
             raise _broken(path, error) from None
 
     @cached_property
-    def known(self) -> Known:
+    def known(self) -> "Known":
         """The recorded mistakes: in an instructor's tree of the whole checks."""
+        from mugrade.mistakes import read_known
+
         return read_known(self.instructor or self.folder)
 
     def read_module(self, path: str) -> list[Block]:
