@@ -312,6 +312,52 @@ def test_status_follows_what_a_student_does(kernel: Kernel, tiny: Course) -> Non
     assert status("01_scale") == (2, 1, 0, 0)
 
 
+def states(kernel: Kernel, stage: str) -> list[str]:
+    progress = stage_progress(Workspace.find(kernel.folder), stage)
+    return [check.state for check in progress.every_check]
+
+
+def test_what_changed_since_it_passed_is_told(kernel: Kernel, tiny: Course) -> None:
+    assert states(kernel, "00_mean") == ["not run"]
+    kernel.run(CHECK)
+    kernel.run(GOOD_MEAN)
+    assert states(kernel, "00_mean") == ["passes"]
+    kernel.run(GOOD_MEAN.replace("x.size", "len(x)"))
+    progress = stage_progress(Workspace.find(kernel.folder), "00_mean")
+    assert states(kernel, "00_mean") == ["changed"]
+    assert (progress.changed, progress.passing, progress.points) == (1, 0, 0)
+    kernel.run(CHECK)
+    assert states(kernel, "00_mean") == ["passes"]
+    answer(kernel, "return x.max()")
+    (item,) = stage_progress(Workspace.find(kernel.folder), "00_mean").items
+    assert (item.state, item.checks[0].state, item.checks[0].changed) == ("built", "fails", True)
+    take_stage(Workspace.find(kernel.folder), "00_mean", tiny.root)
+    (item,) = stage_progress(Workspace.find(kernel.folder), "00_mean").items
+    assert (item.state, item.checks[0].state) == ("taken", "fails")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"mean-of-three": true}', "passes"),
+        ('{"mean-of-three": false}', "fails"),
+        ('{"mean-of-three": {"passed": true, "good": "0"}}', "changed"),
+        ('{"mean-of-three": {}, "gone": 3}', "fails"),
+        ("[]", "not run"),
+        ("{", "not run"),
+    ],
+)
+def test_progress_files_of_old_and_broken_ones_are_read(
+    kernel: Kernel, text: str, expected: str
+) -> None:
+    state = kernel.folder / ".mugrade"
+    state.mkdir(exist_ok=True)
+    (state / "progress.json").write_text(text)
+    assert states(kernel, "00_mean") == [expected]
+    kernel.run(CHECK)
+    assert states(kernel, "00_mean") == ["passes"]
+
+
 def test_a_taken_stage_is_there_at_the_next_cell(kernel: Kernel, tiny: Course) -> None:
     kernel.run(f"{MEAN}def mean(x):\n    return 0\ndef own(): return 1", "helper")
     kernel.run("before = stats.mean")

@@ -70,11 +70,12 @@ def _remember(workspace: Workspace, id: str, passed: bool) -> None:
 
 def _failing_before(workspace: Workspace, stage: str) -> str:
     """What to try if a check of an earlier stage fails too: the mistake may be there."""
-    manifest, outcome = workspace.manifest, workspace.progress()
+    manifest, outcomes = workspace.manifest, workspace.outcomes()
+    failing = {id for id, outcome in outcomes.items() if not outcome.passed}
     paths = dict.fromkeys(block.module for block in manifest.blocks)
     taken = {block.id for path in paths for block in workspace.read_module(path) if block.taken}
     for check in manifest.checks:
-        if check.stage < stage and outcome.get(check.id) is False and check.of not in taken:
+        if check.stage < stage and check.id in failing and check.of not in taken:
             name = check.id.replace("-", "_")
             return f"look at {check.stage} first: {name} failed there when it last ran"
     return ""
