@@ -1,4 +1,4 @@
-"""What a student's folder knows of the course: `course.json` and `answers.json`."""
+"""What a student's folder knows of the course: `course.json`, `answers.json`, `cells.json`."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 from mugrade.blocks import Block
 
-MANIFEST, ANSWERS = "course.json", "answers.json"
+MANIFEST, ANSWERS, CELLS = "course.json", "answers.json", "cells.json"
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,17 @@ class CheckEntry:
     points: int
     of: str
     why: str
+
+
+@dataclass(frozen=True)
+class ReleasedCell:
+    """A code cell as it was handed out; `data` are the files that it reads, separated by blanks."""
+
+    id: str
+    stage: str
+    role: str
+    source: str
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,12 @@ def manifest_blocks(entries: Iterable[tuple[str, str, str, Block]]) -> list[Bloc
         BlockEntry(block.id, stage, role, module, sorted(block.symbols), digest(block.source))
         for stage, role, module, block in entries
     ]
+
+
+def read_released(folder: Path) -> list[ReleasedCell]:
+    """The given, solution and check cells of all notebooks, as they were handed out."""
+    data = json.loads((folder / CELLS).read_text(encoding="utf-8"))
+    return [ReleasedCell(**entry) for entry in data]
 
 
 def dump(data: object) -> str:

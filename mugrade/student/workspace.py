@@ -16,7 +16,16 @@ from filelock import FileLock, Timeout
 
 from mugrade.blocks import Block, parse_module, render_module
 from mugrade.errors import WorkspaceError
-from mugrade.manifest import ANSWERS, MANIFEST, Manifest, digest, dump
+from mugrade.manifest import (
+    ANSWERS,
+    CELLS,
+    MANIFEST,
+    Manifest,
+    ReleasedCell,
+    digest,
+    dump,
+    read_released,
+)
 
 if TYPE_CHECKING:  # they need NumPy, which most commands do without
     from mugrade.answers import Answer
@@ -92,6 +101,14 @@ class Workspace:
             return {part: read_answers(path, part) for part in ("public", "full")}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _broken(path, error) from None
+
+    @cached_property
+    def released(self) -> list[ReleasedCell]:
+        """The code cells of the notebooks as they were handed out, in order."""
+        try:
+            return read_released(self.folder)
+        except (OSError, ValueError, TypeError) as error:
+            raise _broken(self.folder / CELLS, error) from None
 
     @cached_property
     def known(self) -> "Known":
@@ -172,14 +189,22 @@ class Workspace:
             text = (self.instructor / path).read_text(encoding="utf-8")
             self.write_module(path, [b for b in parse_module(text) if b.id in ids])
 
+    def recall(self, name: str) -> dict[str, Any]:
+        """What a file of the state holds; nothing if it is missing or broken."""
+        try:
+            data = json.loads((self.state / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def note(self, name: str, key: str, value: Any) -> None:
+        """Write one entry of a file of the state; raises WorkspaceError."""
+        with self.lock():
+            self.write(self.state / name, dump({**self.recall(name), key: value}))
+
     def outcomes(self) -> dict[str, Outcome]:
         """Check -> how it went when it last ran here."""
-        try:
-            data = json.loads((self.state / PROGRESS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        found = data.items() if isinstance(data, dict) else ()
-        return {check: Outcome.read(value) for check, value in found}
+        return {check: Outcome.read(value) for check, value in self.recall(PROGRESS).items()}
 
     def remember(self, check: str, passed: bool) -> None:
         """Note the outcome of a check, and the code of its exercise if it passed."""
