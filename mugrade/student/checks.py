@@ -2,15 +2,16 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mugrade.answers import HIDDEN_MARK, judge
+from mugrade.answers import HIDDEN_MARK, Verdict, judge
+from mugrade.manifest import CheckEntry
 from mugrade.messages import message
-from mugrade.observe import observe, seed_of
+from mugrade.observe import Observed, observe, seed_of
 from mugrade.student.live import PackageFinder, Session, show_unsolved
 from mugrade.student.workspace import Workspace, WorkspaceError
 
@@ -48,10 +49,7 @@ def check(function: Check) -> Check:
     except (WorkspaceError, KeyError) as error:
         raise NoCourse(f"no recorded answers to {function.__name__}: {error}") from None
     values = observe(function, seed_of(id))
-    shown = values if part == "full" else values[: len(answers)]
-    verdict = judge(shown, answers, workspace.known.get(id, ()))
-    if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
-        verdict = replace(verdict, advice=earlier)
+    verdict = verdict_on(workspace, entry, values, part)
     text = message(id, verdict, entry.points, entry.why, entry.of)
     if workspace.instructor is None:
         _remember(workspace, id, verdict.passed)
@@ -59,6 +57,20 @@ def check(function: Check) -> Check:
         raise CheckFailed(text)
     print(text if answers else f"{text}\n  note      only hidden inputs are checked")
     return function
+
+
+def verdict_on(
+    workspace: Workspace, entry: CheckEntry, values: Sequence[Observed], part: str = "public"
+) -> Verdict:
+    """Compare what a check yielded with the recorded answers; raises WorkspaceError."""
+    answers = workspace.answers[part].get(entry.id)
+    if answers is None:
+        raise WorkspaceError(f"no recorded answers to {entry.id}: fetch the course again")
+    shown = values if part == "full" else values[: len(answers)]
+    verdict = judge(shown, answers, workspace.known.get(entry.id, ()))
+    if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
+        return replace(verdict, advice=earlier)
+    return verdict
 
 
 def _remember(workspace: Workspace, id: str, passed: bool) -> None:
@@ -102,15 +114,10 @@ def load_ipython_extension(shell: Any) -> None:
     workspace = _workspace()
     if any(isinstance(finder, PackageFinder) for finder in sys.meta_path):
         return
-    sys.path.insert(0, str(workspace.root))
     if workspace.instructor:
         sys.stderr.name = "stdout"  # type: ignore[misc]  # nbgrader takes stderr for failure
     session = Session(workspace, shell.user_ns)
-    sys.meta_path.insert(0, PackageFinder(session))
-    try:
-        session.prepare()
-    except WorkspaceError as error:
-        print(f"note: {error}")
+    session.install()
     shell.set_custom_exc((NotImplementedError,), show_unsolved)
     shell.events.register("pre_run_cell", session.pre_run_cell)
     shell.events.register("post_run_cell", session.post_run_cell)

@@ -130,6 +130,16 @@ class Workspace:
                 "move it away and run the cells that build it again"
             ) from None
 
+    def exported(self, stage: str) -> dict[str, str]:
+        """Exercise -> what the package holds of it, for those of a stage that are there."""
+        entries = [b for b in self.manifest.blocks if b.stage == stage and b.role == "solution"]
+        modules = {path: self.read_module(path) for path in {e.module for e in entries}}
+        sources = {
+            e.id: "\n\n\n".join(b.source for b in modules[e.module] if b.id == e.id)
+            for e in entries
+        }
+        return {id: source for id, source in sources.items() if source}
+
     def write_module(self, path: str, blocks: list[Block]) -> None:
         """Write a module atomically, and an empty `__init__.py` into each new folder above it.
 
