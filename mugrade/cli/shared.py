@@ -1,5 +1,7 @@
 """What the commands share: options, the console, and errors as one sentence."""
 
+import shutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +42,12 @@ def console() -> "Console":
 def say(text: str) -> None:
     """Print a line as it is."""
     typer.echo(text)
+
+
+def wrapped(text: str) -> str:
+    """Prose, broken at words to fit the terminal."""
+    width = min(100, shutil.get_terminal_size().columns)
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def fail(error: Exception | str) -> typer.Exit:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mugrade.cli.shared import CourseFolder, console, fail, find_stage, find_workspace, say
+from mugrade.cli.shared import CourseFolder, console, fail, find_stage, find_workspace, say, wrapped
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+    from mugrade.student.workspace import Workspace
 
 
 class DataSet(StrEnum):
@@ -35,44 +37,75 @@ def take(
 
 
 def status() -> None:
-    """Show what is built, taken and passing, stage by stage."""
+    """Show what is built, taken and passing, and what has changed since it passed."""
     from rich.table import Table
 
     from mugrade.student.progress import stage_progress
 
     workspace = find_workspace()
+    rows = [stage_progress(workspace, stage) for stage in workspace.manifest.stages]
     table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in ("stage", "built", "taken", "checks passing", "points"):
+    for column in ("stage", "built", "taken", "checks passing", "changed since", "points"):
         table.add_column(column, justify="left" if column == "stage" else "right")
-    for stage in workspace.manifest.stages:
-        row = stage_progress(workspace, stage)
+    for row in rows:
         table.add_row(
-            stage,
+            row.stage,
             f"{row.built}/{row.exercises}",
             str(row.taken or ""),
             f"{row.passing}/{row.checks}",
+            str(sum(check.state == "changed" for check in row.every_check) or ""),
             f"{row.points}/{row.total}",
         )
     console().print(table)
+    for row in rows:
+        changed = [i.id for i in row.items if any(c.state == "changed" for c in i.checks)]
+        if changed:
+            text = f"{row.stage}: changed since its checks passed: {', '.join(changed)}"
+            say(f"{text}; mugrade check {row.stage[:2]}")
 
 
 def hint(
     exercise: Annotated[
         str, typer.Argument(help="The exercise's id, as a failing check names it.")
     ],
-    number: Annotated[int, typer.Argument(help="Which hint: 1 asks, 3 nearly tells.", min=1)] = 1,
+    number: Annotated[
+        int | None, typer.Argument(help="Which hint; by default one more than last time.", min=1)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All hints at once.")] = False,
 ) -> None:
-    """Show a hint for an exercise, from a question to nearly the answer."""
-    hints = find_workspace().manifest.hints
-    if exercise not in hints:
-        close = difflib.get_close_matches(exercise, hints, n=3) or sorted(hints)
+    """Show one more hint for an exercise each time, from a question to nearly the answer.
+
+    Once its checks pass, the reference's answer is shown for comparison.
+    """
+    from mugrade.student.hints import next_hint, remember_hint, solved
+
+    workspace = find_workspace()
+    hints = workspace.manifest.hints.get(exercise, [])
+    passes = solved(workspace, exercise)
+    if not hints and not passes:
+        known = sorted(workspace.manifest.hints)
+        close = difflib.get_close_matches(exercise, known, n=3) or known
         raise fail(f"no hints for {exercise}: try {', '.join(close)}")
-    found = hints[exercise]
-    number = min(number, len(found))
-    typer.secho(f"{exercise}, hint {number} of {len(found)}", bold=True)
-    say(found[number - 1])
-    if number < len(found):
-        typer.secho(f"next: mugrade hint {exercise} {number + 1}", dim=True)
+    if passes and number is None and not every:
+        return _compare(workspace, exercise)
+    number = min(number or next_hint(workspace, exercise), len(hints))
+    for i in range(1, len(hints) + 1) if every else [number]:
+        typer.secho(f"{exercise}, hint {i} of {len(hints)}", bold=True)
+        say(wrapped(hints[i - 1]))
+    remember_hint(workspace, exercise, len(hints) if every else number)
+    if number < len(hints) and not every:
+        typer.secho(f"one more: mugrade hint {exercise}", dim=True)
+
+
+def _compare(workspace: "Workspace", exercise: str) -> None:
+    """Show the reference's answer, where the course comes with its solutions."""
+    from mugrade.student.hints import reference_source
+
+    where, source = reference_source(workspace, exercise)
+    if not source:
+        return say(f"the checks of {exercise} pass; this copy of the course has no reference")
+    typer.secho(f"the checks of {exercise} pass; the reference, {where}:", bold=True)
+    say(f"\n{source}")
 
 
 def data(
