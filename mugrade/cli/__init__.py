@@ -6,10 +6,10 @@ from mugrade.cli.author import build, lint
 from mugrade.cli.checking import check
 from mugrade.cli.grading import grade, grades
 from mugrade.cli.shared import Commands
-from mugrade.cli.student import data, hint, status, take
+from mugrade.cli.student import data, hint, reset, status, take
 
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for command in (check, status, hint, take, data, build, lint, grade, grades):
+for command in (check, status, hint, reset, take, data, build, lint, grade, grades):
     app.command()(command)

@@ -2,6 +2,7 @@
 
 import difflib
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -108,6 +109,31 @@ def _compare(workspace: "Workspace", exercise: str) -> None:
     say(f"\n{source}")
 
 
+def reset(
+    ids: Annotated[list[str], typer.Argument(help="Cells, as hints and checks name them.")],
+) -> None:
+    """Put cells back as they were handed out, in the notebook and in your package.
+
+    The old text is kept, and nothing is asked.
+    """
+    from mugrade.student.reset import reset as put_back
+
+    workspace = find_workspace()
+    for id in ids:
+        done = put_back(workspace, id)
+        if not done.written:
+            say(f"{id} is as it was handed out")
+            continue
+        say(f"{id} is as it was handed out, in {' and '.join(map(_shown, done.written))}")
+        if done.kept:
+            say(f"  the old text: {_shown(done.kept)}")
+        if done.copies:
+            say(f"  note: {done.copies} more of the notebook's cells define the same")
+        if notebooks := [path for path in done.written if path.suffix == ".ipynb"]:
+            name = notebooks[0].name
+            say(f"  if {name} is open in JupyterLab: File > Reload Notebook from Disk, unsaved")
+
+
 def data(
     name: Annotated[DataSet, typer.Argument(help="The data set.")],
     mirror: Annotated[
@@ -141,3 +167,9 @@ def data(
 
         fetched = fetch(folder, (mirror,) if mirror else MIRRORS, report=report)
     say(f"{f'fetched {len(fetched)} files into' if fetched else 'everything is in'} {folder}")
+
+
+def _shown(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -150,6 +150,12 @@ def read_cells(path: Path) -> list[SubmittedCell]:
 
 def read_raw_cells(path: Path) -> list[Any]:
     """Whatever stands in a notebook's list of cells; raises Unreadable."""
+    cells: list[Any] = read_raw_notebook(path)["cells"]
+    return cells
+
+
+def read_raw_notebook(path: Path) -> dict[str, Any]:
+    """A notebook of which nothing is sure but that it has a list of cells; raises Unreadable."""
     try:
         data = json.loads(read_bytes(path).decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -162,7 +168,8 @@ def read_raw_cells(path: Path) -> list[Any]:
         raise Unreadable("it has no cells: save it again from JupyterLab (notebook format 4)")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"it has {len(cells)} cells, more than {MAX_CELLS}")
-    return cells
+    assert isinstance(data, dict)
+    return data
 
 
 def read_bytes(path: Path) -> bytes:
