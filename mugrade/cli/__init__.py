@@ -3,7 +3,7 @@
 import typer
 
 from mugrade.cli.author import build, lint
-from mugrade.cli.checking import check
+from mugrade.cli.checking import check, doctor
 from mugrade.cli.grading import grade, grades
 from mugrade.cli.shared import Commands
 from mugrade.cli.student import data, hint, reset, status, take
@@ -11,5 +11,5 @@ from mugrade.cli.student import data, hint, reset, status, take
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for command in (check, status, hint, reset, take, data, build, lint, grade, grades):
+for command in (check, status, hint, reset, take, doctor, data, build, lint, grade, grades):
     app.command()(command)

@@ -1,9 +1,10 @@
-"""The command that runs a student's checks: check."""
+"""Commands that look at a student's work: check, doctor."""
 
 import json as js
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -72,6 +73,26 @@ def check(
         raise typer.Exit(INTERRUPTED)
     if any(r.problem or len(r.passed) < r.total for r in ran):
         raise typer.Exit(1)
+
+
+def doctor(json: Json = False) -> None:
+    """Find what is wrong with the installation, the notebooks, the package and the data."""
+    from mugrade.student.doctor import examine
+    from mugrade.student.installation import Finding, installation_findings
+
+    with console(stderr=True).status("looking"):
+        try:
+            found = list(examine(find_workspace()))
+        except WorkspaceError as error:
+            found = [*installation_findings(), Finding(str(Path.cwd()), str(error))]
+    if json:
+        say(js.dumps([asdict(finding) for finding in found], indent=1))
+    for finding in () if json else found:
+        say(str(finding))
+    if found:
+        raise typer.Exit(1)
+    if not json:
+        say("nothing is wrong")
 
 
 def _built(workspace: "Workspace") -> list[str]:

@@ -32,11 +32,11 @@ class Commands(TyperGroup):
             raise fail(error) from None
 
 
-def console() -> "Console":
-    """Standard output; rich is loaded by those commands only that need it."""
+def console(stderr: bool = False) -> "Console":
+    """Standard output or error; rich is loaded by those commands only that need it."""
     from rich.console import Console
 
-    return Console()
+    return Console(stderr=stderr)
 
 
 def say(text: str) -> None:

@@ -12,6 +12,7 @@ from mugrade.answers import HIDDEN_MARK, Verdict, judge
 from mugrade.manifest import CheckEntry
 from mugrade.messages import message
 from mugrade.observe import Observed, observe, seed_of
+from mugrade.student.kernels import leave_note
 from mugrade.student.live import PackageFinder, Session, show_unsolved
 from mugrade.student.workspace import Workspace, WorkspaceError
 
@@ -118,6 +119,8 @@ def load_ipython_extension(shell: Any) -> None:
         sys.stderr.name = "stdout"  # type: ignore[misc]  # nbgrader takes stderr for failure
     session = Session(workspace, shell.user_ns)
     session.install()
+    if workspace.instructor is None:
+        leave_note(workspace)
     shell.set_custom_exc((NotImplementedError,), show_unsolved)
     shell.events.register("pre_run_cell", session.pre_run_cell)
     shell.events.register("post_run_cell", session.post_run_cell)
