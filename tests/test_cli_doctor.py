@@ -276,7 +276,8 @@ def test_a_package_that_differs_from_the_notebook(folder: Path) -> None:
     assert found(folder) == []
     written(folder, MINE.replace("max", "min"))
     assert found(folder) == [
-        "00_mean.ipynb: mean is not what stats/mean.py holds; run its cell again and save the notebook"
+        "00_mean.ipynb: mean is not what stats/mean.py holds; "
+        "run its cell again and save the notebook"
     ]
     (folder / "stats" / "mean.py").unlink()
     assert found(folder) == ["00_mean.ipynb: mean is not in stats/mean.py; run its cell"]
