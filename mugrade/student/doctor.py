@@ -110,7 +110,7 @@ def _stage_findings(workspace: Workspace, stage: str, path: Path) -> Iterator[Fi
     try:
         notebook = Notebook.read(path)
         yield from _notebook_findings(workspace, stage, notebook)
-        yield from _difference_findings(workspace, stage, notebook)
+        yield from difference_findings(workspace, stage, notebook)
     except (WorkspaceError, Unreadable) as error:
         yield Finding(path.name, str(error))
 
@@ -151,7 +151,7 @@ def _kernel_name(notebook: Notebook) -> str:
     return name if isinstance(name, str) else "python3"
 
 
-def _difference_findings(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator[Finding]:
+def difference_findings(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator[Finding]:
     """Exercises of which the package holds something else than the notebook."""
     answers = find_answers(read_cells(notebook.path), workspace.manifest, stage).exercises
     exported = workspace.exported(stage)

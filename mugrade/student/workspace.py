@@ -156,10 +156,14 @@ class Workspace:
 
     def write(self, path: Path, text: str) -> None:
         """Write a file atomically; raises WorkspaceError where that is not allowed."""
+        self.write_bytes(path, text.encode("utf-8"))
+
+    def write_bytes(self, path: Path, content: bytes) -> None:
+        """Write a file atomically; raises WorkspaceError where that is not allowed."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             scratch = path.with_name(f".{path.name}.{os.getpid()}")
-            scratch.write_text(text, encoding="utf-8")
+            scratch.write_bytes(content)
             scratch.replace(path)
         except OSError as error:
             raise WorkspaceError(
