@@ -67,11 +67,12 @@ def hand_in(workspace: Workspace, stage: str) -> HandIn:
 def _of_checks(progress: Progress) -> list[str]:
     """Checks of which it is not known that they pass."""
     todo = f"mugrade check {progress.stage[:2]}"
-    said = {"fails": "fail", "changed": "passed before the code changed", "not run": "have not run"}
+    said = {"fails": "failed", "changed": "passed before the code changed", "not run": "not run"}
     found = []
     for state, text in said.items():
         if ids := [check.id for check in progress.every_check if check.state == state]:
-            found.append(f"{len(ids)} checks {text}: {', '.join(ids)}; {todo}")
+            count = "1 check" if len(ids) == 1 else f"{len(ids)} checks"
+            found.append(f"{count} {text}: {', '.join(ids)}; {todo}")
     return found
 
 
