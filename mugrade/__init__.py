@@ -13,12 +13,23 @@ if TYPE_CHECKING:
     from mugrade.judges import close, distribution, labels
     from mugrade.observe import rng
     from mugrade.student.checks import check, load_ipython_extension
+    from mugrade.student.overview import progress
     from mugrade.student.plots import show
 
-__all__ = ["check", "close", "distribution", "labels", "load_ipython_extension", "rng", "show"]
+__all__ = [
+    "check",
+    "close",
+    "distribution",
+    "labels",
+    "load_ipython_extension",
+    "progress",
+    "rng",
+    "show",
+]
 HOMES = {
     **dict.fromkeys(("check", "load_ipython_extension"), "mugrade.student.checks"),
     **dict.fromkeys(("close", "distribution", "labels"), "mugrade.judges"),
+    "progress": "mugrade.student.overview",
     "rng": "mugrade.observe",
     "show": "mugrade.student.plots",
 }

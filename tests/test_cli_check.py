@@ -56,8 +56,9 @@ def test_a_wrong_answer_is_explained_as_in_the_notebook(folder: Path) -> None:
     write_mean(folder, "return x.sum()")
     outcome = mugrade("check", "0")
     assert outcome.exit_code == 1
-    assert outcome.output.startswith("mean_of_three   0 of 2 points\n  you       9\n")
-    assert "  expected  3\n" in outcome.output and "hint      mugrade hint mean" in outcome.output
+    lines = [line.rstrip() for line in outcome.output.splitlines()]
+    assert lines[0].endswith("not passed  mean_of_three  0 of 2 points")
+    assert {"  you      9", "  expected 3", "  hint     mugrade hint mean"} <= set(lines)
     assert states(folder)["mean-of-three"] == "fails"
 
 
@@ -147,8 +148,7 @@ def test_a_broken_course_is_one_sentence(folder: Path, name: str, text: str) -> 
     (folder / name).write_text(text)
     outcome = mugrade("check", "0")
     assert outcome.exit_code == 1
-    assert f"{name}" in outcome.output or "no recorded answers" in outcome.output
-    assert "fetch the course again" in outcome.output
+    assert name in outcome.output and "fetch the course again" in outcome.output
 
 
 def test_ctrl_c_says_what_was_done_and_leaves_nothing_running(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """`mugrade hint` and `mugrade status`, and that they start without what they do not need."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -45,6 +46,13 @@ def test_a_broken_memory_begins_again(folder: Path, text: str) -> None:
     (state / HINTS).write_text(text)
     assert FIRST in mugrade("hint", "mean").output
     assert SECOND in mugrade("hint", "mean").output
+
+
+def test_formulas_read_as_one_would_type_them(folder: Path) -> None:
+    manifest = json.loads((folder / "course.json").read_text())
+    manifest["hints"]["mean"] = [r"Which $\frac{1}{N} \sum_i x_i$ is it?"]
+    (folder / "course.json").write_text(json.dumps(manifest))
+    assert "Which 1 / N sum_i x_i is it?" in mugrade("hint", "mean").output
 
 
 def test_an_unknown_exercise_names_those_like_it(folder: Path) -> None:

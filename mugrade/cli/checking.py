@@ -15,8 +15,7 @@ from mugrade.errors import WorkspaceError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mugrade.answers import Verdict
-    from mugrade.manifest import CheckEntry
+    from mugrade.messages import Report
     from mugrade.student.workspace import Workspace
 
 INTERRUPTED = 130
@@ -29,16 +28,14 @@ class Ran:
     stage: str
     total: int
     problem: str = ""
-    outcomes: "list[tuple[CheckEntry, Verdict]]" = field(default_factory=list)
+    reports: "list[Report]" = field(default_factory=list)
 
     @property
-    def passed(self) -> "list[CheckEntry]":
-        return [check for check, verdict in self.outcomes if verdict.passed]
+    def passing(self) -> int:
+        return sum(report.passed for report in self.reports)
 
     def to_json(self) -> dict[str, Any]:
-        from mugrade.student.runner import outcome_to_json
-
-        checks = [outcome_to_json(check, verdict) for check, verdict in self.outcomes]
+        checks = [report.to_json() for report in self.reports]
         return {"stage": self.stage, "problem": self.problem, "checks": checks}
 
 
@@ -71,7 +68,7 @@ def check(
     if not complete:
         _say_what_is_done(ran, names)
         raise typer.Exit(INTERRUPTED)
-    if any(r.problem or len(r.passed) < r.total for r in ran):
+    if any(r.problem or r.passing < r.total for r in ran):
         raise typer.Exit(1)
 
 
@@ -105,17 +102,15 @@ def _built(workspace: "Workspace") -> list[str]:
 
 
 def _run(workspace: "Workspace", ran: Ran, seconds: float, advance: Any) -> None:
-    from mugrade.messages import message
     from mugrade.student.runner import run_checks
 
     try:
-        for check, verdict in run_checks(workspace, ran.stage, seconds):
-            ran.outcomes.append((check, verdict))
-            text = message(check.id, verdict, check.points, check.why, check.of)
-            advance("" if verdict.passed else text)
+        for report in run_checks(workspace, ran.stage, seconds):
+            ran.reports.append(report)
+            advance(None if report.passed else report)
     except WorkspaceError as error:
         ran.problem = str(error)
-        advance(str(error), ran.total - len(ran.outcomes))
+        advance(ran.problem, ran.total - len(ran.reports))
 
 
 @contextmanager
@@ -124,7 +119,7 @@ def _progress(workspace: "Workspace", names: list[str], quiet: bool) -> Iterator
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     if quiet:
-        yield lambda text, steps=1: None
+        yield lambda said, steps=1: None
         return
     columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn())
     shown = console()
@@ -134,9 +129,10 @@ def _progress(workspace: "Workspace", names: list[str], quiet: bool) -> Iterator
         total = sum(check.stage in names for check in workspace.manifest.checks)
         task = progress.add_task("checking", total=total)
 
-        def advance(text: str, steps: int = 1) -> None:
-            if text:
-                progress.console.print(f"{text}\n", markup=False, highlight=False, soft_wrap=True)
+        def advance(said: "Report | str | None", steps: int = 1) -> None:
+            if said is not None:
+                progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
+                progress.console.print()
             progress.advance(task, steps)
 
         yield advance
@@ -149,15 +145,15 @@ def _table(ran: list[Ran]) -> "Table":
     for column in ("stage", "checks passing", "points"):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for r in ran:
-        points = sum(check.points for check in r.passed)
-        possible = sum(check.points for check, _ in r.outcomes)
-        row = (f"{len(r.passed)}/{r.total}", f"{points}/{possible}") if r.outcomes else ("-", "-")
+        points = sum(report.points for report in r.reports)
+        possible = sum(report.worth for report in r.reports)
+        row = (f"{r.passing}/{r.total}", f"{points}/{possible}") if r.reports else ("-", "-")
         table.add_row(r.stage, *row)
     return table
 
 
 def _say_what_is_done(ran: list[Ran], names: list[str]) -> None:
-    done = sum(len(r.outcomes) for r in ran)
-    left = [r.stage for r in ran if not r.problem and len(r.outcomes) < r.total]
+    done = sum(len(r.reports) for r in ran)
+    left = [r.stage for r in ran if not r.problem and len(r.reports) < r.total]
     left += names[len(ran) :]
     typer.echo(f"stopped: {done} checks ran and are remembered; left: {', '.join(left)}", err=True)

@@ -78,6 +78,7 @@ def hint(
 
     Once its checks pass, the reference's answer is shown for comparison.
     """
+    from mugrade.formula import readable
     from mugrade.student.hints import next_hint, remember_hint, solved
 
     workspace = find_workspace()
@@ -92,7 +93,7 @@ def hint(
     number = min(number or next_hint(workspace, exercise), len(hints))
     for i in range(1, len(hints) + 1) if every else [number]:
         typer.secho(f"{exercise}, hint {i} of {len(hints)}", bold=True)
-        say(wrapped(hints[i - 1]))
+        say(wrapped(readable(hints[i - 1])))
     remember_hint(workspace, exercise, len(hints) if every else number)
     if number < len(hints) and not every:
         typer.secho(f"one more: mugrade hint {exercise}", dim=True)

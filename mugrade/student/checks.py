@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mugrade.answers import HIDDEN_MARK, Verdict, judge
+from mugrade.answers import HIDDEN_MARK, judge
 from mugrade.manifest import CheckEntry
-from mugrade.messages import message
+from mugrade.messages import Report
 from mugrade.observe import Observed, observe, seed_of
 from mugrade.student.kernels import leave_note
 from mugrade.student.live import PackageFinder, Session, show_unsolved
@@ -20,10 +20,17 @@ Check = Callable[[], Any]
 
 
 class CheckFailed(AssertionError):
-    """A check did not pass; shows its message instead of a traceback."""
+    """A check did not pass; shows its message instead of a traceback.
+
+    Where the panel has been `shown`, one line of it is enough.
+    """
+
+    def __init__(self, report: Report, shown: bool = False) -> None:
+        super().__init__(report.text)
+        self.lines = report.headline if shown else report.text
 
     def _render_traceback_(self) -> list[str]:
-        return str(self).splitlines()
+        return self.lines.splitlines()
 
 
 class NoCourse(RuntimeError):
@@ -34,44 +41,67 @@ class NoCourse(RuntimeError):
 
 
 def check(function: Check) -> Check:
-    """Run a check, print its outcome, raise CheckFailed if a value differs from the reference's.
+    """Run a check, show its outcome, raise CheckFailed if a value differs from the reference's.
 
     The recorded answers decide: in a student's folder those of the public part, in an
     instructor's nbgrader tree those of the whole check.
     """
-    workspace = _workspace()
+    workspace = current_workspace()
     id = function.__name__.replace("_", "-")
     entry = workspace.manifest.check.get(id)
     if entry is None:
         raise NoCourse(f"{function.__name__} is no check of this course")
     part = "full" if workspace.instructor and _has_hidden_part(function) else "public"
-    try:
-        answers = workspace.answers[part][id]
-    except (WorkspaceError, KeyError) as error:
-        raise NoCourse(f"no recorded answers to {function.__name__}: {error}") from None
     values = observe(function, seed_of(id))
-    verdict = verdict_on(workspace, entry, values, part)
-    text = message(id, verdict, entry.points, entry.why, entry.of)
+    try:
+        report = report_on(workspace, entry, values, part)
+    except WorkspaceError as error:
+        raise NoCourse(f"no recorded answers to {function.__name__}: {error}") from None
     if workspace.instructor is None:
-        _remember(workspace, id, verdict.passed)
-    if not verdict.passed:
-        raise CheckFailed(text)
-    print(text if answers else f"{text}\n  note      only hidden inputs are checked")
+        _remember(workspace, id, report.passed)
+    _show(report)
     return function
 
 
-def verdict_on(
+def report_on(
     workspace: Workspace, entry: CheckEntry, values: Sequence[Observed], part: str = "public"
-) -> Verdict:
+) -> Report:
     """Compare what a check yielded with the recorded answers; raises WorkspaceError."""
     answers = workspace.answers[part].get(entry.id)
     if answers is None:
-        raise WorkspaceError(f"no recorded answers to {entry.id}: fetch the course again")
+        raise WorkspaceError(f"answers.json lacks {entry.id}: fetch the course again")
     shown = values if part == "full" else values[: len(answers)]
     verdict = judge(shown, answers, workspace.known.get(entry.id, ()))
     if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
-        return replace(verdict, advice=earlier)
-    return verdict
+        verdict = replace(verdict, advice=earlier)
+    report = Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
+    if not answers:
+        return replace(report, rows={"note": "only hidden inputs are checked"})
+    return report
+
+
+def _show(report: Report) -> None:
+    """Display the panel in a front end, else print the text; raise CheckFailed if it says so."""
+    panel = _in_a_front_end()
+    if panel:
+        from IPython.display import display
+
+        display(report)
+    if not report.passed:
+        raise CheckFailed(report, shown=panel)
+    if not panel:
+        print(report.text)
+
+
+def _in_a_front_end() -> bool:
+    """Whether something like JupyterLab runs the cell, which shows HTML and sends the cell's id.
+
+    A terminal, nbclient and nbgrader send none: they take the text of the error.
+    """
+    from IPython.core.getipython import get_ipython
+
+    request = getattr(get_ipython(), "parent_header", None) or {}
+    return bool(request.get("metadata", {}).get("cellId"))
 
 
 def _remember(workspace: Workspace, id: str, passed: bool) -> None:
@@ -102,7 +132,7 @@ def _has_hidden_part(function: Check) -> bool:
 
 
 @cache
-def _workspace() -> Workspace:
+def current_workspace() -> Workspace:
     """The course that the kernel was started in, also after a change of directory."""
     try:
         return Workspace.find(Path.cwd())
@@ -112,7 +142,7 @@ def _workspace() -> Workspace:
 
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext mugrade`: export the notebook's cells and let its checks find the course."""
-    workspace = _workspace()
+    workspace = current_workspace()
     if any(isinstance(finder, PackageFinder) for finder in sys.meta_path):
         return
     if workspace.instructor:

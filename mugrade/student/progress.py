@@ -35,6 +35,23 @@ class CheckProgress:
             return "fails"
         return "changed" if self.changed else "passes"
 
+    @property
+    def told(self) -> str:
+        """The state in words."""
+        if self.passed is None or not self.changed:
+            return self.state
+        if self.passed:
+            return "changed since it last passed: run it again"
+        return "fails, and has changed since it last passed"
+
+    @property
+    def name(self) -> str:
+        return self.id.replace("-", "_")
+
+    @property
+    def score(self) -> str:
+        return f"{self.points if self.passes else 0} of {self.points} points"
+
 
 @dataclass(frozen=True)
 class ExerciseProgress:
@@ -52,6 +69,19 @@ class Progress:
     stage: str
     title: str
     items: tuple[ExerciseProgress, ...]
+
+    @property
+    def counts(self) -> str:
+        """What is built, taken, passes and has changed, in one line."""
+        said = [f"{self.built} of {self.exercises} built"]
+        said += [f"{self.taken} of them taken"] if self.taken else []
+        said += [f"{self.passing} of {self.checks} checks pass"]
+        said += [f"{self.changed} changed"] if self.changed else []
+        return ", ".join((*said, f"{self.points} of {self.total} points"))
+
+    @property
+    def summary(self) -> str:
+        return f"{self.title}: {self.counts}"
 
     @property
     def every_check(self) -> list[CheckProgress]:

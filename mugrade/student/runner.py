@@ -20,21 +20,24 @@ from mugrade.author.course import plain_python
 from mugrade.blocks import export_path
 from mugrade.errors import WorkspaceError
 from mugrade.manifest import BlockEntry, CheckEntry
+from mugrade.messages import Report
 from mugrade.observe import Observed, describe, seed_of
 from mugrade.sandbox.loader import module_name
 from mugrade.sandbox.process import Death
 from mugrade.sandbox.worker import bind, run_check
-from mugrade.student.checks import verdict_on
+from mugrade.student.checks import report_on
 from mugrade.student.live import NotBuilt, Session, how_to_build
 from mugrade.student.workspace import Workspace
 
 LOAD_SECONDS = 60.0
+ADVICE = {
+    "timeout": "look for a loop that does not end; more time with --seconds",
+    "crash": "run the check in the notebook and see what it does last",
+}
 
 
-def run_checks(
-    workspace: Workspace, stage: str, seconds: float
-) -> Iterator[tuple[CheckEntry, Verdict]]:
-    """Every check of a stage with its verdict, remembered as it comes.
+def run_checks(workspace: Workspace, stage: str, seconds: float) -> Iterator[Report]:
+    """The report of every check of a stage, remembered as it comes.
 
     Once one has taken longer than `seconds`, the others of its exercise are left out.
 
@@ -52,34 +55,36 @@ def run_checks(
             while left and child.alive:
                 check = left.pop(0)
                 if check.of in hung:
-                    yield check, Verdict("not run", f"{hung[check.of]} above took too long")
+                    verdict = Verdict("not run", f"{hung[check.of]} above took too long")
+                    yield _report(check, verdict)
                     continue
-                verdict = _verdict(workspace, check, child, sources[check.id], seconds)
-                if verdict.category == "timeout":
-                    hung[check.of] = check.id.replace("-", "_")
-                workspace.remember(check.id, verdict.passed)
-                yield check, verdict
+                report = _run(workspace, check, child, sources[check.id], seconds)
+                if report.category == "timeout":
+                    hung[check.of] = report.name
+                workspace.remember(check.id, report.passed)
+                yield report
 
 
-def _verdict(
+def _run(
     workspace: Workspace, check: CheckEntry, child: "Child", source: str, seconds: float
-) -> Verdict:
+) -> Report:
     if check.of not in workspace.exported(check.stage):
         where = f"run its cell in {check.stage}.ipynb, or: mugrade take {check.stage[:2]}"
-        return Verdict("unsolved", f"{check.of} is not in your package yet", advice=where)
+        missing = f"{check.of} is not in your package yet"
+        return _report(check, Verdict("unsolved", missing, advice=where))
     try:
-        verdict = verdict_on(workspace, check, child.run(check.id, source, seconds))
+        report = report_on(workspace, check, child.run(check.id, source, seconds))
     except Death as death:
-        return Verdict(death.category, str(death), advice=_ADVICE[death.category])
-    if verdict.actual.startswith("NameError"):
-        return replace(verdict, advice="export what it uses, or define it in an exported cell")
-    return verdict
+        advice = ADVICE[death.category]
+        return _report(check, Verdict(death.category, str(death), advice=advice))
+    if report.rows.get("you", "").startswith("NameError"):
+        advice = "export what it uses, or define it in an exported cell"
+        return replace(report, rows={**report.rows, "try": advice})
+    return report
 
 
-_ADVICE = {
-    "timeout": "look for a loop that does not end; more time with --seconds",
-    "crash": "run the check in the notebook and see what it does last",
-}
+def _report(check: CheckEntry, verdict: Verdict) -> Report:
+    return Report.of(check.id, verdict, check.points, check.why, check.of)
 
 
 class Child:
@@ -182,23 +187,3 @@ def _prepare(workspace: Workspace, stage: str, scope: dict[str, Any]) -> None:
 
 def _names(entry: BlockEntry) -> tuple[str, list[str]]:
     return module_name(entry.module), entry.symbols
-
-
-def outcome_to_json(check: CheckEntry, verdict: Verdict) -> dict[str, Any]:
-    """A check's outcome for tools."""
-    known = verdict.diagnosis
-    return {
-        "check": check.id,
-        "exercise": check.of,
-        "stage": check.stage,
-        "passed": verdict.passed,
-        "points": check.points if verdict.passed else 0,
-        "of": check.points,
-        "category": verdict.category,
-        "you": verdict.actual,
-        "expected": verdict.expected,
-        "from": verdict.at,
-        "mistake": known.name if known else "",
-        "why": known.why if known else check.why,
-        "try": known.advice if known else verdict.advice,
-    }
