@@ -14,8 +14,12 @@ from typer.testing import CliRunner, Result
 from mugrade.author.course import Course
 from mugrade.cli import app
 from mugrade.student.progress import stage_progress, take_stage
+from mugrade.student.runner import run_checks
 from mugrade.student.workspace import Workspace
-from tests.test_live import student_folder
+from tests.test_checks import answer, kernel
+from tests.test_live import Kernel, student_folder
+
+__all__ = ["kernel"]
 
 MEAN = "# %% mean-imports\nimport numpy as np\n\n\n# %% mean\ndef mean(x):\n    {}\n"
 
@@ -60,6 +64,26 @@ def test_a_wrong_answer_is_explained_as_in_the_notebook(folder: Path) -> None:
     assert lines[0].endswith("not passed  mean_of_three  0 of 2 points")
     assert {"  you      9", "  expected 3", "  hint     mugrade hint mean"} <= set(lines)
     assert states(folder)["mean-of-three"] == "fails"
+
+
+BODIES = [
+    "return x.sum()",
+    "return x.sum() / (x.size - 1)",
+    "return x.mean().astype('float32')",
+    "return x.mean(keepdims=True)",
+    "return None",
+    "return 'three'",
+    "raise ValueError('no')",
+    "raise NotImplementedError()",
+    "return x.mean()",
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_the_notebook_says_the_same(kernel: Kernel, body: str) -> None:
+    said = answer(kernel, body)
+    (report,) = run_checks(Workspace.find(kernel.folder), "00_mean", 20.0)
+    assert report.text == said.rstrip()
 
 
 def test_json_has_every_check(folder: Path) -> None:

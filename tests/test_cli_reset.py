@@ -61,7 +61,10 @@ def test_notebook_and_package_go_back_and_the_old_text_is_kept(folder: Path) -> 
     (kept,) = (folder / ".mugrade" / "kept").iterdir()
     assert kept.read_text() == MINE + "\n"
     assert f"the old text: .mugrade/kept/{kept.name}" in outcome.output
-    assert "if 00_mean.ipynb is open in JupyterLab: File > Reload" in outcome.output
+    assert (
+        "if 00_mean.ipynb is open in JupyterLab: do not save it, choose File > Reload"
+        in outcome.output
+    )
 
 
 def test_a_second_time_there_is_nothing_to_do(folder: Path) -> None:

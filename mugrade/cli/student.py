@@ -132,7 +132,8 @@ def reset(
             say(f"  note: {done.copies} more of the notebook's cells define the same")
         if notebooks := [path for path in done.written if path.suffix == ".ipynb"]:
             name = notebooks[0].name
-            say(f"  if {name} is open in JupyterLab: File > Reload Notebook from Disk, unsaved")
+            reload = "do not save it, choose File > Reload Notebook from Disk"
+            say(f"  if {name} is open in JupyterLab: {reload}")
 
 
 def data(

@@ -27,6 +27,7 @@ from mugrade.sandbox.process import Death
 from mugrade.sandbox.worker import bind, run_check
 from mugrade.student.checks import report_on
 from mugrade.student.live import NotBuilt, Session, how_to_build
+from mugrade.student.notebook import notebook_path
 from mugrade.student.workspace import Workspace
 
 LOAD_SECONDS = 60.0
@@ -150,10 +151,12 @@ def serve(folder: Path, stage: str, pipe: Connection) -> None:
     """In the new process: load the package, say what is wrong with it, then answer checks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this process
     _silence()
-    os.chdir(folder)
     scope: dict[str, Any] = {"__name__": "__main__"}
     try:
-        _prepare(Workspace.find(folder), stage, scope)
+        workspace = Workspace.find(folder)
+        here = notebook_path(workspace, stage).parent
+        os.chdir(here if here.is_dir() else folder)
+        _prepare(workspace, stage, scope)
     except (NotBuilt, WorkspaceError) as error:
         return pipe.send(str(error))
     except (Exception, SystemExit) as error:

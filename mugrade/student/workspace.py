@@ -107,7 +107,7 @@ class Workspace:
         """The code cells of the notebooks as they were handed out, in order."""
         try:
             return read_released(self.folder)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise _broken(self.folder / CELLS, error) from None
 
     @cached_property
@@ -242,7 +242,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest in `folder`; raises WorkspaceError if it is broken."""
     try:
         return Manifest.read(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _broken(folder / MANIFEST, error) from None
 
 
