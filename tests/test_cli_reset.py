@@ -149,6 +149,12 @@ def test_a_package_without_the_cell_is_left_alone(folder: Path) -> None:
     assert not (folder / "stats" / "mean.py").exists()
 
 
+def test_nothing_is_reset_if_one_cell_does_not_exist(folder: Path) -> None:
+    written(folder)
+    assert mugrade("reset", "mean", "nowhere").exit_code == 1
+    assert cell(edit(folder))["source"] == MINE
+
+
 def test_an_unknown_cell_names_those_like_it(folder: Path) -> None:
     outcome = mugrade("reset", "meen")
     assert outcome.exit_code == 1

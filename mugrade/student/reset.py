@@ -28,7 +28,7 @@ class Reset:
 
 def reset(workspace: Workspace, id: str) -> Reset:
     """Restore the cell `id`; raises WorkspaceError before anything has been written."""
-    wanted = _released(workspace, id)
+    wanted = released_cell(workspace, id)
     with workspace.lock():
         notebook = Notebook.read(notebook_path(workspace, wanted.stage))
         found = notebook.find(workspace, wanted)
@@ -49,7 +49,8 @@ def reset(workspace: Workspace, id: str) -> Reset:
     return Reset(kept, tuple(written), len(found[1:]))
 
 
-def _released(workspace: Workspace, id: str) -> ReleasedCell:
+def released_cell(workspace: Workspace, id: str) -> ReleasedCell:
+    """The cell `id` as it was handed out; raises WorkspaceError if the course has none."""
     cells = {cell.id: cell for cell in workspace.released}
     if id in cells:
         return cells[id]

@@ -41,7 +41,6 @@ def run_checks(workspace: Workspace, stage: str, seconds: float) -> Iterator[Rep
     """The report of every check of a stage, remembered as it comes.
 
     Once one has taken longer than `seconds`, the others of its exercise are left out.
-
     Raises WorkspaceError where the package cannot be loaded or the course is broken.
     """
     if not workspace.exported(stage):
@@ -100,13 +99,14 @@ class Child:
         self.process.start()
         theirs.close()
         try:
-            problem = self._answer(LOAD_SECONDS)
+            if problem := self._answer(LOAD_SECONDS):
+                raise WorkspaceError(problem)
         except Death as death:
             self.close()
             raise WorkspaceError(f"{stage} cannot be loaded: {death}") from None
-        if problem:
+        except BaseException:
             self.close()
-            raise WorkspaceError(problem)
+            raise
 
     @property
     def alive(self) -> bool:
