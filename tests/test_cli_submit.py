@@ -76,7 +76,7 @@ def test_it_warns_of_what_may_surprise(mine: Path) -> None:
     written(mine, MINE)
     lines = mugrade("submit", "0", "1", "--student", "ada").output.splitlines()
     assert (
-        "00_mean: mean is not what stats/mean.py holds: run its cell again and save the notebook"
+        "00_mean: the package holds another mean: run the cells again and save the notebook"
     ) in lines
     assert "01_scale: borrowed, so there is nothing to hand in: scaler, noise" in lines
     assert (

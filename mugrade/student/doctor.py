@@ -12,7 +12,7 @@ from pathlib import Path
 from mugrade.blocks import Block, is_stub, render_module
 from mugrade.errors import Unreadable, WorkspaceError
 from mugrade.grader.submissions import find_answers, read_cells
-from mugrade.manifest import ReleasedCell
+from mugrade.manifest import BlockEntry, ReleasedCell
 from mugrade.student.installation import (
     Finding,
     installation_findings,
@@ -96,7 +96,7 @@ def _package_findings(workspace: Workspace) -> Iterator[Finding]:
             blocks = workspace.read_module(path)
             compile(render_module(blocks), path, "exec", dont_inherit=True)
         except WorkspaceError as error:
-            yield Finding(path, str(error))
+            yield Finding(path, _of_it(error, workspace.root / path))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             todo = "delete the file, and run the cells that build it again"
             yield Finding(path, f"it is not Python ({error})", todo)
@@ -112,7 +112,7 @@ def _stage_findings(workspace: Workspace, stage: str, path: Path) -> Iterator[Fi
         yield from _notebook_findings(workspace, stage, notebook)
         yield from difference_findings(workspace, stage, notebook)
     except (WorkspaceError, Unreadable) as error:
-        yield Finding(path.name, str(error))
+        yield Finding(path.name, _of_it(error, path))
 
 
 def _notebook_findings(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator[Finding]:
@@ -155,23 +155,30 @@ def difference_findings(workspace: Workspace, stage: str, notebook: Notebook) ->
     """Exercises of which the package holds something else than the notebook."""
     answers = find_answers(read_cells(notebook.path), workspace.manifest, stage).exercises
     exported = workspace.exported(stage)
+    absent, other = [], []
     for entry in (b for b in workspace.manifest.blocks if b.id in answers):
         own, block = answers[entry.id], exported.get(entry.id)
-        if block is None and is_stub(own):
-            continue
-        if block is None:
-            yield Finding(
-                notebook.path.name, f"{entry.id} is not in {entry.module}", "run its cell"
-            )
-        elif not _is_taken(workspace, entry.module, entry.id) and any(
-            _definitions(own).get(name) != _definitions(block).get(name) for name in entry.symbols
-        ):
-            what = f"{entry.id} is not what {entry.module} holds"
-            yield Finding(notebook.path.name, what, "run its cell again and save the notebook")
+        if block is None and not is_stub(own):
+            absent.append(entry.id)
+        elif block and _differ(own, block, entry) and not _is_taken(workspace, entry):
+            other.append(entry.id)
+    name = notebook.path.name
+    if absent:
+        yield Finding(name, f"the package lacks {_names(absent)}", "run the cells")
+    if other:
+        todo = "run the cells again and save the notebook"
+        yield Finding(name, f"the package holds another {_names(other)}", todo)
 
 
-def _is_taken(workspace: Workspace, module: str, id: str) -> bool:
-    return any(block.id == id and block.taken for block in workspace.read_module(module))
+def _is_taken(workspace: Workspace, entry: BlockEntry) -> bool:
+    blocks = workspace.read_module(entry.module)
+    return any(block.id == entry.id and block.taken for block in blocks)
+
+
+def _differ(own: str, block: str, entry: BlockEntry) -> bool:
+    """Whether two sources define what is asked for in different ways."""
+    mine, theirs = _definitions(own), _definitions(block)
+    return any(mine.get(name) != theirs.get(name) for name in entry.symbols)
 
 
 def _definitions(source: str) -> dict[str, str]:
@@ -186,3 +193,8 @@ def _definitions(source: str) -> dict[str, str]:
 def _names(ids: list[str]) -> str:
     more = f" and {len(ids) - MOST_NAMES} more" if len(ids) > MOST_NAMES else ""
     return ", ".join(ids[:MOST_NAMES]) + more
+
+
+def _of_it(error: Exception, path: Path) -> str:
+    """What an error says of a file that is named already."""
+    return str(error).replace(str(path), "it", 1)
