@@ -114,13 +114,9 @@ class Report:
 
 
 def _rows(verdict: Verdict, why: str, exercise: str) -> Iterator[tuple[str, str]]:
-    known, meaning = verdict.diagnosis, MEANING.get(verdict.category, verdict.category)
+    known = verdict.diagnosis
     rows = {
-        "you": f"{meaning} on an input that is not shown"
-        if verdict.hidden
-        else verdict.actual or meaning,
-        "expected": "" if verdict.hidden else verdict.expected,
-        "from": "" if verdict.hidden else verdict.at,
+        **_both_sides(verdict),
         "mistake": known.name if known else "",
         "why": known.why if known else why,
         "try": known.advice if known else verdict.advice,
@@ -129,6 +125,13 @@ def _rows(verdict: Verdict, why: str, exercise: str) -> Iterator[tuple[str, str]
     for key, text in rows.items():
         if line := printable(" ".join(text.split())):
             yield key, line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
+
+
+def _both_sides(verdict: Verdict) -> dict[str, str]:
+    meaning = MEANING.get(verdict.category, verdict.category)
+    if verdict.hidden:
+        return {"you": f"{meaning} on an input that is not shown"}
+    return {"you": verdict.actual or meaning, "expected": verdict.expected, "from": verdict.at}
 
 
 def message(check: str, verdict: Verdict, points: int, why: str, exercise: str) -> str:

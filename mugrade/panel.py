@@ -16,10 +16,20 @@ if TYPE_CHECKING:
 PASSED, FAILED = "\u2713 passed", "\u2717 not passed"
 
 
-def panel(report: Report, notebook: bool = True) -> str:
-    """The report as HTML, escaped; a page without MathJax gets formulas as one would type them."""
-    rows = report.rows if notebook else report.plain_rows
-    return _render("report.html", report=report, rows=rows, notebook=notebook, values=VALUES)
+def panel(report: Report) -> str:
+    """The report as HTML for a notebook, escaped; MathJax typesets its formulas."""
+    return _render("report.html", report=report, rows=report.rows, notebook=True, values=VALUES)
+
+
+def page_panel(report: Report) -> str:
+    """The report for a page with `style()` and without MathJax."""
+    rows = report.plain_rows
+    return _render("report.html", report=report, rows=rows, notebook=False, values=VALUES)
+
+
+def style() -> str:
+    """The style sheet of panels, for a page that shows many."""
+    return _render("panel.css")
 
 
 def progress_panel(here: "Progress", course: "list[Progress]") -> str:

@@ -44,6 +44,11 @@ class Picture:
         """Width and height of the drawing."""
         return CELL * len(self.rows[0]), CELL * len(self.rows)
 
+    @property
+    def scale(self) -> float:
+        """How much larger than `size` it is drawn."""
+        return 1.6 if len(self.rows[0]) <= COLUMNS // 2 else 1.0
+
     def path(self, mark: str) -> str:
         """The outline of all places with this mark: a square, a triangle or a dot."""
         shape = {WRONG: "m1 1h8v8h-8z", SOME: "m1 9h8v-8z", RIGHT: "m4 4h2v2h-2z"}[mark]

@@ -1,5 +1,6 @@
 """`@check` in a notebook: one line when it passes, at most eight when not, and nothing breaks."""
 
+import base64
 import logging
 import os
 import shutil
@@ -16,6 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from typer.testing import CliRunner
 
@@ -27,6 +30,7 @@ from mugrade.sandbox.loader import Piece, load_package
 from mugrade.student.progress import stage_progress, take_stage
 from mugrade.student.workspace import Workspace, WorkspaceError
 from tests.test_live import GOOD_MEAN, IMPORTS, INDEX, MEAN, SCALE, Kernel, student_folder
+from tests.test_panels import Tree
 
 CHECK = '''@check
 def mean_of_three():
@@ -441,6 +445,108 @@ def test_a_real_kernel_shows_messages_and_survives(tiny: Course, tmp_path: Path)
     assert errors[8][0].ename == "NotImplementedError"
     (text,) = notebook.cells[8].outputs[-1].traceback
     assert text.startswith("mean is not written yet")
+
+
+def ask(client: BlockingKernelClient, source: str, cell: str | None) -> list[dict[str, Any]]:
+    """What a kernel answers to a cell from a front end that sends the cell's id, or not."""
+    content = {"code": source, "silent": False, "store_history": True, "stop_on_error": False}
+    metadata = {"cellId": cell} if cell else {}
+    request = client.session.msg("execute_request", content, metadata=metadata)
+    client.shell_channel.send(request)
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = client.get_iopub_msg(timeout=60)
+        if answer["parent_header"].get("msg_id") != request["header"]["msg_id"]:
+            continue
+        if answer["content"].get("execution_state") == "idle":
+            return found
+        found.append({"type": answer["msg_type"], **answer["content"]})
+
+
+def shown(answers: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [answer for answer in answers if answer["type"] == kind]
+
+
+@pytest.fixture
+def client(tiny: Course, tmp_path: Path) -> Iterator[BlockingKernelClient]:
+    """A real kernel of a student who has built the mean."""
+    folder = student_folder(tiny, tmp_path / "notebooks")
+    manager, client = start_new_kernel(cwd=str(folder))
+    setup = "%load_ext mugrade\nimport numpy as np\nimport stats\nfrom mugrade import check"
+    for source in (setup, IMPORTS, GOOD_MEAN, INDEX):
+        assert not shown(ask(client, source, None), "error")
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def test_a_front_end_shows_a_panel_and_says_nothing_twice(client: BlockingKernelClient) -> None:
+    answers = ask(client, CHECK, "a-cell")
+    (panel,) = shown(answers, "display_data")
+    assert panel["data"]["text/plain"] == "mean_of_three   2 of 2 points"
+    assert "passed" in panel["data"]["text/html"]
+    assert not shown(answers, "stream") and not shown(answers, "error")
+    ask(client, MEAN + "def mean(x): return x.sum()", "mean")
+    answers = ask(client, CHECK, "a-cell")
+    (panel,), (error,) = shown(answers, "display_data"), shown(answers, "error")
+    assert "expected" in panel["data"]["text/html"]
+    assert error["traceback"] == ["mean_of_three   0 of 2 points"]
+    assert error["evalue"] == panel["data"]["text/plain"]
+    assert len(error["evalue"].splitlines()) > 3
+
+
+def test_what_runs_a_notebook_without_showing_it_gets_the_text(
+    client: BlockingKernelClient,
+) -> None:
+    (stream,) = shown(ask(client, CHECK, None), "stream")
+    assert stream["text"] == "mean_of_three   2 of 2 points\n"
+    ask(client, MEAN + "def mean(x): return x.sum()", None)
+    answers = ask(client, CHECK, None)
+    (error,) = shown(answers, "error")
+    assert error["traceback"] == error["evalue"].splitlines()
+    assert len(error["traceback"]) > 3 and not shown(answers, "display_data")
+
+
+def test_a_plot_is_an_image_with_a_text(client: BlockingKernelClient) -> None:
+    plot = "import matplotlib.pyplot as plt\nfrom mugrade import show\nplt.plot([1, 2])\n"
+    (image,) = shown(ask(client, plot + "show('a < b & \"c\"')", "x"), "display_data")
+    assert '<img alt="a &lt; b &amp; &quot;c&quot;" src="data' in image["data"]["text/html"]
+    assert image["data"]["text/plain"] == 'a < b & "c"'
+    assert image["metadata"]["image/png"]["alt"] == 'a < b & "c"'
+    assert base64.b64decode(image["data"]["image/png"]).startswith(b"\x89PNG")
+
+
+def test_progress_is_shown_for_the_stage_and_the_course(kernel: Kernel, tiny: Course) -> None:
+    kernel.run("from mugrade import progress")
+    kernel.run(CHECK)
+    kernel.run(SCALE + "def noise(n): return np.random.randn(n)")
+    assert kernel.value("progress('1').text").splitlines() == [
+        "01 Scale: 1 of 2 exercises built, 0 of 2 checks pass, 0 of 8 points",
+        "  scaler  not written",
+        "            scaler_centres: not run, 0 of 3 points",
+        "  noise   built",
+        "            noise_is_normal: not run, 0 of 5 points",
+        "",
+        "  00_mean   1 of 1 exercises built, 1 of 1 checks pass, 2 of 2 points",
+        "  01_scale  1 of 2 exercises built, 0 of 2 checks pass, 0 of 8 points",
+    ]
+    kernel.run(GOOD_MEAN.replace("x.size", "len(x)"))
+    take_stage(Workspace.find(kernel.folder), "01_scale", tiny.root)
+    html = kernel.value("progress('00')._repr_mimebundle_()")["text/html"]
+    tree = Tree(html)
+    assert "mean_of_three changed since it last passed: run it again, 0 of 2 points" in " ".join(
+        tree.text.split()
+    )
+    assert tree.attributes("section")[0]["role"] == "group"
+    assert {a["scope"] for a in tree.attributes("th")} == {"col", "row"}
+    assert [a for a in tree.attributes("tr") if "aria-current" in a] == [{"aria-current": "step"}]
+    text = kernel.value("progress('1').text")
+    assert "2 of 2 exercises built, 2 of them taken" in text and "1 changed" in text
+
+
+def test_progress_of_no_stage_is_one_sentence(kernel: Kernel) -> None:
+    kernel.run("from mugrade import progress")
+    assert kernel.run("progress('7')").text.strip() == "no stage 7: there are 00_mean, 01_scale"
 
 
 def test_a_notebook_computes_with_one_thread_unless_told_otherwise() -> None:

@@ -13,6 +13,7 @@ from mugrade.author.percent import FormatError, read_percent
 from mugrade.blocks import Block, cell_body, is_module_path
 from mugrade.diagnosis import Diagnosis
 from mugrade.errors import CourseError
+from mugrade.formula import readable
 
 ROLES = {"prose", "given", "solution", "check", "demo", "hints"}
 ATTRIBUTES = {"id", "role", "points", "export", "of", "data"}
@@ -233,7 +234,7 @@ def _mistake(path: Path, line: int, entry: dict[str, Any]) -> Mistake:
         for e in edits
     ):
         raise CourseError(f"{where}: edits is a list of pairs [old text, new text]")
-    if long := [text for text in texts if len(text) > LONGEST_TEXT]:
+    if long := [text for text in texts if len(readable(text)) > LONGEST_TEXT]:
         raise CourseError(f"{where}: more than {LONGEST_TEXT} characters: {long[0]}")
     of, name, why, advice = texts
     pairs = tuple((old, new) for old, new in edits)

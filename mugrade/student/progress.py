@@ -73,7 +73,7 @@ class Progress:
     @property
     def counts(self) -> str:
         """What is built, taken, passes and has changed, in one line."""
-        said = [f"{self.built} of {self.exercises} built"]
+        said = [f"{self.built} of {self.exercises} exercises built"]
         said += [f"{self.taken} of them taken"] if self.taken else []
         said += [f"{self.passing} of {self.checks} checks pass"]
         said += [f"{self.changed} changed"] if self.changed else []
