@@ -1,20 +1,20 @@
 """mugrade: checks that yield values, notebooks that grow a package, and the grader of both."""
 
+import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
 # The matrices of a course are small: a second thread for them costs more than it brings, and ten
-# times as much on a machine that others use too. NumPy asks when it is loaded, which is below.
+# times as much on a machine that others use too. NumPy asks when it is loaded, which is later.
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-from mugrade.judges import close, distribution, labels
-from mugrade.observe import rng
-from mugrade.student.plots import show
-
 if TYPE_CHECKING:
+    from mugrade.judges import close, distribution, labels
+    from mugrade.observe import rng
     from mugrade.student.checks import check, load_ipython_extension
     from mugrade.student.overview import progress
+    from mugrade.student.plots import show
 
 __all__ = [
     "check",
@@ -26,16 +26,17 @@ __all__ = [
     "rng",
     "show",
 ]
+HOMES = {
+    **dict.fromkeys(("check", "load_ipython_extension"), "mugrade.student.checks"),
+    **dict.fromkeys(("close", "distribution", "labels"), "mugrade.judges"),
+    "progress": "mugrade.student.overview",
+    "rng": "mugrade.observe",
+    "show": "mugrade.student.plots",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Load what a notebook needs when it asks: the grader's processes do without."""
-    if name in ("check", "load_ipython_extension"):
-        from mugrade.student import checks
-
-        return getattr(checks, name)
-    if name == "progress":
-        from mugrade.student import overview
-
-        return overview.progress
-    raise AttributeError(f"module 'mugrade' has no attribute {name!r}")
+    """Load what a notebook needs when it asks: a command and the grader's processes need less."""
+    if name not in HOMES:
+        raise AttributeError(f"module 'mugrade' has no attribute {name!r}")
+    return getattr(importlib.import_module(HOMES[name]), name)

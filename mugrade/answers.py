@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -250,6 +251,12 @@ def answers_from_json(data: Sequence[dict[str, Any]]) -> list[Answer]:
     ]
 
 
+def read_answers(path: Path, part: str) -> dict[str, list[Answer]]:
+    """Recorded answers by check; `part` is `public` or `full`."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return {id: answers_from_json(parts[part]) for id, parts in data.items() if part in parts}
+
+
 def same_answers(old: Sequence[Answer], new: Sequence[Answer]) -> bool:
     """Whether recorded answers agree up to what two processors may differ by."""
     return len(old) == len(new) and all(
@@ -258,8 +265,3 @@ def same_answers(old: Sequence[Answer], new: Sequence[Answer]) -> bool:
         and Close().compare(a.array, b.array) is None
         for a, b in zip(old, new, strict=True)
     )
-
-
-def dump(data: object) -> str:
-    """JSON as the course's files hold it: sorted, indented, the same bytes every time."""
-    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

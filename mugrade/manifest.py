@@ -1,4 +1,4 @@
-"""What a student's folder knows of the course: `course.json` and `answers.json`."""
+"""What a student's folder knows of the course: `course.json`, `answers.json`, `cells.json`."""
 
 import hashlib
 import json
@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mugrade.answers import Answer, answers_from_json
 from mugrade.blocks import Block
 
-MANIFEST, ANSWERS = "course.json", "answers.json"
+MANIFEST, ANSWERS, CELLS = "course.json", "answers.json", "cells.json"
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,17 @@ class CheckEntry:
     points: int
     of: str
     why: str
+
+
+@dataclass(frozen=True)
+class ReleasedCell:
+    """A code cell as it was handed out; `data` are the files that it reads, separated by blanks."""
+
+    id: str
+    stage: str
+    role: str
+    source: str
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,15 +127,20 @@ def digest(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
-def read_answers(path: Path, part: str) -> dict[str, list[Answer]]:
-    """Recorded answers by check; `part` is `public` or `full`."""
-    data = json.loads(path.read_text(encoding="utf-8"))
-    return {id: answers_from_json(parts[part]) for id, parts in data.items() if part in parts}
-
-
 def manifest_blocks(entries: Iterable[tuple[str, str, str, Block]]) -> list[BlockEntry]:
     """Entries from (stage, role, module, block)."""
     return [
         BlockEntry(block.id, stage, role, module, sorted(block.symbols), digest(block.source))
         for stage, role, module, block in entries
     ]
+
+
+def read_released(folder: Path) -> list[ReleasedCell]:
+    """The given, solution and check cells of all notebooks, as they were handed out."""
+    data = json.loads((folder / CELLS).read_text(encoding="utf-8"))
+    return [ReleasedCell(**entry) for entry in data]
+
+
+def dump(data: object) -> str:
+    """JSON as the course's files hold it: sorted, indented, the same bytes every time."""
+    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

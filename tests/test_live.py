@@ -25,7 +25,7 @@ from traitlets.config import Config
 
 from mugrade.author.course import Course
 from mugrade.blocks import Block
-from mugrade.manifest import ANSWERS, MANIFEST
+from mugrade.manifest import ANSWERS, CELLS, MANIFEST
 from mugrade.student import checks
 from mugrade.student.live import PackageFinder
 from mugrade.student.reload import run_block
@@ -86,7 +86,7 @@ class Kernel:
 
 def student_folder(course: Course, folder: Path) -> Path:
     folder.mkdir()
-    for name in (MANIFEST, ANSWERS):
+    for name in (MANIFEST, ANSWERS, CELLS, *(f"{stage.name}.ipynb" for stage in course.stages)):
         shutil.copy(course.root / "notebooks" / name, folder / name)
     return folder.resolve()
 

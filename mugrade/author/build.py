@@ -8,18 +8,28 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import nbformat
 import numpy as np
 
-from mugrade.answers import Answer, answers_from_json, answers_to_json, dump, record, same_answers
+from mugrade.answers import Answer, answers_from_json, answers_to_json, record, same_answers
 from mugrade.author.course import Cell, Course, CourseError, Stage
 from mugrade.author.rehearse import rehearse
 from mugrade.blocks import render_module
 from mugrade.judges import Labels
-from mugrade.manifest import ANSWERS, MANIFEST, CheckEntry, Manifest, manifest_blocks
+from mugrade.manifest import (
+    ANSWERS,
+    CELLS,
+    MANIFEST,
+    CheckEntry,
+    Manifest,
+    ReleasedCell,
+    dump,
+    manifest_blocks,
+)
 from mugrade.mistakes import (
     MISTAKES,
     Known,
@@ -44,6 +54,9 @@ c.CourseDirectory.course_id = {course!r}
 c.CourseDirectory.root = {root!r}
 c.OverwriteCells.add_missing_cells = True
 c.Execute.timeout = 30
+c.FileNameCollectorPlugin.named_regexp = (  # archives of `mugrade submit`, for zip_collect
+    r".*/(?P<file_id>[^/]+)/extracted/.*?(?P<student_id>[^/]+)/(?P=file_id)/(?P=file_id)\\.ipynb$"
+)
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
     "nbgrader.preprocessors.ClearHiddenTests",
@@ -95,6 +108,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
         MANIFEST: dump(manifest.to_json()),
         ANSWERS: _public_answers(course, public),
         MISTAKES: _public_mistakes(course, known, public),
+        CELLS: dump([asdict(cell) for s in course.stages for cell in _released(s, student[s])]),
     }
     committed = {f"solutions/{path}": text for path, text in package.items()}
     committed |= {f"notebooks/{name}": text for name, text in shared.items()}
@@ -167,6 +181,14 @@ def release(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         notebook, _ = step.preprocess(notebook, {})
     nbformat.validate(notebook)
     return notebook
+
+
+def _released(stage: Stage, notebook: nbformat.NotebookNode) -> Iterable[ReleasedCell]:
+    """The cells of a student's notebook that a command may run, compare or restore."""
+    of = {cell.id: cell for cell in stage.role("given", "solution", "check")}
+    for node in notebook.cells:
+        if cell := of.get(node.id):
+            yield ReleasedCell(cell.id, stage.name, cell.role, node.source, cell.data)
 
 
 def make_manifest(course: Course) -> Manifest:

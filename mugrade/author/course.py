@@ -12,6 +12,7 @@ from typing import Any
 from mugrade.author.percent import FormatError, read_percent
 from mugrade.blocks import Block, cell_body, is_module_path
 from mugrade.diagnosis import Diagnosis
+from mugrade.errors import CourseError
 from mugrade.formula import readable
 
 ROLES = {"prose", "given", "solution", "check", "demo", "hints"}
@@ -21,10 +22,6 @@ BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 LONGEST_SHARED_LINE = 20
 MISTAKE_KEYS = {"of", "name", "why", "try", "edits", "plain"}
 LONGEST_TEXT = 100  # what a line of a message holds
-
-
-class CourseError(Exception):
-    """What is wrong with a course's scripts; one line `file:line: problem` for each mistake."""
 
 
 @dataclass(frozen=True)

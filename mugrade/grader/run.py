@@ -132,7 +132,12 @@ def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -
 @contextmanager
 def planned(order: Order, console: Console) -> Iterator[Plan]:
     """What there is to do, with the store open and nobody else writing there."""
-    every = find_submissions(order.folder, [stage.name for stage in order.course.stages])
+    with tempfile.TemporaryDirectory(prefix="mugrade-") as scratch:
+        stages = [stage.name for stage in order.course.stages]
+        yield from _planned(order, find_submissions(order.folder, stages, Path(scratch)), console)
+
+
+def _planned(order: Order, every: Sequence[Submission], console: Console) -> Iterator[Plan]:
     chosen = [s for s in every if not order.stages or s.stage in order.stages]
     if not chosen:
         raise Unreadable(f"{order.folder}: nobody has handed in {', '.join(order.stages)}")

@@ -13,6 +13,8 @@ from typing import Any
 
 from mugrade.author.course import Course, Stage
 from mugrade.blocks import STUB, Block, arrange, cell_body, export_path, is_module_path
+from mugrade.errors import Unreadable
+from mugrade.grader.archives import find_archives, unpack_all
 from mugrade.manifest import BlockEntry, Manifest, digest
 from mugrade.sandbox.loader import Piece
 from mugrade.sandbox.process import Job
@@ -24,10 +26,6 @@ MAX_SHARED = 1 << 12  # a larger cell is not kept in memory for the next noteboo
 DEFINITION = re.compile(r"^(?:class|def)\s+(\w+)", re.MULTILINE)
 MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[^#\n]*\?[ \t]*)$", re.MULTILINE)
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
-
-
-class Unreadable(Exception):
-    """A submission that is no notebook; says why."""
 
 
 @dataclass(frozen=True)
@@ -75,29 +73,54 @@ class Answers:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def find_submissions(folder: Path, stages: Sequence[str]) -> list[Submission]:
+def find_submissions(
+    folder: Path, stages: Sequence[str], scratch: Path | None = None
+) -> list[Submission]:
     """Every student below `folder` with every stage that somebody handed in.
 
     Reads nbgrader's `submitted/<student>/<stage>/<stage>.ipynb` and plain folders
-    `<student>/<stage>.ipynb`. Raises Unreadable if there is no student at all.
+    `<student>/<stage>.ipynb`; also such folders in zip archives, which are unpacked into
+    `scratch`. Raises Unreadable if there is no student at all.
     """
     root = folder / "submitted" if (folder / "submitted").is_dir() else folder
-    if not root.is_dir():
+    archives = find_archives(root) if scratch else []
+    if not root.is_dir() and not archives:
         raise Unreadable(f"{folder}: no such folder of submissions")
-    try:
-        students = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    except OSError as error:
-        raise Unreadable(f"{root}: cannot be read ({error.strerror})") from None
-    if not students:
-        raise Unreadable(f"{root}: no student's folder in it")
-    if all(student.name in stages for student in students):
+    students = _student_folders(root) if root.is_dir() else []
+    if students and all(student.name in stages for student in students):
         raise Unreadable(f"{root}: one student's folder; give the folder that holds all of them")
-    found = {_name(s): {stage: _notebook(s, stage, stages) for stage in stages} for s in students}
+    problems: dict[str, list[str]] = {}
+    if archives and scratch:
+        blamed = unpack_all(archives, root, stages, scratch).problems
+        problems = {_utf8(name): [*map(_utf8, texts)] for name, texts in blamed.items()}
+        packed = {path.parent for path in archives}
+        students = [s for s in students if s not in packed or any(s.rglob("*.ipynb"))]
+        students += _student_folders(scratch)
+    of: dict[str, list[Path]] = {name: [] for name in problems}
+    for student in students:
+        of.setdefault(_name(student), []).append(student)
+    if not of:
+        raise Unreadable(f"{root}: no student's folder in it")
+    found = {s: {stage: _first(of[s], stage, stages) for stage in stages} for s in sorted(of)}
     handed_in = [stage for stage in stages if any(found[s][stage] for s in found)]
     if not handed_in:
-        raise Unreadable(f"{root}: no notebook called like a stage ({', '.join(stages)})")
-    others = {_name(s): _others(s, stages) for s in students}
-    return [Submission(s, stage, found[s][stage], others[s]) for s in found for stage in handed_in]
+        why = "".join(f"; {text}" for texts in problems.values() for text in texts[:1])
+        raise Unreadable(f"{root}: no notebook called like a stage ({', '.join(stages)}){why}")
+    others = {s: [name for path in of[s] for name in _others(path, stages)] for s in of}
+    seen = {s: (*problems.get(s, ()), *others[s]) for s in of}
+    return [Submission(s, stage, found[s][stage], seen[s]) for s in found for stage in handed_in]
+
+
+def _student_folders(root: Path) -> list[Path]:
+    try:
+        return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except OSError as error:
+        raise Unreadable(f"{root}: cannot be read ({error.strerror})") from None
+
+
+def _first(folders: Iterable[Path], stage: str, stages: Sequence[str]) -> Path | None:
+    """The student's notebook of a stage, from the first of his folders that has one."""
+    return next((p for folder in folders if (p := _notebook(folder, stage, stages))), None)
 
 
 def by_student(submissions: Iterable[Submission]) -> dict[str, dict[str, Submission]]:
@@ -153,6 +176,12 @@ def read_cells(path: Path) -> list[SubmittedCell]:
 
 def read_raw_cells(path: Path) -> list[Any]:
     """Whatever stands in a notebook's list of cells; raises Unreadable."""
+    cells: list[Any] = read_raw_notebook(path)["cells"]
+    return cells
+
+
+def read_raw_notebook(path: Path) -> dict[str, Any]:
+    """A notebook of which nothing is sure but that it has a list of cells; raises Unreadable."""
     try:
         data = json.loads(read_bytes(path).decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -165,7 +194,8 @@ def read_raw_cells(path: Path) -> list[Any]:
         raise Unreadable("it has no cells: save it again from JupyterLab (notebook format 4)")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"it has {len(cells)} cells, more than {MAX_CELLS}")
-    return cells
+    assert isinstance(data, dict)
+    return data
 
 
 def read_bytes(path: Path) -> bytes:

@@ -8,12 +8,14 @@ import base64
 import json
 import os
 import sys
+import types
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import mugrade
-from mugrade.observe import observe
+import mugrade.student.plots  # loaded before the fork, not once for each submission
+from mugrade.observe import Observed, observe
 from mugrade.sandbox.channel import END, LOADED, Frame, encode, value_frame
 from mugrade.sandbox.loader import Package, load_package, package_from_json
 
@@ -28,7 +30,7 @@ def work(requests: int, reply: int, base: Package) -> None:
         for line in lines:
             request = json.loads(line)
             values = run_check(request["source"], request["seed"], scope)
-            _send(answers, request, [*values, Frame(END, {})])
+            _send(answers, request, [*map(value_frame, values), Frame(END, {})])
 
 
 def write_files(files: Mapping[str, str]) -> None:
@@ -44,18 +46,23 @@ def load(request: dict[str, Any], base: Package) -> tuple[dict[str, Any], dict[s
     vars(mugrade)["check"] = None  # a notebook's needs Jupyter; run_check has its own
     scope: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(request["setup"], "setup", "exec"), scope)
-    for module, names in request["names"]:
-        found = vars(sys.modules[module])
-        scope.update({name: found[name] for name in names if name in found})
+    bind(scope, request["names"])
     return scope, failures
 
 
-def run_check(source: str, seed: int, scope: dict[str, Any]) -> list[Frame]:
-    """The values of one check as frames."""
+def bind(scope: dict[str, Any], names: Iterable[tuple[str, Iterable[str]]]) -> None:
+    """Give the checks the names that a notebook would have: module and symbols, where they are."""
+    for module, symbols in names:
+        found = vars(sys.modules.get(module, types.ModuleType(module)))
+        scope.update({name: found[name] for name in symbols if name in found})
+
+
+def run_check(source: str, seed: int, scope: dict[str, Any]) -> list[Observed]:
+    """The values of one check."""
     functions: list[Callable[[], Any]] = []
     own = {**scope, "check": functions.append}
     exec(compile(source, "check", "exec"), own)
-    return [value_frame(value) for value in observe(functions[0], seed)]
+    return observe(functions[0], seed)
 
 
 def _send(answers: IO[bytes], request: dict[str, Any], frames: Iterable[Frame]) -> None:

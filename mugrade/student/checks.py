@@ -2,15 +2,17 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mugrade.answers import HIDDEN_MARK, judge
+from mugrade.manifest import CheckEntry
 from mugrade.messages import Report
-from mugrade.observe import observe, seed_of
+from mugrade.observe import Observed, observe, seed_of
+from mugrade.student.kernels import leave_note
 from mugrade.student.live import PackageFinder, Session, show_unsolved
 from mugrade.student.workspace import Workspace, WorkspaceError
 
@@ -50,22 +52,32 @@ def check(function: Check) -> Check:
     if entry is None:
         raise NoCourse(f"{function.__name__} is no check of this course")
     part = "full" if workspace.instructor and _has_hidden_part(function) else "public"
-    try:
-        answers = workspace.answers[part][id]
-    except (WorkspaceError, KeyError) as error:
-        raise NoCourse(f"no recorded answers to {function.__name__}: {error}") from None
     values = observe(function, seed_of(id))
-    shown = values if part == "full" else values[: len(answers)]
-    verdict = judge(shown, answers, workspace.known.get(id, ()))
-    if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
-        verdict = replace(verdict, advice=earlier)
-    report = Report.of(id, verdict, entry.points, entry.why, entry.of)
-    if not answers:
-        report = replace(report, rows={"note": "only hidden inputs are checked"})
+    try:
+        report = report_on(workspace, entry, values, part)
+    except WorkspaceError as error:
+        raise NoCourse(f"no recorded answers to {function.__name__}: {error}") from None
     if workspace.instructor is None:
-        _remember(workspace, id, verdict.passed)
+        _remember(workspace, id, report.passed)
     _show(report)
     return function
+
+
+def report_on(
+    workspace: Workspace, entry: CheckEntry, values: Sequence[Observed], part: str = "public"
+) -> Report:
+    """Compare what a check yielded with the recorded answers; raises WorkspaceError."""
+    answers = workspace.answers[part].get(entry.id)
+    if answers is None:
+        raise WorkspaceError(f"answers.json lacks {entry.id}: fetch the course again")
+    shown = values if part == "full" else values[: len(answers)]
+    verdict = judge(shown, answers, workspace.known.get(entry.id, ()))
+    if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
+        verdict = replace(verdict, advice=earlier)
+    report = Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
+    if not answers:
+        return replace(report, rows={"note": "only hidden inputs are checked"})
+    return report
 
 
 def _show(report: Report) -> None:
@@ -133,15 +145,12 @@ def load_ipython_extension(shell: Any) -> None:
     workspace = current_workspace()
     if any(isinstance(finder, PackageFinder) for finder in sys.meta_path):
         return
-    sys.path.insert(0, str(workspace.root))
     if workspace.instructor:
         sys.stderr.name = "stdout"  # type: ignore[misc]  # nbgrader takes stderr for failure
     session = Session(workspace, shell.user_ns)
-    sys.meta_path.insert(0, PackageFinder(session))
-    try:
-        session.prepare()
-    except WorkspaceError as error:
-        print(f"note: {error}")
+    session.install()
+    if workspace.instructor is None:
+        leave_note(workspace)
     shell.set_custom_exc((NotImplementedError,), show_unsolved)
     shell.events.register("pre_run_cell", session.pre_run_cell)
     shell.events.register("post_run_cell", session.post_run_cell)

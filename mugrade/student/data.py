@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from mugrade.errors import DataError
+
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist",
     "https://storage.googleapis.com/cvdf-datasets/mnist",
@@ -20,10 +22,6 @@ SECONDS = 20.0
 CHUNK = 1 << 16
 
 Report = Callable[[str, int, int | None], None]
-
-
-class DataError(Exception):
-    """What keeps the data from being fetched, in one sentence."""
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,16 @@ class Session:
         self.names = names
         self.loaded: dict[str, tuple[Stamp | None, list[Block]]] = {}
 
-    def prepare(self) -> None:
-        """Make the package importable before its first cell has run."""
+    def install(self) -> None:
+        """Make the package importable, also before its first cell has run."""
+        sys.path.insert(0, str(self.workspace.root))
+        sys.meta_path.insert(0, PackageFinder(self))
+        try:
+            self._prepare()
+        except WorkspaceError as error:
+            print(f"note: {error}")
+
+    def _prepare(self) -> None:
         for path in dict.fromkeys(entry.module for entry in self.workspace.manifest.blocks):
             if module := sys.modules.get(module_name(path)):
                 say_what_is_missing(module, self.workspace.manifest)

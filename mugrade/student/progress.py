@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mugrade.author.course import CourseError, find_course
 from mugrade.blocks import Block, is_stub, parse_module, replace
+from mugrade.errors import CourseError
 from mugrade.manifest import BlockEntry, CheckEntry
 from mugrade.student.workspace import Outcome, Workspace
 
@@ -128,6 +128,8 @@ def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
     Raises CourseError where the course has no solutions, WorkspaceError where nothing can be
     written.
     """
+    from mugrade.author.course import find_course
+
     try:
         solutions = find_course(start) / "solutions"
     except CourseError:

@@ -10,25 +10,30 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from mugrade.answers import Answer, dump
 from mugrade.blocks import Block, parse_module, render_module
-from mugrade.manifest import ANSWERS, MANIFEST, Manifest, digest, read_answers
-from mugrade.mistakes import Known, read_known
+from mugrade.errors import WorkspaceError
+from mugrade.manifest import (
+    ANSWERS,
+    CELLS,
+    MANIFEST,
+    Manifest,
+    ReleasedCell,
+    digest,
+    dump,
+    read_released,
+)
+
+if TYPE_CHECKING:  # they need NumPy, which most commands do without
+    from mugrade.answers import Answer
+    from mugrade.mistakes import Known
 
 INSTRUCTOR = "instructor"
 PROGRESS = "progress.json"
 LOCK_SECONDS = 20.0
-
-
-class WorkspaceError(Exception):
-    """A folder in which the course cannot work; says which and why."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
 
 
 @dataclass(frozen=True)
@@ -87,8 +92,10 @@ class Workspace:
         return self.root / ".mugrade"
 
     @cached_property
-    def answers(self) -> dict[str, dict[str, list[Answer]]]:
+    def answers(self) -> "dict[str, dict[str, list[Answer]]]":
         """Recorded answers: part (`public`, `full`) -> check -> answers."""
+        from mugrade.answers import read_answers
+
         path = (self.instructor or self.folder) / ANSWERS
         try:
             return {part: read_answers(path, part) for part in ("public", "full")}
@@ -96,8 +103,18 @@ class Workspace:
             raise _broken(path, error) from None
 
     @cached_property
-    def known(self) -> Known:
+    def released(self) -> list[ReleasedCell]:
+        """The code cells of the notebooks as they were handed out, in order."""
+        try:
+            return read_released(self.folder)
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise _broken(self.folder / CELLS, error) from None
+
+    @cached_property
+    def known(self) -> "Known":
         """The recorded mistakes: in an instructor's tree of the whole checks."""
+        from mugrade.mistakes import read_known
+
         return read_known(self.instructor or self.folder)
 
     def read_module(self, path: str) -> list[Block]:
@@ -112,6 +129,16 @@ class Workspace:
                 f"{self.root / path} cannot be read ({why}): "
                 "move it away and run the cells that build it again"
             ) from None
+
+    def exported(self, stage: str) -> dict[str, str]:
+        """Exercise -> what the package holds of it, for those of a stage that are there."""
+        entries = [b for b in self.manifest.blocks if b.stage == stage and b.role == "solution"]
+        modules = {path: self.read_module(path) for path in {e.module for e in entries}}
+        sources = {
+            e.id: "\n\n\n".join(b.source for b in modules[e.module] if b.id == e.id)
+            for e in entries
+        }
+        return {id: source for id, source in sources.items() if source}
 
     def write_module(self, path: str, blocks: list[Block]) -> None:
         """Write a module atomically, and an empty `__init__.py` into each new folder above it.
@@ -129,10 +156,14 @@ class Workspace:
 
     def write(self, path: Path, text: str) -> None:
         """Write a file atomically; raises WorkspaceError where that is not allowed."""
+        self.write_bytes(path, text.encode("utf-8"))
+
+    def write_bytes(self, path: Path, content: bytes) -> None:
+        """Write a file atomically; raises WorkspaceError where that is not allowed."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             scratch = path.with_name(f".{path.name}.{os.getpid()}")
-            scratch.write_text(text, encoding="utf-8")
+            scratch.write_bytes(content)
             scratch.replace(path)
         except OSError as error:
             raise WorkspaceError(
@@ -172,14 +203,22 @@ class Workspace:
             text = (self.instructor / path).read_text(encoding="utf-8")
             self.write_module(path, [b for b in parse_module(text) if b.id in ids])
 
+    def recall(self, name: str) -> dict[str, Any]:
+        """What a file of the state holds; nothing if it is missing or broken."""
+        try:
+            data = json.loads((self.state / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def note(self, name: str, key: str, value: Any) -> None:
+        """Write one entry of a file of the state; raises WorkspaceError."""
+        with self.lock():
+            self.write(self.state / name, dump({**self.recall(name), key: value}))
+
     def outcomes(self) -> dict[str, Outcome]:
         """Check -> how it went when it last ran here."""
-        try:
-            data = json.loads((self.state / PROGRESS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        found = data.items() if isinstance(data, dict) else ()
-        return {check: Outcome.read(value) for check, value in found}
+        return {check: Outcome.read(value) for check, value in self.recall(PROGRESS).items()}
 
     def remember(self, check: str, passed: bool) -> None:
         """Note the outcome of a check, and the code of its exercise if it passed."""
@@ -203,7 +242,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest in `folder`; raises WorkspaceError if it is broken."""
     try:
         return Manifest.read(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _broken(folder / MANIFEST, error) from None
 
 

@@ -1,0 +1,16 @@
+"""The command line."""
+
+import typer
+
+from mugrade.cli.author import build, lint
+from mugrade.cli.checking import check, doctor
+from mugrade.cli.grading import grade, grades
+from mugrade.cli.shared import Commands
+from mugrade.cli.student import data, hint, reset, status, take
+from mugrade.cli.submitting import submit
+
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+for command in (check, status, hint, reset, take, doctor, submit, data, build, lint, grade, grades):
+    app.command()(command)

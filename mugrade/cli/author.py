@@ -1,0 +1,44 @@
+"""Commands of an author: build, lint."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mugrade.cli.shared import CourseFolder, console, fail, say
+
+
+def build(
+    course: CourseFolder = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if anything committed differs.")
+    ] = False,
+) -> None:
+    """Turn solutions/NN_name.py into notebooks, the reference package and an nbgrader course."""
+    from mugrade.author.build import build as write
+    from mugrade.author.build import check_build, nbgrader_root
+    from mugrade.author.course import find_course, load_course
+
+    found = load_course(find_course(course or Path.cwd()))
+    with console().status("reading") as status:
+        changed = (check_build if check else write)(found, status.update)
+    for path in changed:
+        say(f"{'differs' if check else 'written'}  {path}")
+    if check and changed:
+        raise fail(
+            f"{len(changed)} files differ from solutions/NN_name.py: run mugrade build and commit"
+        )
+    if not changed:
+        say("everything is up to date")
+    if not check:
+        say(f"instructor's nbgrader course: {nbgrader_root(found)}")
+
+
+def lint(course: CourseFolder = None) -> None:
+    """Warn about checks that can be passed by guessing."""
+    from mugrade.author.course import find_course, load_course
+    from mugrade.author.lint import lint as warnings
+
+    if found := list(warnings(load_course(find_course(course or Path.cwd())))):
+        raise fail("\n".join(found))
+    say("no check can be passed by guessing")

@@ -1,0 +1,159 @@
+"""Commands that look at a student's work: check, doctor."""
+
+import json as js
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mugrade.cli.shared import Json, console, find_stage, find_workspace, say
+from mugrade.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mugrade.messages import Report
+    from mugrade.student.workspace import Workspace
+
+INTERRUPTED = 130
+
+
+@dataclass
+class Ran:
+    """The checks of one stage that ran, or the `problem` that kept them from it."""
+
+    stage: str
+    total: int
+    problem: str = ""
+    reports: "list[Report]" = field(default_factory=list)
+
+    @property
+    def passing(self) -> int:
+        return sum(report.passed for report in self.reports)
+
+    def to_json(self) -> dict[str, Any]:
+        checks = [report.to_json() for report in self.reports]
+        return {"stage": self.stage, "problem": self.problem, "checks": checks}
+
+
+def check(
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="Stages, e.g. 02; by default all that you built.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Time limit of one check.", min=0.1)] = 10.0,
+    json: Json = False,
+) -> None:
+    """Run the checks of your package, as the notebooks would, in a process of their own.
+
+    What your code prints is not shown.
+    """
+    workspace = find_workspace()
+    names = [find_stage(workspace, name) for name in stages or []] or _built(workspace)
+    ran: list[Ran] = []
+    complete = True
+    try:
+        with _progress(workspace, names, quiet=json) as advance:
+            for name in names:
+                ran.append(Ran(name, sum(c.stage == name for c in workspace.manifest.checks)))
+                _run(workspace, ran[-1], seconds, advance)
+    except KeyboardInterrupt:
+        complete = False
+    if json:
+        say(js.dumps({"complete": complete, "stages": [r.to_json() for r in ran]}, indent=1))
+    else:
+        console().print(_table(ran))
+    if not complete:
+        _say_what_is_done(ran, names)
+        raise typer.Exit(INTERRUPTED)
+    if any(r.problem or r.passing < r.total for r in ran):
+        raise typer.Exit(1)
+
+
+def doctor(json: Json = False) -> None:
+    """Find what is wrong with the installation, the notebooks, the package and the data."""
+    from mugrade.student.doctor import examine
+    from mugrade.student.installation import Finding, installation_findings
+
+    with console(stderr=True).status("looking"):
+        try:
+            found = list(examine(find_workspace()))
+        except WorkspaceError as error:
+            found = [*installation_findings(), Finding(str(Path.cwd()), str(error))]
+    if json:
+        say(js.dumps([asdict(finding) for finding in found], indent=1))
+    for finding in () if json else found:
+        say(str(finding))
+    if found:
+        raise typer.Exit(1)
+    if not json:
+        say("nothing is wrong")
+
+
+def _built(workspace: "Workspace") -> list[str]:
+    """The stages of which something is in the package."""
+    found = [stage for stage in workspace.manifest.stages if workspace.exported(stage)]
+    if not found:
+        first = next(iter(workspace.manifest.stages))
+        raise WorkspaceError(f"nothing is built yet: run the cells of {first}.ipynb")
+    return found
+
+
+def _run(workspace: "Workspace", ran: Ran, seconds: float, advance: Any) -> None:
+    from mugrade.student.runner import run_checks
+
+    try:
+        for report in run_checks(workspace, ran.stage, seconds):
+            ran.reports.append(report)
+            advance(None if report.passed else report)
+    except WorkspaceError as error:
+        ran.problem = str(error)
+        advance(ran.problem, ran.total - len(ran.reports))
+
+
+@contextmanager
+def _progress(workspace: "Workspace", names: list[str], quiet: bool) -> Iterator[Any]:
+    """A bar that vanishes when it is done, and above it what is said on the way."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    if quiet:
+        yield lambda said, steps=1: None
+        return
+    columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn())
+    shown = console()
+    with Progress(
+        *columns, console=shown, transient=True, disable=not shown.is_terminal
+    ) as progress:
+        total = sum(check.stage in names for check in workspace.manifest.checks)
+        task = progress.add_task("checking", total=total)
+
+        def advance(said: "Report | str | None", steps: int = 1) -> None:
+            if said is not None:
+                progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
+                progress.console.print()
+            progress.advance(task, steps)
+
+        yield advance
+
+
+def _table(ran: list[Ran]) -> "Table":
+    from rich.table import Table
+
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for column in ("stage", "checks passing", "points"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for r in ran:
+        points = sum(report.points for report in r.reports)
+        possible = sum(report.worth for report in r.reports)
+        row = (f"{r.passing}/{r.total}", f"{points}/{possible}") if r.reports else ("-", "-")
+        table.add_row(r.stage, *row)
+    return table
+
+
+def _say_what_is_done(ran: list[Ran], names: list[str]) -> None:
+    done = sum(len(r.reports) for r in ran)
+    left = [r.stage for r in ran if not r.problem and len(r.reports) < r.total]
+    left += names[len(ran) :]
+    typer.echo(f"stopped: {done} checks ran and are remembered; left: {', '.join(left)}", err=True)

@@ -1,0 +1,74 @@
+"""What the commands share: options, the console, and errors as one sentence."""
+
+import shutil
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mugrade.errors import MugradeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mugrade.student.workspace import Workspace
+
+CourseFolder = Annotated[
+    Path | None,
+    typer.Option("--course", help="The course's folder; by default the one you are in."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+
+
+class Commands(TyperGroup):
+    """Commands whose MugradeErrors end as one sentence, not as a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MugradeError as error:
+            raise fail(error) from None
+
+
+def console(stderr: bool = False) -> "Console":
+    """Standard output or error; rich is loaded by those commands only that need it."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def say(text: str) -> None:
+    """Print a line as it is."""
+    typer.echo(text)
+
+
+def wrapped(text: str) -> str:
+    """Prose, broken at words to fit the terminal."""
+    width = min(100, shutil.get_terminal_size().columns)
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def fail(error: Exception | str) -> typer.Exit:
+    """Print one clear sentence; the caller raises what this returns."""
+    typer.echo(str(error), err=True)
+    return typer.Exit(1)
+
+
+def find_stage(workspace: "Workspace", name: str) -> str:
+    """The stage's whole name; ends the command where there is no such stage."""
+    try:
+        return workspace.manifest.stage(name)
+    except KeyError:
+        stages = ", ".join(workspace.manifest.stages)
+        raise fail(f"no stage {name}: there are {stages}") from None
+
+
+def find_workspace() -> "Workspace":
+    """The workspace here, or in `notebooks/` below; raises WorkspaceError."""
+    from mugrade.student.workspace import Workspace
+
+    here = Path.cwd()
+    below = here / "notebooks"
+    return Workspace.find(below if below.is_dir() else here)

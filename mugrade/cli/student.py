@@ -1,0 +1,179 @@
+"""Commands of a student: take, status, hint, data."""
+
+import difflib
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mugrade.cli.shared import CourseFolder, console, fail, find_stage, find_workspace, say, wrapped
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from mugrade.student.workspace import Workspace
+
+
+class DataSet(StrEnum):
+    """What `mugrade data` can fetch."""
+
+    mnist = "mnist"
+
+
+def take(
+    stages: Annotated[list[str], typer.Argument(help="Stages, e.g. 02 or 02_linear.")],
+    course: CourseFolder = None,
+) -> None:
+    """Borrow stages: put the reference's code into your package, marked as taken.
+
+    Your own cells stay in your notebook; running them again puts them back.
+    """
+    from mugrade.student.progress import take_stage
+
+    workspace = find_workspace()
+    for stage in [find_stage(workspace, name) for name in stages]:
+        paths = take_stage(workspace, stage, course or workspace.folder)
+        say(f"took {stage}: {', '.join(paths)}")
+
+
+def status() -> None:
+    """Show what is built, taken and passing, and what has changed since it passed."""
+    from rich.table import Table
+
+    from mugrade.student.progress import stage_progress
+
+    workspace = find_workspace()
+    rows = [stage_progress(workspace, stage) for stage in workspace.manifest.stages]
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for column in ("stage", "built", "taken", "checks passing", "changed since", "points"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for row in rows:
+        table.add_row(
+            row.stage,
+            f"{row.built}/{row.exercises}",
+            str(row.taken or ""),
+            f"{row.passing}/{row.checks}",
+            str(sum(check.state == "changed" for check in row.every_check) or ""),
+            f"{row.points}/{row.total}",
+        )
+    console().print(table)
+    for row in rows:
+        changed = [i.id for i in row.items if any(c.state == "changed" for c in i.checks)]
+        if changed:
+            text = f"{row.stage}: changed since its checks passed: {', '.join(changed)}"
+            say(f"{text}; mugrade check {row.stage[:2]}")
+
+
+def hint(
+    exercise: Annotated[
+        str, typer.Argument(help="The exercise's id, as a failing check names it.")
+    ],
+    number: Annotated[
+        int | None, typer.Argument(help="Which hint; by default one more than last time.", min=1)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All hints at once.")] = False,
+) -> None:
+    """Show one more hint for an exercise each time, from a question to nearly the answer.
+
+    Once its checks pass, the reference's answer is shown for comparison.
+    """
+    from mugrade.formula import readable
+    from mugrade.student.hints import next_hint, remember_hint, solved
+
+    workspace = find_workspace()
+    hints = workspace.manifest.hints.get(exercise, [])
+    passes = solved(workspace, exercise)
+    if not hints and not passes:
+        known = sorted(workspace.manifest.hints)
+        close = difflib.get_close_matches(exercise, known, n=3) or known
+        raise fail(f"no hints for {exercise}: try {', '.join(close)}")
+    if passes and number is None and not every:
+        return _compare(workspace, exercise)
+    number = min(number or next_hint(workspace, exercise), len(hints))
+    for i in range(1, len(hints) + 1) if every else [number]:
+        typer.secho(f"{exercise}, hint {i} of {len(hints)}", bold=True)
+        say(wrapped(readable(hints[i - 1])))
+    remember_hint(workspace, exercise, len(hints) if every else number)
+    if number < len(hints) and not every:
+        typer.secho(f"one more: mugrade hint {exercise}", dim=True)
+
+
+def _compare(workspace: "Workspace", exercise: str) -> None:
+    """Show the reference's answer, where the course comes with its solutions."""
+    from mugrade.student.hints import reference_source
+
+    where, source = reference_source(workspace, exercise)
+    if not source:
+        return say(f"the checks of {exercise} pass; this copy of the course has no reference")
+    typer.secho(f"the checks of {exercise} pass; the reference, {where}:", bold=True)
+    say(f"\n{source}")
+
+
+def reset(
+    ids: Annotated[list[str], typer.Argument(help="Cells, as hints and checks name them.")],
+) -> None:
+    """Put cells back as they were handed out, in the notebook and in your package.
+
+    The old text is kept, and nothing is asked.
+    """
+    from mugrade.student.reset import released_cell
+    from mugrade.student.reset import reset as put_back
+
+    workspace = find_workspace()
+    for cell in [released_cell(workspace, id) for id in ids]:
+        id = cell.id
+        done = put_back(workspace, id)
+        if not done.written:
+            say(f"{id} is as it was handed out")
+            continue
+        say(f"{id} is as it was handed out, in {' and '.join(map(_shown, done.written))}")
+        if done.kept:
+            say(f"  the old text: {_shown(done.kept)}")
+        if done.copies:
+            say(f"  note: {done.copies} more of the notebook's cells define the same")
+        if notebooks := [path for path in done.written if path.suffix == ".ipynb"]:
+            name = notebooks[0].name
+            reload = "do not save it, choose File > Reload Notebook from Disk"
+            say(f"  if {name} is open in JupyterLab: {reload}")
+
+
+def data(
+    name: Annotated[DataSet, typer.Argument(help="The data set.")],
+    mirror: Annotated[
+        str | None, typer.Option(help="A URL or a folder to take the files from.")
+    ] = None,
+) -> None:
+    """Download a data set into data/ beside the notebooks.
+
+    Files that are there are left alone, and a download that broke off is continued.
+    """
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TransferSpeedColumn,
+    )
+
+    from mugrade.student.data import MIRRORS, fetch
+
+    folder = find_workspace().folder / "data" / name.value
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=console()) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def report(file: str, done: int, total: int | None) -> None:
+            task = tasks.get(file)
+            if task is None:
+                task = tasks[file] = progress.add_task(file, total=total)
+            progress.update(task, completed=done, total=total)
+
+        fetched = fetch(folder, (mirror,) if mirror else MIRRORS, report=report)
+    say(f"{f'fetched {len(fetched)} files into' if fetched else 'everything is in'} {folder}")
+
+
+def _shown(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

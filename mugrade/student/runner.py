@@ -1,0 +1,192 @@
+"""Run a stage's checks outside of a notebook: in a fresh process, on the package as it lies there.
+
+It is the student's own code on the student's own machine, so nothing walls it in; but a check
+that hangs or dies costs only itself.
+"""
+
+import importlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mugrade.answers import Verdict
+from mugrade.author.course import plain_python
+from mugrade.blocks import export_path
+from mugrade.errors import WorkspaceError
+from mugrade.manifest import BlockEntry, CheckEntry
+from mugrade.messages import Report
+from mugrade.observe import Observed, describe, seed_of
+from mugrade.sandbox.loader import module_name
+from mugrade.sandbox.process import Death
+from mugrade.sandbox.worker import bind, run_check
+from mugrade.student.checks import report_on
+from mugrade.student.live import NotBuilt, Session, how_to_build
+from mugrade.student.notebook import notebook_path
+from mugrade.student.workspace import Workspace
+
+LOAD_SECONDS = 60.0
+ADVICE = {
+    "timeout": "look for a loop that does not end; more time with --seconds",
+    "crash": "run the check in the notebook and see what it does last",
+}
+
+
+def run_checks(workspace: Workspace, stage: str, seconds: float) -> Iterator[Report]:
+    """The report of every check of a stage, remembered as it comes.
+
+    Once one has taken longer than `seconds`, the others of its exercise are left out.
+    Raises WorkspaceError where the package cannot be loaded or the course is broken.
+    """
+    if not workspace.exported(stage):
+        raise WorkspaceError(how_to_build(stage, stage))
+    sources = {cell.id: cell.source for cell in workspace.released if cell.stage == stage}
+    left = [check for check in workspace.manifest.checks if check.stage == stage]
+    if missing := [check.id for check in left if check.id not in sources]:
+        raise WorkspaceError(f"cells.json lacks {missing[0]}: fetch the course again")
+    hung: dict[str, str] = {}
+    while left:
+        with Child(workspace, stage) as child:
+            while left and child.alive:
+                check = left.pop(0)
+                if check.of in hung:
+                    verdict = Verdict("not run", f"{hung[check.of]} above took too long")
+                    yield _report(check, verdict)
+                    continue
+                report = _run(workspace, check, child, sources[check.id], seconds)
+                if report.category == "timeout":
+                    hung[check.of] = report.name
+                workspace.remember(check.id, report.passed)
+                yield report
+
+
+def _run(
+    workspace: Workspace, check: CheckEntry, child: "Child", source: str, seconds: float
+) -> Report:
+    if check.of not in workspace.exported(check.stage):
+        where = f"run its cell in {check.stage}.ipynb, or: mugrade take {check.stage[:2]}"
+        missing = f"{check.of} is not in your package yet"
+        return _report(check, Verdict("unsolved", missing, advice=where))
+    try:
+        report = report_on(workspace, check, child.run(check.id, source, seconds))
+    except Death as death:
+        advice = ADVICE[death.category]
+        return _report(check, Verdict(death.category, str(death), advice=advice))
+    if report.rows.get("you", "").startswith("NameError"):
+        advice = "export what it uses, or define it in an exported cell"
+        return replace(report, rows={**report.rows, "try": advice})
+    return report
+
+
+def _report(check: CheckEntry, verdict: Verdict) -> Report:
+    return Report.of(check.id, verdict, check.points, check.why, check.of)
+
+
+class Child:
+    """A process with a stage's package loaded; a context manager that leaves nothing running."""
+
+    def __init__(self, workspace: Workspace, stage: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=serve, args=(workspace.folder, stage, theirs), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+        try:
+            if problem := self._answer(LOAD_SECONDS):
+                raise WorkspaceError(problem)
+        except Death as death:
+            self.close()
+            raise WorkspaceError(f"{stage} cannot be loaded: {death}") from None
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        return self.process.is_alive()
+
+    def run(self, check: str, source: str, seconds: float) -> list[Observed]:
+        """The values that a check yields; raises Death, and then the process is gone."""
+        try:
+            self.pipe.send((check, source))
+            return self._answer(seconds)
+        except Death:
+            self.close()
+            raise
+
+    def _answer(self, seconds: float) -> Any:
+        try:
+            if self.pipe.poll(seconds):
+                return self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join(5)
+            raise Death("crash", f"the process ended ({self.process.exitcode})") from None
+        raise Death("timeout", f"no answer within {seconds:.3g} seconds")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def serve(folder: Path, stage: str, pipe: Connection) -> None:
+    """In the new process: load the package, say what is wrong with it, then answer checks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this process
+    _silence()
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    try:
+        workspace = Workspace.find(folder)
+        here = notebook_path(workspace, stage).parent
+        os.chdir(here if here.is_dir() else folder)
+        _prepare(workspace, stage, scope)
+    except (NotBuilt, WorkspaceError) as error:
+        return pipe.send(str(error))
+    except (Exception, SystemExit) as error:
+        text = f"{stage}: the package does not load ({describe(error)}): mugrade doctor says more"
+        return pipe.send(text)
+    pipe.send("")
+    while True:
+        check, source = pipe.recv()
+        pipe.send(run_check(source, seed_of(check), scope))
+
+
+def _silence() -> None:
+    """Keep what the student's code prints from the terminal, where the outcome is shown."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+
+
+def _prepare(workspace: Workspace, stage: str, scope: dict[str, Any]) -> None:
+    """Import the package and leave in `scope` what the stage's notebook has above its checks."""
+    Session(workspace, scope).install()
+    given = [c for c in workspace.released if (c.stage, c.role) == (stage, "given")]
+    lines = [line for c in given if not export_path(c.source) for line in plain_python(c.source)]
+    exec(compile("\n".join(lines), stage, "exec"), scope)
+    entries = [block for block in workspace.manifest.blocks if block.stage == stage]
+    for path in dict.fromkeys(entry.module for entry in entries):
+        if workspace.read_module(path):
+            importlib.import_module(module_name(path))
+    bind(scope, [_names(entry) for entry in entries])
+
+
+def _names(entry: BlockEntry) -> tuple[str, list[str]]:
+    return module_name(entry.module), entry.symbols

@@ -1,0 +1,102 @@
+"""What a student hands in: notebooks, in an archive that mugrade and nbgrader both take."""
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mugrade.blocks import is_stub
+from mugrade.errors import WorkspaceError
+from mugrade.grader.submissions import find_answers, read_cells
+from mugrade.student.doctor import difference_findings
+from mugrade.student.notebook import Notebook, notebook_path
+from mugrade.student.progress import Progress, stage_progress
+from mugrade.student.workspace import Workspace
+
+STUDENT = "student.json"
+NAME = re.compile(r"[A-Za-z0-9](?:[\w.@+-]{0,62}[\w@+-])?", re.ASCII)
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip archive can hold
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """A stage that is handed in: its notebook, the exercises written in it, and warnings."""
+
+    stage: str
+    path: Path
+    written: tuple[str, ...]
+    missing: tuple[str, ...]
+    progress: Progress
+    warnings: tuple[str, ...]
+
+
+def student_id(workspace: Workspace, given: str | None) -> str:
+    """Who hands in: as given, and remembered, or as remembered; raises WorkspaceError."""
+    found = given or workspace.recall(STUDENT).get("id")
+    if not isinstance(found, str):
+        raise WorkspaceError("say who you are: mugrade submit --student ID; it is remembered")
+    if not NAME.fullmatch(found) or found in workspace.manifest.stages:
+        raise WorkspaceError(f"{found!r} is no id: letters, digits and . _ - @ + make one")
+    if given:
+        workspace.note(STUDENT, "id", given)
+    return found
+
+
+def hand_in(workspace: Workspace, stage: str) -> HandIn:
+    """What a stage's notebook holds; raises WorkspaceError for one that is broken or missing."""
+    path = notebook_path(workspace, stage)
+    notebook = Notebook.read(path)
+    answers = find_answers(read_cells(path), workspace.manifest, stage)
+    progress = stage_progress(workspace, stage)
+    ids = [item.id for item in progress.items]
+    written = tuple(i for i in ids if i in answers.exercises and not is_stub(answers.exercises[i]))
+    missing = tuple(i for i in ids if i not in written)
+    warnings = [f"{i} is not Python: {text}" for i, text in answers.problems.items()]
+    findings = difference_findings(workspace, stage, notebook)
+    warnings += [f"{finding.what}: {finding.todo}" for finding in findings]
+    if borrowed := [i.id for i in progress.items if i.state == "taken" and i.id in missing]:
+        warnings.append(f"borrowed, so there is nothing to hand in: {', '.join(borrowed)}")
+    elif missing:
+        warnings.append(f"not written: {', '.join(missing)}")
+    return HandIn(stage, path, written, missing, progress, (*warnings, *_of_checks(progress)))
+
+
+def _of_checks(progress: Progress) -> list[str]:
+    """Checks of which it is not known that they pass."""
+    todo = f"mugrade check {progress.stage[:2]}"
+    said = {"fails": "failed", "changed": "passed before the code changed", "not run": "not run"}
+    found = []
+    for state, text in said.items():
+        if ids := [check.id for check in progress.every_check if check.state == state]:
+            count = "1 check" if len(ids) == 1 else f"{len(ids)} checks"
+            found.append(f"{count} {text}: {', '.join(ids)}; {todo}")
+    return found
+
+
+def written_stages(workspace: Workspace) -> list[HandIn]:
+    """The stages whose notebook is there and of which something is written."""
+    stages = [s for s in workspace.manifest.stages if notebook_path(workspace, s).exists()]
+    found = [item for item in (hand_in(workspace, stage) for stage in stages) if item.written]
+    if not found:
+        raise WorkspaceError("nothing is written yet: name a stage to hand it in nevertheless")
+    return found
+
+
+def archive(student: str, items: Sequence[HandIn]) -> bytes:
+    """A zip archive with `student`/`stage`/`stage`.ipynb; the same bytes for the same notebooks."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for item in items:
+            entry = zipfile.ZipInfo(f"{student}/{item.stage}/{item.stage}.ipynb", EPOCH)
+            entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, 3
+            entry.external_attr = 0o100644 << 16
+            file.writestr(entry, item.path.read_bytes())
+    return buffer.getvalue()
+
+
+def receipt(content: bytes) -> str:
+    """The first digits of an archive's SHA-256, to tell one from another."""
+    return hashlib.sha256(content).hexdigest()[:12]
