@@ -108,7 +108,8 @@ def test_archives_that_do_not_agree_are_a_row_with_a_reason(root: Path, scratch:
     [
         "../00_mean.ipynb",
         "ada/../../00_mean.ipynb",
-        "/tmp/00_mean.ipynb",
+        "{outside}/00_mean.ipynb",
+        "submitted/{outside}/00_mean.ipynb",
         "..\\..\\00_mean.ipynb",
         "ada/.ssh/00_mean.ipynb",
         "ada/a/b/c/d/00_mean.ipynb",
@@ -118,10 +119,17 @@ def test_archives_that_do_not_agree_are_a_row_with_a_reason(root: Path, scratch:
     ],
 )
 def test_nothing_leaves_the_folder(root: Path, scratch: Path, name: str) -> None:
-    pack(root / "eve.zip", name, "eve/01_scale.ipynb")
+    pack(root / "eve.zip", name.format(outside=root.parent / "out"), "eve/01_scale.ipynb")
     assert set(find(root, scratch)) == {("eve", "01_scale")}
     assert files(scratch) == ["eve/01_scale.ipynb"]
     assert files(scratch.parent) == ["in/eve.zip", "scratch/eve/01_scale.ipynb"]
+
+
+@pytest.mark.parametrize("name", ["/00_mean.ipynb", "/eve/00_mean.ipynb", "../00_mean.ipynb"])
+def test_a_short_path_that_leads_outside_is_no_notebook(root: Path, name: str) -> None:
+    with zipfile.ZipFile(pack(root / "eve.zip", name, "eve/01_scale.ipynb")) as archive:
+        found = [(s, str(path)) for _, s, path in archives._notebooks(archive, "eve", STAGES)]
+    assert found == [("eve", "01_scale.ipynb")]
 
 
 def test_a_link_is_not_followed(root: Path, scratch: Path) -> None:
@@ -143,6 +151,37 @@ def test_a_notebook_that_is_too_large_is_a_row(root: Path, scratch: Path) -> Non
     assert path is not None and path.stat().st_size == MAX_BYTES + 1
     with pytest.raises(Unreadable, match="larger than 32 MB"):
         read_cells(path)
+
+
+def test_no_more_is_unpacked_than_may_be_kept(
+    root: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = zipfile.ZipExtFile.read
+    sizes = []
+
+    def counted(file: zipfile.ZipExtFile, size: int = -1) -> bytes:
+        content = read(file, size)
+        sizes.append(len(content))
+        return content
+
+    monkeypatch.setattr(archives, "MAX_NOTEBOOK", 1000)
+    monkeypatch.setattr(archives, "CHUNK", 100)
+    pack(root / "eve.zip", "eve/00_mean.ipynb", content=bytes(100_000))
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", counted)
+    find(root, scratch)
+    assert 1000 < sum(sizes) <= 1100
+
+
+def test_a_damaged_notebook_costs_itself_only(root: Path, scratch: Path) -> None:
+    path = root / "ada.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("ada/00_mean.ipynb", b"{damaged}")
+        file.writestr("ada/01_scale.ipynb", NOTEBOOK)
+        file.writestr("bob/00_mean.ipynb", NOTEBOOK)
+    path.write_bytes(path.read_bytes().replace(b"{damaged}", b"{DAMAGED}"))
+    found = find(root, scratch)
+    assert found["ada", "00_mean"].others == ("00_mean.ipynb in ada.zip (it is damaged)",)
+    assert found["ada", "01_scale"].path and found["bob", "00_mean"].path
 
 
 def test_a_bomb_stops_at_the_limit(

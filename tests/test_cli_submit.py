@@ -44,6 +44,8 @@ def test_the_same_notebooks_give_the_same_bytes(mine: Path) -> None:
     mugrade("submit", "1", "0", "--student", "ada")
     first = Path("ada.zip").read_bytes()
     (mine / "00_mean.ipynb").touch()
+    with zipfile.ZipFile("ada.zip") as file:
+        assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     mugrade("submit", "0", "1", "--out", "again.zip")
     assert Path("again.zip").read_bytes() == first
 
