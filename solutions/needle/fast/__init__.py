@@ -1,0 +1,4 @@
+# %% fast-index
+from needle.fast import memory, models, nn, ops, optim, profile
+
+memory.keep_memory()

@@ -1,0 +1,67 @@
+# %% fast-nn-module
+"""The layers of needle.nn, each with one op of its own."""
+
+import numpy as np
+
+from needle import nn
+from needle.autograd import Tensor
+from needle.fast import ops
+
+
+class Linear(nn.Linear):
+    """nn.Linear in one op."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From shape (..., in_features), with two axes or more, to (..., out_features)."""
+        bias = self.bias
+        return super().forward(x) if bias is None else ops.linear(x, self.weight, bias)
+
+
+class ReLU(nn.ReLU):
+    """nn.ReLU with one pass over the gradient."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """y = max(x, 0), entry by entry, of any shape."""
+        return ops.relu(x)
+
+
+class Dropout(nn.Dropout):
+    """nn.Dropout in one op, with the same draw."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From any shape to the same shape."""
+        return ops.dropout(x, self.p) if self.training else x
+
+
+class SoftmaxLoss(nn.SoftmaxLoss):
+    """nn.SoftmaxLoss in one op."""
+
+    def forward(self, logits: Tensor, y: Tensor) -> Tensor:
+        """The mean loss of logits (n, k) for integer labels (n,), a tensor of shape ()."""
+        return ops.softmax_loss(logits, y.numpy())
+
+
+class LayerNorm1d(nn.LayerNorm1d):
+    """nn.LayerNorm1d in one op."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From shape (n, dim) to the same shape."""
+        return ops.layernorm(x, self.weight, self.bias, self.eps)
+
+
+class BatchNorm1d(nn.BatchNorm1d):
+    """nn.BatchNorm1d in one op while training; in eval mode it is nn.BatchNorm1d."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From shape (n, dim) to the same shape."""
+        return self.of_the_batch(x) if self.training else super().forward(x)
+
+    def of_the_batch(self, x: Tensor) -> Tensor:
+        """Normalized by the batch's mean and variance, which update the running values."""
+        op = ops.BatchNorm(self.eps)
+        y = op(x, self.weight, self.bias)
+        y.numpy()
+        for running, batch in ((self.running_mean, op.mean), (self.running_var, op.var)):
+            mixed = (1 - self.momentum) * running.numpy() + self.momentum * batch
+            running.data = Tensor.make_const(mixed)
+        return y
