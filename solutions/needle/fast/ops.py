@@ -8,6 +8,7 @@ import numpy as np
 
 from needle import init, nn, ops
 from needle.autograd import Tensor, TensorOp, Value, compute_gradient_of_variables, modes
+from needle.nn import Module
 
 Arrays = tuple[np.ndarray | None, ...]
 
@@ -64,7 +65,7 @@ class FusedOp(TensorOp):
         return tuple(None if a is None else Tensor.make_const(a) for a in arrays)
 
 
-def with_parameters(layer: nn.Module, weight: Tensor, bias: Tensor) -> nn.Module:
+def with_parameters(layer: Module, weight: Tensor, bias: Tensor) -> Module:
     """The layer, with these tensors for its weight and its bias."""
     vars(layer).update(weight=weight, bias=bias)
     return layer
@@ -81,8 +82,27 @@ def sum_rows(a: np.ndarray) -> np.ndarray:
     return np.ones(len(a), a.dtype) @ a
 
 
+# %% fast-relu
+class FusedReLU(FusedOp):
+    """y = max(x, 0), of any shape."""
+
+    def plain(self, x: Tensor) -> Tensor:
+        return ops.relu(x)
+
+    def compute(self, x: np.ndarray) -> np.ndarray:
+        return np.maximum(x, 0)
+
+    def derivatives(self, g: np.ndarray, node: Tensor) -> Arrays:
+        return (g * (node.numpy() > 0),)
+
+
+def relu(x: Tensor) -> Tensor:
+    """max(x, 0)."""
+    return FusedReLU()(x)
+
+
 # %% fast-linear
-class Linear(FusedOp):
+class FusedLinear(FusedOp):
     """y = x W + b, for x of shape (..., k), W of shape (k, m) and b of shape (1, m)."""
 
     def plain(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -103,30 +123,11 @@ class Linear(FusedOp):
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """x W + b, in one op."""
-    return Linear()(x, weight, bias)
-
-
-# %% fast-relu
-class ReLU(FusedOp):
-    """y = max(x, 0), of any shape."""
-
-    def plain(self, x: Tensor) -> Tensor:
-        return ops.relu(x)
-
-    def compute(self, x: np.ndarray) -> np.ndarray:
-        return np.maximum(x, 0)
-
-    def derivatives(self, g: np.ndarray, node: Tensor) -> Arrays:
-        return (g * (node.numpy() > 0),)
-
-
-def relu(x: Tensor) -> Tensor:
-    """max(x, 0)."""
-    return ReLU()(x)
+    return FusedLinear()(x, weight, bias)
 
 
 # %% fast-dropout
-class Dropout(FusedOp):
+class FusedDropout(FusedOp):
     """y = keep * x / (1 - p), `keep` an array of booleans of the shape of x."""
 
     def __init__(self, keep: np.ndarray, p: float) -> None:
@@ -145,11 +146,11 @@ class Dropout(FusedOp):
 
 def dropout(x: Tensor, p: float) -> Tensor:
     """x with each entry 0 with probability p, the others divided by 1 - p."""
-    return Dropout(init.randb(*x.shape, p=1 - p).numpy(), p)(x)
+    return FusedDropout(init.randb(*x.shape, p=1 - p).numpy(), p)(x)
 
 
 # %% fast-softmax-loss
-class SoftmaxLoss(FusedOp):
+class FusedSoftmaxLoss(FusedOp):
     """The mean of logsumexp(z_r) - z_r[labels_r] over the n rows z_r of a matrix of logits."""
 
     def __init__(self, labels: np.ndarray) -> None:
@@ -179,11 +180,11 @@ class SoftmaxLoss(FusedOp):
 
 def softmax_loss(logits: Tensor, labels: np.ndarray) -> Tensor:
     """The mean cross-entropy of the labels under the softmax of the logits."""
-    return SoftmaxLoss(labels)(logits)
+    return FusedSoftmaxLoss(labels)(logits)
 
 
 # %% fast-layernorm
-class LayerNorm(FusedOp):
+class FusedLayerNorm(FusedOp):
     """Each row normalized, scaled by weight and shifted by bias: (n, dim) to (n, dim)."""
 
     def __init__(self, eps: float) -> None:
@@ -222,11 +223,11 @@ class LayerNorm(FusedOp):
 
 def layernorm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """Each row normalized, then scaled and shifted."""
-    return LayerNorm(eps)(x, weight, bias)
+    return FusedLayerNorm(eps)(x, weight, bias)
 
 
 # %% fast-batchnorm
-class BatchNorm(FusedOp):
+class FusedBatchNorm(FusedOp):
     """Each column normalized, scaled by weight and shifted by bias: (n, dim) to (n, dim).
 
     Leaves the mean and the biased variance of the columns in `mean` and `var`.

@@ -52,14 +52,15 @@ def profile(
 ) -> dict[str, Cost]:
     """What the ops in the graph of `loss` cost, under the names of their classes.
 
-    After `loss.backward()` each node knows its inputs, its op and its gradient: each `compute`
-    and each `gradient` is run again, `repeats` times, and its shortest time counts. `compute`
-    runs on a copy of the op, for the op itself may have to remember what it saved.
-    The first entry is that of the largest sum of forward and backward.
+    Each `compute` (of a copy of the op) and each `gradient` (under no_grad) is timed by
+    `shortest`, and a `Cost` has the sums over all calls of its kind. The entries are sorted by
+    the sum of forward and backward, the largest first. ValueError before `loss.backward()`.
     """
+    if loss.grad is None:
+        raise ValueError("there are no gradients to replay yet: call backward() before profile")
     costs: dict[str, Cost] = {}
     for node in find_topo_sort([loss]):
-        if node.op is None or node.grad is None:
+        if node.op is None:
             continue
         cost = costs.setdefault(type(node.op).__name__, Cost())
         cost.calls += 1
