@@ -2,7 +2,6 @@
 """Adam on one flat array, block by block."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -78,8 +77,22 @@ class Adam(optim.Adam):
     averages are the arrays `u` and `v` of the `Flat`s in `flats`.
     """
 
-    def __init__(self, params: Iterable[Tensor], *args: Any, **kwargs: Any) -> None:
-        super().__init__(params, *args, **kwargs)
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 0.01,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        bias_correction: bool = True,
+    ) -> None:
+        super().__init__(
+            params, lr, beta1, beta2, eps, weight_decay, bias_correction=bias_correction
+        )
+        self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
+        self.weight_decay, self.bias_correction, self.t = weight_decay, bias_correction, 0
         self.flats = flats_of(self.params)
 
     def step(self) -> None:
