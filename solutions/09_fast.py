@@ -435,6 +435,7 @@ print(f"the same and backward {both:5.2f} us")
 """Ops that do the work of several at once, with gradients that were derived by hand."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -480,7 +481,7 @@ class FusedOp(TensorOp):
             name = type(self).__name__
             raise RuntimeError(f"a {name} remembers one call: make a new object for the next")
         self.called = True
-        return super().__call__(*inputs)
+        return Tensor.make_from_op(self, inputs)
 
     def plain(self, *inputs: Any) -> Tensor:
         """The output, made of ops that already exist."""
@@ -510,9 +511,22 @@ def demand_features(x: np.ndarray, dim: int) -> None:
         raise ValueError(f"a norm of {dim} features takes a matrix (n, {dim}), not {x.shape}")
 
 
+@lru_cache(maxsize=64)
+def ones(n: int, dtype: np.dtype) -> np.ndarray:
+    """The same vector of n ones for everybody, not to be written into."""
+    array = np.ones(n, dtype)
+    array.flags.writeable = False
+    return array
+
+
 def sum_rows(a: np.ndarray) -> np.ndarray:
-    """The sum over axis 0 of a matrix, as a product with a row of ones."""
-    return np.ones(len(a), a.dtype) @ a
+    """The sum over axis 0 of a matrix, as a product with a vector of ones."""
+    return ones(len(a), a.dtype) @ a
+
+
+def sum_columns(a: np.ndarray) -> np.ndarray:
+    """The sum over axis 1 of a matrix, as a product with a vector of ones."""
+    return a @ ones(a.shape[1], a.dtype)
 
 
 # %% id="fast-index-ops" role="given" export="needle/fast/__init__.py"
@@ -559,7 +573,7 @@ def relu(x: Tensor) -> Tensor:
 #   axis, which is free, and both sums are products of matrices again.
 # - The first layer sees data, which require no gradient. Its $\bar X$ would be the largest product
 #   of the whole backward pass, for nothing.
-# - `sum_rows` (given above) adds the rows up as a product with a row of ones. The library for
+# - `sum_rows` (given above) adds the rows up as a product with a vector of ones. The library for
 #   matrix products does that faster than `np.sum`.
 
 
@@ -985,7 +999,7 @@ class FusedLayerNorm(FusedOp):
         demand_features(x, len(weight))
         ### BEGIN SOLUTION
         dim = x.shape[1]
-        deviation = x - (x @ np.ones(dim, x.dtype) / dim)[:, None]
+        deviation = x - (sum_columns(x) / dim)[:, None]
         var = np.vecdot(deviation, deviation) / dim
         self.std = np.sqrt(var + self.eps)[:, None]
         self.normalized = np.divide(deviation, self.std, out=deviation)
@@ -1255,6 +1269,7 @@ def fast_batchnorm_gradients():
 """Adam on one flat array, block by block."""
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import numpy as np
 
@@ -1290,18 +1305,26 @@ class Flat:
         A parameter whose `data` was assigned since the last time is copied in, and its array is
         a view again. Neighbouring parts are returned as one. ValueError for a changed shape.
         """
-        found: list[slice] = []
-        for param, view, part in zip(self.params, self.views, self.parts, strict=True):
-            if param.numpy() is not view:
-                if param.shape != view.shape:
-                    raise ValueError(f"a parameter of {view.shape} has become one of {param.shape}")
-                view[...] = param.numpy()
-                param.data = Tensor.make_const(view)
-            if param.grad is not None:
-                self.grad[part] = param.grad.numpy().reshape(-1)
-                start = found.pop().start if found and found[-1].stop == part.start else part.start
-                found.append(slice(start, part.stop))
+        for param, view in zip(self.params, self.views, strict=True):
+            if param.cached_data is not view:
+                self.adopt(param, view)
+        found = []
+        places = zip(self.params, self.parts, strict=True)
+        for present, group in groupby(places, lambda place: place[0].grad is not None):
+            params, parts = zip(*group, strict=True)
+            if present:
+                found.append(slice(parts[0].start, parts[-1].stop))
+                grads = [param.grad.numpy().reshape(-1) for param in params]
+                np.concatenate(grads, out=self.grad[found[-1]])
         return found
+
+    @staticmethod
+    def adopt(param: Tensor, view: np.ndarray) -> None:
+        """Copy the parameter's values into the view and make that its array."""
+        if param.shape != view.shape:
+            raise ValueError(f"a parameter of {view.shape} has become one of {param.shape}")
+        view[...] = param.numpy()
+        param.data = Tensor.make_const(view)
 
     def blocks(self) -> Iterator[tuple[np.ndarray, ...]]:
         """`theta`, `grad`, `u` and `v` where there are gradients, at most BLOCK entries of each."""

@@ -10,7 +10,7 @@ FACTOR = "np.multiply(self.keep, 1 / (1 - self.p), dtype=x.dtype)"
 MAXIMUM = " - logits.max(axis=1, keepdims=True)"
 LOSS = "np.mean(np.log(sums) - right_logits)"
 RIGHT_CLASS = "        logits_grad[np.arange(n), self.labels] -= g / n\n"
-ROW_MEAN = " - (x @ np.ones(dim, x.dtype) / dim)[:, None]"
+ROW_MEAN = " - (sum_columns(x) / dim)[:, None]"
 ROW_VAR = "np.vecdot(deviation, deviation) / dim"
 ROW_STD = "np.sqrt(var + self.eps)"
 THROUGH_VAR = "        x_grad -= np.multiply(self.normalized, through_var, out=products)\n"
@@ -240,7 +240,7 @@ WRONG: dict[str, dict[str, Edits]] = {
         "the input is changed in place": [
             (
                 f"deviation = x{ROW_MEAN}",
-                "x -= (x @ np.ones(dim, x.dtype) / dim)[:, None]\n        deviation = x * 1",
+                "x -= (sum_columns(x) / dim)[:, None]\n        deviation = x * 1",
             ),
         ],
         "out_grad is ignored": [

@@ -2,6 +2,7 @@
 """Ops that do the work of several at once, with gradients that were derived by hand."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class FusedOp(TensorOp):
             name = type(self).__name__
             raise RuntimeError(f"a {name} remembers one call: make a new object for the next")
         self.called = True
-        return super().__call__(*inputs)
+        return Tensor.make_from_op(self, inputs)
 
     def plain(self, *inputs: Any) -> Tensor:
         """The output, made of ops that already exist."""
@@ -77,9 +78,22 @@ def demand_features(x: np.ndarray, dim: int) -> None:
         raise ValueError(f"a norm of {dim} features takes a matrix (n, {dim}), not {x.shape}")
 
 
+@lru_cache(maxsize=64)
+def ones(n: int, dtype: np.dtype) -> np.ndarray:
+    """The same vector of n ones for everybody, not to be written into."""
+    array = np.ones(n, dtype)
+    array.flags.writeable = False
+    return array
+
+
 def sum_rows(a: np.ndarray) -> np.ndarray:
-    """The sum over axis 0 of a matrix, as a product with a row of ones."""
-    return np.ones(len(a), a.dtype) @ a
+    """The sum over axis 0 of a matrix, as a product with a vector of ones."""
+    return ones(len(a), a.dtype) @ a
+
+
+def sum_columns(a: np.ndarray) -> np.ndarray:
+    """The sum over axis 1 of a matrix, as a product with a vector of ones."""
+    return a @ ones(a.shape[1], a.dtype)
 
 
 # %% fast-relu
@@ -197,7 +211,7 @@ class FusedLayerNorm(FusedOp):
     def compute(self, x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
         demand_features(x, len(weight))
         dim = x.shape[1]
-        deviation = x - (x @ np.ones(dim, x.dtype) / dim)[:, None]
+        deviation = x - (sum_columns(x) / dim)[:, None]
         var = np.vecdot(deviation, deviation) / dim
         self.std = np.sqrt(var + self.eps)[:, None]
         self.normalized = np.divide(deviation, self.std, out=deviation)

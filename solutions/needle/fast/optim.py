@@ -2,6 +2,7 @@
 """Adam on one flat array, block by block."""
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import numpy as np
 
@@ -37,18 +38,26 @@ class Flat:
         A parameter whose `data` was assigned since the last time is copied in, and its array is
         a view again. Neighbouring parts are returned as one. ValueError for a changed shape.
         """
-        found: list[slice] = []
-        for param, view, part in zip(self.params, self.views, self.parts, strict=True):
-            if param.numpy() is not view:
-                if param.shape != view.shape:
-                    raise ValueError(f"a parameter of {view.shape} has become one of {param.shape}")
-                view[...] = param.numpy()
-                param.data = Tensor.make_const(view)
-            if param.grad is not None:
-                self.grad[part] = param.grad.numpy().reshape(-1)
-                start = found.pop().start if found and found[-1].stop == part.start else part.start
-                found.append(slice(start, part.stop))
+        for param, view in zip(self.params, self.views, strict=True):
+            if param.cached_data is not view:
+                self.adopt(param, view)
+        found = []
+        places = zip(self.params, self.parts, strict=True)
+        for present, group in groupby(places, lambda place: place[0].grad is not None):
+            params, parts = zip(*group, strict=True)
+            if present:
+                found.append(slice(parts[0].start, parts[-1].stop))
+                grads = [param.grad.numpy().reshape(-1) for param in params]
+                np.concatenate(grads, out=self.grad[found[-1]])
         return found
+
+    @staticmethod
+    def adopt(param: Tensor, view: np.ndarray) -> None:
+        """Copy the parameter's values into the view and make that its array."""
+        if param.shape != view.shape:
+            raise ValueError(f"a parameter of {view.shape} has become one of {param.shape}")
+        view[...] = param.numpy()
+        param.data = Tensor.make_const(view)
 
     def blocks(self) -> Iterator[tuple[np.ndarray, ...]]:
         """`theta`, `grad`, `u` and `v` where there are gradients, at most BLOCK entries of each."""
