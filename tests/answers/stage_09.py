@@ -8,7 +8,7 @@ LINEAR = "return x_grad, rows.T @ g_rows, sum_rows(g_rows)[None]"
 X_GRAD = "g @ weight.T if x.requires_grad else None"
 FACTOR = "np.multiply(self.keep, 1 / (1 - self.p), dtype=x.dtype)"
 MAXIMUM = " - logits.max(axis=1, keepdims=True)"
-LOSS = "np.mean(np.log(sums) - right_logits)"
+LOSS = "(np.log(sums) - right_logits).sum() / len(logits)"
 RIGHT_CLASS = "        logits_grad[np.arange(n), self.labels] -= g / n\n"
 ROW_MEAN = " - (sum_columns(x) / dim)[:, None]"
 ROW_VAR = "np.vecdot(deviation, deviation) / dim"
@@ -150,9 +150,9 @@ WRONG: dict[str, dict[str, Edits]] = {
         "the logit before the shift": [
             ("right_logits = shifted[rows", "right_logits = logits[rows")
         ],
-        "the sum for the mean": [(LOSS, "np.sum(np.log(sums) - right_logits)")],
-        "the sign of the loss": [(LOSS, "np.mean(right_logits - np.log(sums))")],
-        "the logarithm is forgotten": [(LOSS, "np.mean(sums - right_logits)")],
+        "the sum for the mean": [(LOSS, "(np.log(sums) - right_logits).sum()")],
+        "the sign of the loss": [(LOSS, "(right_logits - np.log(sums)).sum() / len(logits)")],
+        "the logarithm is forgotten": [(LOSS, "(sums - right_logits).sum() / len(logits)")],
         "the exponentials are not divided": [("np.divide(exps, sums[:, None], out=exps)", "exps")],
         "the exponentials are divided by the columns": [
             ("np.divide(exps, sums[:, None], out=exps)", "exps / exps.sum(axis=0)")
@@ -184,7 +184,7 @@ WRONG: dict[str, dict[str, Edits]] = {
                 "logits -= logits.max(axis=1, keepdims=True)\n        shifted = logits -",
             ),
         ],
-        "float64 out of float32": [(LOSS, f'{LOSS}.astype("float64")')],
+        "float64 out of float32": [(LOSS, f'({LOSS}).astype("float64")')],
     },
     "fast-layernorm": {
         "the mean is not subtracted": [(ROW_MEAN, " * 1")],

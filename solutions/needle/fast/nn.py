@@ -66,6 +66,7 @@ class BatchNorm1d(plain.BatchNorm1d):
         y = op(x, self.weight, self.bias)
         y.numpy()
         for running, batch in ((self.running_mean, op.mean), (self.running_var, op.var)):
-            mixed = (1 - self.momentum) * running.numpy() + self.momentum * batch
-            running.data = Tensor.make_const(mixed)
+            before = running.numpy()
+            change = self.momentum * (batch - before)
+            running.cached_data = np.add(before, change, dtype=before.dtype)
         return y

@@ -63,7 +63,7 @@ class FusedOp(TensorOp):
         if modes.recording:
             return gradients_by_ops(self.plain, node.inputs, out_grad)
         arrays = self.derivatives(out_grad.numpy(), node)
-        return tuple(None if a is None else Tensor.make_const(a) for a in arrays)
+        return tuple([None if a is None else Tensor.make_const(a) for a in arrays])
 
 
 def with_parameters(layer: Module, weight: Tensor, bias: Tensor) -> Module:
@@ -183,7 +183,7 @@ class FusedSoftmaxLoss(FusedOp):
         exps = np.exp(shifted, out=shifted)
         sums = exps.sum(axis=1)
         self.softmax = np.divide(exps, sums[:, None], out=exps)
-        return np.mean(np.log(sums) - right_logits)
+        return (np.log(sums) - right_logits).sum() / len(logits)
 
     def derivatives(self, g: np.ndarray, node: Tensor) -> Arrays:
         n = len(self.labels)
