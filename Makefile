@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test mutants browser bench-grading bench-scale soak lab build clean
+.PHONY: demo test mutants browser bench-engine bench-grading bench-scale soak lab build clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -29,6 +29,9 @@ bench-grading: .venv/ready build/bench/ready
 bench-scale: .venv/ready
 	$(BIN)/python -m bench.scale
 
+bench-engine: build/engine/ready
+	build/engine/bin/python -m bench.engine
+
 soak: .venv/ready
 	$(BIN)/python -m bench.soak
 
@@ -44,6 +47,13 @@ clean:
 build/bench/ready: pyproject.toml
 	$(PYTHON) -m venv build/bench
 	build/bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+# PyTorch's own index has a build without CUDA; where it cannot be reached, the other one will do.
+build/engine/ready: pyproject.toml
+	$(PYTHON) -m venv build/engine
+	-build/engine/bin/python -m pip install --quiet --disable-pip-version-check --retries 0 --index-url https://download.pytorch.org/whl/cpu torch==2.13.0
+	build/engine/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[engine]'
 	@touch $@
 
 .venv/ready: pyproject.toml

@@ -1,6 +1,7 @@
 """conda's environment.yml describes what pyproject.toml asks for.
 
-The extra `bench` is not in it: `make bench-grading` gives otter-grader an environment of its own.
+The extras `bench` and `engine` are not in it: `make bench-grading` and `make bench-engine` make
+environments of their own.
 """
 
 import tomllib

@@ -85,7 +85,7 @@ class SGD(Optimizer):
         self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
         self.nesterov, self.unbiased = nesterov, unbiased
         self.t = 0
-        self.u: dict[int, Tensor] = {}  # from the number of a parameter to its average
+        self.u: dict[int, np.ndarray] = {}  # from the number of a parameter to its average
 
     def clip_grad_norm(self, max_norm: float = 0.25) -> None:
         """Scale all gradients by one factor, so that their common norm is at most `max_norm`."""
@@ -98,13 +98,13 @@ class SGD(Optimizer):
         for i, param in enumerate(self.params):
             if param.grad is None:
                 continue
-            grad = decayed_gradient(param, self.weight_decay)
+            grad = decayed_gradient(param, self.weight_decay).numpy()
             before = self.u.get(i, 0)
             u = self.u[i] = beta * before + (1 - beta) * grad
             step = u / (1 - beta**self.t) if self.unbiased else u
             if self.nesterov:
                 step = step + u - before
-            param.data = param.data - self.lr * step
+            param.data = Tensor(param.numpy() - self.lr * step)
 
 
 # %% adam
@@ -136,8 +136,8 @@ class Adam(Optimizer):
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.weight_decay, self.bias_correction = weight_decay, bias_correction
         self.t = 0
-        self.u: dict[int, Tensor] = {}  # from the number of a parameter to its averages
-        self.v: dict[int, Tensor] = {}
+        self.u: dict[int, np.ndarray] = {}  # from the number of a parameter to its averages
+        self.v: dict[int, np.ndarray] = {}
 
     def step(self) -> None:
         """One step for each parameter that has a gradient."""
@@ -145,13 +145,13 @@ class Adam(Optimizer):
         for i, param in enumerate(self.params):
             if param.grad is None:
                 continue
-            grad = decayed_gradient(param, self.weight_decay)
+            grad = decayed_gradient(param, self.weight_decay).numpy()
             u = self.u[i] = self.beta1 * self.u.get(i, 0) + (1 - self.beta1) * grad
             v = self.v[i] = self.beta2 * self.v.get(i, 0) + (1 - self.beta2) * grad**2
             if self.bias_correction:
                 u = u / (1 - self.beta1**self.t)
                 v = v / (1 - self.beta2**self.t)
-            param.data = param.data - self.lr * u / (v**0.5 + self.eps)
+            param.data = Tensor(param.numpy() - self.lr * u / (v**0.5 + self.eps))
 
 
 # %% hessian

@@ -1,0 +1,1 @@
+"""What an engine costs: needle beside hand-written NumPy, PyTorch, JAX and HIPS autograd."""
