@@ -12,12 +12,9 @@ from pathlib import Path
 
 from mugrade.author.build import check_names, check_tasks, make_manifest, reference
 from mugrade.author.course import load_course
-from mugrade.grader.submissions import (
-    find_answers,
-    find_submissions,
-    read_cells,
-    submission_job,
-)
+from mugrade.grader.exercises import find_answers, submission_job
+from mugrade.grader.submissions import find_submissions
+from mugrade.ipynb import read_cells
 from mugrade.observe import seed_of
 from mugrade.sandbox.loader import load_package, package_to_json
 from mugrade.sandbox.worker import load, run_check

@@ -12,8 +12,8 @@ from mugrade.answers import Verdict
 from mugrade.author.course import Stage
 from mugrade.blocks import cell_body
 from mugrade.grader.bundle import Bundle, run
+from mugrade.grader.exercises import Answers, submission_job
 from mugrade.grader.grade import Grader
-from mugrade.grader.submissions import Answers, submission_job
 from tests.answers.named import NAMED
 from tests.conftest import STAGES
 

@@ -29,12 +29,13 @@ from mugrade.answers import Verdict
 from mugrade.author.course import Course, load_course
 from mugrade.cli import app
 from mugrade.diagnosis import Diagnosis
+from mugrade.errors import Unreadable
 from mugrade.grader.fingerprint import Fingerprints
 from mugrade.grader.gradebook import write_gradebook
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.run import Order, grade_class, regrade_class
 from mugrade.grader.store import Filter, Store
-from mugrade.grader.submissions import Submission, Unreadable, by_student, find_submissions
+from mugrade.grader.submissions import Submission, by_student, find_submissions
 from mugrade.manifest import CheckEntry
 from mugrade.picture import Picture
 from mugrade.sandbox.process import Limits

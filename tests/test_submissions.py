@@ -10,17 +10,10 @@ import pytest
 from mugrade.author.build import check_names, make_manifest
 from mugrade.author.course import Course
 from mugrade.blocks import Block
-from mugrade.grader.submissions import (
-    MAX_BYTES,
-    MAX_CELLS,
-    Answers,
-    SubmittedCell,
-    Unreadable,
-    find_answers,
-    find_submissions,
-    read_cells,
-    submission_job,
-)
+from mugrade.errors import Unreadable
+from mugrade.grader.exercises import Answers, find_answers, submission_job
+from mugrade.grader.submissions import find_submissions
+from mugrade.ipynb import MAX_BYTES, MAX_CELLS, SubmittedCell, read_cells
 
 STAGES = ["00_mean", "01_scale"]
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}

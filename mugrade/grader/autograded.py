@@ -16,8 +16,9 @@ from nbformat import NotebookNode
 
 from mugrade.author.build import release, source_notebook
 from mugrade.author.course import Stage
+from mugrade.errors import Unreadable
 from mugrade.grader.results import Result
-from mugrade.grader.submissions import Unreadable, joined, read_raw_cells
+from mugrade.ipynb import joined, read_raw_cells
 
 MAX_TEXT = 50_000
 MAX_IMAGE = 4 << 20

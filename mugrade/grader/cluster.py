@@ -5,8 +5,8 @@ import logging
 from types import TracebackType
 from typing import Any, Self
 
+from mugrade.errors import Unreadable
 from mugrade.grader.bundle import Bundle, Outcome, run
-from mugrade.grader.submissions import Unreadable
 from mugrade.sandbox.probe import NEEDS, strongest
 from mugrade.sandbox.process import Sandbox, SandboxError
 

@@ -6,7 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from mugrade.author.course import Course, Stage
-from mugrade.grader.submissions import Submission, Unreadable, read_bytes
+from mugrade.errors import Unreadable
+from mugrade.grader.submissions import Submission
+from mugrade.ipynb import read_bytes
 from mugrade.sandbox.process import Limits
 
 GRADER = 1  # counts up when the same submission would be graded differently

@@ -10,19 +10,14 @@ from dataclasses import replace
 from mugrade.answers import Verdict
 from mugrade.author.build import make_manifest
 from mugrade.author.course import Course
+from mugrade.errors import Unreadable
 from mugrade.grader.bundle import Bundle, Outcome
 from mugrade.grader.bundle import run as run_here
+from mugrade.grader.exercises import Answers, find_answers, submission_job
 from mugrade.grader.key import StageKey
 from mugrade.grader.results import Grade, Result
-from mugrade.grader.submissions import (
-    Answers,
-    Submission,
-    Unreadable,
-    by_student,
-    find_answers,
-    read_cells,
-    submission_job,
-)
+from mugrade.grader.submissions import Submission, by_student
+from mugrade.ipynb import read_cells
 from mugrade.manifest import Manifest
 from mugrade.observe import describe
 from mugrade.sandbox.probe import strongest

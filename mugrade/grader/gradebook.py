@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mugrade.author.course import Course, Stage
+from mugrade.errors import Unreadable
 from mugrade.grader.results import Result
-from mugrade.grader.submissions import Unreadable
 
 
 def write_gradebook(

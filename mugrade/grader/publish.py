@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mugrade.author.course import Course, CourseError
+from mugrade.errors import Unreadable
 from mugrade.grader.gradebook import write_gradebook
 from mugrade.grader.report import write_csv, write_feedback
 from mugrade.grader.store import Attempt, Store
-from mugrade.grader.submissions import Unreadable
 
 GRADEBOOK, CSV, FEEDBACK, AUTOGRADED = "gradebook.db", "grades.csv", "feedback", "autograded"
 CONFIG = "nbgrader_config.py"

@@ -23,6 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from mugrade.author.course import Course
+from mugrade.errors import Unreadable
 from mugrade.grader.fingerprint import Fingerprints
 from mugrade.grader.interrupt import Interrupt
 from mugrade.grader.moved import Move, show_moves
@@ -30,7 +31,7 @@ from mugrade.grader.publish import Publisher
 from mugrade.grader.report import class_table
 from mugrade.grader.results import Result
 from mugrade.grader.store import NAME, Attempt, Store
-from mugrade.grader.submissions import Submission, Unreadable, by_student, find_submissions
+from mugrade.grader.submissions import Submission, by_student, find_submissions
 from mugrade.messages import printable
 from mugrade.sandbox.probe import NEEDS, strongest
 from mugrade.sandbox.process import Limits

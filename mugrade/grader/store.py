@@ -33,8 +33,9 @@ from sqlalchemy.orm import (
 
 from mugrade.answers import Verdict
 from mugrade.diagnosis import Diagnosis
+from mugrade.errors import Unreadable
 from mugrade.grader.results import Grade, Result
-from mugrade.grader.submissions import Submission, Unreadable
+from mugrade.grader.submissions import Submission
 from mugrade.manifest import CheckEntry
 from mugrade.messages import printable
 from mugrade.picture import Picture

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from mugrade.blocks import Block, is_stub, render_module
 from mugrade.errors import Unreadable, WorkspaceError
-from mugrade.grader.submissions import find_answers, read_cells
+from mugrade.grader.exercises import find_answers
+from mugrade.ipynb import read_cells
 from mugrade.manifest import BlockEntry, ReleasedCell
 from mugrade.student.installation import (
     Finding,

@@ -11,7 +11,7 @@ from typing import Any
 
 from mugrade.blocks import Block, cell_body
 from mugrade.errors import Unreadable, WorkspaceError
-from mugrade.grader.submissions import joined, read_raw_notebook
+from mugrade.ipynb import joined, read_raw_notebook
 from mugrade.manifest import ReleasedCell
 from mugrade.student.workspace import Workspace
 

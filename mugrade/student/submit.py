@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mugrade.blocks import is_stub
 from mugrade.errors import WorkspaceError
-from mugrade.grader.submissions import find_answers, read_cells
+from mugrade.grader.exercises import find_answers
+from mugrade.ipynb import read_cells
 from mugrade.student.doctor import difference_findings
 from mugrade.student.notebook import Notebook, notebook_path
 from mugrade.student.progress import Progress, stage_progress

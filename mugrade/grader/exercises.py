@@ -1,0 +1,202 @@
+"""Which cells of a notebook answer which exercise, and the job that runs them."""
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from mugrade.author.course import Course, Stage
+from mugrade.blocks import STUB, Block, arrange, cell_body, export_path, is_module_path
+from mugrade.ipynb import SubmittedCell
+from mugrade.manifest import BlockEntry, Manifest, digest
+from mugrade.sandbox.loader import Piece
+from mugrade.sandbox.process import Job
+
+MAX_SOURCE = 1 << 18
+MAX_SHARED = 1 << 12  # a larger cell is not kept in memory for the next notebook
+DEFINITION = re.compile(r"^(?:class|def)\s+(\w+)", re.MULTILINE)
+MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[^#\n]*\?[ \t]*)$", re.MULTILINE)
+NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A cell that may answer an exercise: its position in the notebook, and whether it exports."""
+
+    position: int
+    exported: bool
+    block: Block
+
+    @property
+    def stubs(self) -> int:
+        """How many of the exercise's gaps are still open."""
+        return len(STUB.findall(self.block.source))
+
+
+@dataclass
+class Answers:
+    """A student's code for a stage: exercise -> source, module -> helpers, exercise -> problem."""
+
+    exercises: dict[str, str] = field(default_factory=dict)
+    helpers: dict[str, list[Block]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str) -> Answers:
+    """The answers to a stage's exercises and the student's own exported helpers.
+
+    A cell answers the exercise whose symbols it defines, else the one whose id it has; `choose`
+    decides between several. What a student added to a given cell is a helper.
+    """
+    entries = [b for b in manifest.blocks if b.stage == stage]
+    candidates: dict[str, list[Candidate]] = {}
+    answers = Answers()
+    for position, cell in enumerate(cells):
+        module = export_path(cell.source)
+        try:
+            block = _parsed(cell)
+            entry = _identify(cell, block, module, entries, manifest)
+            helper = block if entry is None else _additions(block, entry, entries)
+        except NOT_PYTHON as error:
+            if entry := _guess(cell, entries):
+                text = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
+                answers.problems[entry.id] = text
+            continue
+        if entry is not None and entry.role == "solution":
+            if module or _is_answer(cell, block, entry):
+                found = candidates.setdefault(entry.id, [])
+                found.append(Candidate(position, module is not None, block))
+            continue
+        target = entry.module if entry else module
+        if target and helper.source and (entry or _may_extend(target, manifest, stage)):
+            answers.helpers.setdefault(target, []).append(helper)
+    required = {b.id: set(b.symbols) for b in entries}
+    for id, found in candidates.items():
+        if chosen := choose(found, required[id]):
+            answers.exercises[id] = "\n\n\n".join(c.block.source for c in chosen)
+            if not any(c.stubs for c in chosen):
+                answers.problems.pop(id, None)
+    return answers
+
+
+def _parsed(cell: SubmittedCell) -> Block:
+    """The cell as a block; IPython's magics count only where they keep it from being Python."""
+    if len(cell.source) > MAX_SOURCE:
+        raise ValueError(f"the cell is larger than {MAX_SOURCE >> 10} kB")
+    parse = _parse_once if len(cell.source) <= MAX_SHARED else _parse
+    return parse(cell.id, cell.source)
+
+
+def _parse(id: str, source: str) -> Block:
+    try:
+        return _walked(Block(id, cell_body(source)))
+    except SyntaxError:
+        return _walked(Block(id, cell_body(MAGIC.sub(r"\1pass", source))))
+
+
+_parse_once = lru_cache(256)(_parse)  # most cells of a class's notebooks are the course's own
+
+
+def _walked(block: Block) -> Block:
+    """The block, once all that is asked of it later has been found; raises NOT_PYTHON."""
+    assert None not in (block.parsed, block.provides, block.needs, block.reads)
+    return block
+
+
+def _identify(
+    cell: SubmittedCell,
+    block: Block,
+    module: str | None,
+    entries: list[BlockEntry],
+    manifest: Manifest,
+) -> BlockEntry | None:
+    among = [e for e in entries if e.module == module] or entries
+    found = manifest.identify(block, among)
+    return found or next((e for e in among if e.id == cell.grade_id and block.symbols), None)
+
+
+def _guess(cell: SubmittedCell, entries: list[BlockEntry]) -> BlockEntry | None:
+    """The exercise that a cell which is not Python was meant for."""
+    names = set(DEFINITION.findall(cell.source))
+    solutions = [e for e in entries if e.role == "solution"]
+    by_name = (e for e in solutions if names & set(e.symbols))
+    by_id = (e for e in solutions if e.id in (cell.id, cell.grade_id))
+    return next(by_name, None) or next(by_id, None)
+
+
+def _is_answer(cell: SubmittedCell, block: Block, entry: BlockEntry) -> bool:
+    """Whether a cell without an export line is more than a trial that reuses a name."""
+    defined = set(DEFINITION.findall(block.source)) & set(entry.symbols)
+    return bool(defined) or entry.id in (cell.id, cell.grade_id)
+
+
+def choose(candidates: Iterable[Candidate], required: set[str]) -> list[Candidate]:
+    """The cells that count, in the notebook's order; together they cover the `required` symbols.
+
+    The one with the fewest open gaps wins, then one that exports, then the last. An exported cell
+    that was left without the symbols is kept: the student has split it.
+    """
+    missing = set(required)
+    chosen: list[Candidate] = []
+    for c in sorted(candidates, key=lambda c: (c.stubs, not c.exported, -c.position)):
+        symbols = c.block.symbols
+        if symbols & missing or (c.exported and not symbols & required):
+            chosen.append(c)
+            missing -= symbols - c.block.needs
+    return sorted(chosen, key=lambda c: c.position)
+
+
+def _additions(block: Block, entry: BlockEntry, entries: list[BlockEntry]) -> Block:
+    """What a student added to a given cell: imports, and definitions of other names."""
+    if entry.role == "solution" or entry.digest == digest(block.source):
+        return Block("", "")
+    course = {symbol for e in entries for symbol in e.symbols}
+    statements = (s for s in block.tree.body if getattr(s, "module", "") != "__future__")
+    pieces = (Block("", ast.unparse(statement)) for statement in statements)
+    kept = (p.source for p in pieces if p.provides and not p.symbols & course)
+    return Block(f"{entry.id}-additions", "\n".join(kept))
+
+
+def _may_extend(module: str, manifest: Manifest, stage: str) -> bool:
+    """Whether a student may put helpers into `module`: nothing of another stage is touched."""
+    path = PurePosixPath(module)
+    taken = {b.module for b in manifest.blocks if b.stage != stage}
+    modules = {b.module for b in manifest.blocks}
+    shadows = any(f"{folder}.py" in modules for folder in path.parents) or any(
+        m.startswith(f"{path.with_suffix('')}/") for m in modules
+    )
+    inside = is_module_path(module) and module.startswith(f"{manifest.package}/")
+    return inside and module not in taken and not shadows
+
+
+def submission_job(
+    course: Course,
+    stage: Stage,
+    answers: dict[str, Answers],
+    names: Sequence[tuple[str, Sequence[str]]],
+) -> Job:
+    """A stage with the student's answers on top of the stages before it.
+
+    Stages that are not in `answers` come from the reference; an exercise without an answer is its
+    stub, which also stands in for an answer that raises while it is being defined.
+    """
+    package: dict[str, list[Piece]] = {}
+    stages = [*course.before(stage), stage]
+    reference = course.modules(stages)
+    fallback = {c.id: c.unsolved for s in stages for c in s.role("solution")}
+    given: dict[str, str] = {}
+    for s in stages:
+        if s.name in answers:
+            own = answers[s.name].exercises
+            given |= {c.id: own.get(c.id, fallback[c.id]) for c in s.role("solution")}
+    helpers = [item for a in answers.values() for item in a.helpers.items()]
+    for path, _ in helpers:
+        reference.setdefault(path, [])
+    for path, blocks in reference.items():
+        own_blocks = [Block(b.id, given.get(b.id, b.source)) for b in blocks]
+        extra = [b for p, found in helpers if p == path for b in found]
+        placed = arrange([*own_blocks, *extra], [b.id for b in blocks])
+        package[path] = [Piece(b.id, b.source, fallback.get(b.id, "")) for b in placed]
+    return Job(package, stage.setup, names, course.files(stage))

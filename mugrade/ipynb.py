@@ -1,0 +1,82 @@
+"""A notebook as untrusted data: its cells, or one sentence why they cannot be read."""
+
+import json
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mugrade.errors import Unreadable
+
+MAX_BYTES = 32 << 20
+MAX_CELLS = 5_000
+
+
+@dataclass(frozen=True)
+class SubmittedCell:
+    """A code cell: its nbformat id, nbgrader's id for it, and its source."""
+
+    id: str
+    grade_id: str
+    source: str
+
+
+def read_cells(path: Path) -> list[SubmittedCell]:
+    """The code cells of a notebook, read as untrusted data; raises Unreadable."""
+    return [cell for raw in read_raw_cells(path) if (cell := _cell(raw)) is not None]
+
+
+def read_raw_cells(path: Path) -> list[Any]:
+    """Whatever stands in a notebook's list of cells; raises Unreadable."""
+    cells: list[Any] = read_raw_notebook(path)["cells"]
+    return cells
+
+
+def read_raw_notebook(path: Path) -> dict[str, Any]:
+    """A notebook of which nothing is sure but that it has a list of cells; raises Unreadable."""
+    try:
+        data = json.loads(read_bytes(path).decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise Unreadable("it is not UTF-8 text") from None
+    except (ValueError, RecursionError) as error:
+        text = str(error).splitlines()[0][:100]
+        raise Unreadable(f"it is not a complete notebook (JSON: {text})") from None
+    cells = data.get("cells") if isinstance(data, dict) else None
+    if not isinstance(cells, list):
+        raise Unreadable("it has no cells: save it again from JupyterLab (notebook format 4)")
+    if len(cells) > MAX_CELLS:
+        raise Unreadable(f"it has {len(cells)} cells, more than {MAX_CELLS}")
+    assert isinstance(data, dict)
+    return data
+
+
+def read_bytes(path: Path) -> bytes:
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or path.parent.is_symlink():
+            raise Unreadable("it is not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise Unreadable(f"it is larger than {MAX_BYTES >> 20} MB")
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"it cannot be read ({error.strerror})") from None
+
+
+def _cell(raw: Any) -> SubmittedCell | None:
+    if not isinstance(raw, dict) or raw.get("cell_type") != "code":
+        return None
+    metadata = raw.get("metadata")
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
+    return SubmittedCell(_text(raw.get("id")), _text(grade_id), joined(raw.get("source")))
+
+
+def joined(value: Any) -> str:
+    """Text that a notebook holds as a string or as a list of lines."""
+    if isinstance(value, list):
+        return "".join(line for line in value if isinstance(line, str))
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
