@@ -433,7 +433,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
             "every entry is off by the same factor",
             "the survivors are not rescaled",
         ],
-        "divided by p": ["every entry is off by the same factor"],
+        "divided by p": ["divided by p"],
         "multiplied by 1 - p": ["multiplied by 1 - p"],
         "p is the probability of staying": ["p is taken for the probability of staying"],
         "the draw is inverted, the factor is not": ["the draw is inverted, the factor is not"],
