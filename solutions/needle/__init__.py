@@ -56,3 +56,7 @@ from needle import data
 
 # %% needle-index-models
 from needle import models
+
+
+# %% needle-index-fast
+from needle import fast

@@ -771,4 +771,142 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "hidden_dim is ignored": ["hidden_dim is not handed on"],
         "batch_size is ignored": ["batch_size is ignored"],
     },
+    "profile": {
+        "the backward pass is not counted": ["no time is in backward"],
+        "the forward pass is not counted": ["no time is in forward"],
+        "the last call of each kind only": ["the last call counts alone"],
+        "the bytes of the output only": ["the bytes of the inputs are missing"],
+        "views move bytes too": ["views are counted as moved"],
+        "the gradient builds a graph": ["each gradient builds a graph"],
+        "compute runs under no_grad only, gradient outside": ["each gradient builds a graph"],
+        "one call instead of the shortest": ["the first call counts, not the shortest"],
+        "a clock of its own": ["no time is in forward"],
+        "the op itself computes again": ["the op itself was changed"],
+        "the last op only": ["entries are missing at the start"],
+        "calls are not counted": ["the calls are not counted"],
+    },
+    "fast-linear": {
+        "the bias is missing": ["the bias is missing"],
+        "the bias is subtracted": ["the bias is subtracted"],
+        "the weight's gradient is transposed": ["the result is transposed"],
+        "the weight's gradient is a mean": ["the weight's gradient is a mean"],
+        "the bias's gradient is a mean": ["the bias's gradient is a mean"],
+        "the bias's gradient has no axis in front": ["the bias's gradient has the wrong shape"],
+        "the gradient of the data is computed too": ["the gradient of the data is computed"],
+        "out_grad is overwritten": ["every entry is zero"],
+        "the bias is changed in place": ["every entry is off by the same amount"],
+        "float64 out of float32": ["float64 comes out of float32"],
+    },
+    "fast-dropout": {
+        "the survivors are not rescaled": [
+            "every entry is off by the same factor",
+            "the survivors are not rescaled",
+        ],
+        "divided by p": ["divided by p"],
+        "multiplied by 1 - p": ["multiplied by 1 - p"],
+        "the dropped survive": ["the kept are dropped"],
+        "the gradient is not rescaled": ["every entry is off by the same factor"],
+        "the gradient reaches what was dropped": ["the gradient reaches what was dropped"],
+        "the factor enters the gradient twice": ["the factor enters the gradient twice"],
+        "the mask from the output": ["every entry is zero"],
+        "out_grad is changed in place": ["out_grad was written into"],
+        "the input is changed in place": ["the input was written into"],
+        "float64 out of float32": ["float64 comes out of float32"],
+    },
+    "fast-softmax-loss": {
+        "the maximum is not subtracted": [
+            "inf where a number is right",
+            "nan where a number is right",
+        ],
+        "the maximum of the whole batch": [
+            "-inf where a number is right",
+            "nan where a number is right",
+        ],
+        "the sum for the mean": ["the sum instead of the mean"],
+        "the sign of the loss": ["the sign of the loss is flipped"],
+        "the right class is not subtracted": ["the right class is not subtracted"],
+        "the gradient is not divided by n": ["the gradient is not divided by n"],
+        "divided by the number of classes": ["every entry is off by the same factor"],
+        "out_grad is ignored": ["out_grad is ignored"],
+        "out_grad is ignored in the right class": ["out_grad is ignored in the right class"],
+        "the kept softmax is overwritten": ["what was kept is overwritten"],
+        "the logits are changed in place": ["the logits were written into"],
+        "float64 out of float32": ["float64 comes out of float32"],
+    },
+    "fast-layernorm": {
+        "the variance with n - 1": ["the variance with n - 1"],
+        "eps outside the root": ["eps outside the root"],
+        "eps forgotten": ["eps is ignored"],
+        "eps of its own": ["eps is ignored"],
+        "divided by the variance": ["divided by the variance"],
+        "the weight is missing": ["the weight is missing"],
+        "the bias is missing": ["the bias is missing"],
+        "the mean is a constant to the gradient": ["the mean is a constant to the gradient"],
+        "the variance is a constant to the gradient": [
+            "the variance is a constant to the gradient"
+        ],
+        "mean and variance are constants to the gradient": [
+            "mean and variance are constants to the gradient"
+        ],
+        "the gradient is not divided by the deviation": [
+            "the gradient is not divided by the deviation"
+        ],
+        "the weight is missing in the means": ["the weight is missing in the means"],
+        "sums instead of means": ["sums instead of means"],
+        "the weight's gradient by the input": ["the weight's gradient is by the input"],
+        "the bias's gradient is a mean": ["the bias's gradient is a mean"],
+        "what was kept is overwritten": ["what was kept is overwritten"],
+        "the input is changed in place": ["the input was written into"],
+    },
+    "fast-batchnorm": {
+        "the variance with n - 1": ["the variance with n - 1"],
+        "the variance is left with eps in it": ["every entry is off by the same amount"],
+        "the deviation is left for the variance": ["the deviation is left for the variance"],
+        "eps outside the root": ["eps outside the root"],
+        "eps forgotten": ["eps is ignored"],
+        "eps of its own": ["eps is ignored"],
+        "the weight is missing": ["the weight is missing"],
+        "the bias is missing": ["the bias is missing"],
+        "the mean is a constant to the gradient": ["the mean is a constant to the gradient"],
+        "the variance is a constant to the gradient": [
+            "the variance is a constant to the gradient"
+        ],
+        "mean and variance are constants to the gradient": [
+            "mean and variance are constants to the gradient"
+        ],
+        "sums instead of means": ["sums instead of means"],
+        "divided by the number of features": ["divided by the number of features"],
+        "the weight is missing in the gradient of x": [
+            "the weight is missing in the gradient of x"
+        ],
+        "the gradient is not divided by the deviation": [
+            "the gradient is not divided by the deviation"
+        ],
+        "what was kept is overwritten": ["what was kept is overwritten"],
+        "the input is changed in place": ["the input was written into"],
+    },
+    "fast-adam": {
+        "weight decay is ignored": ["weight decay is ignored"],
+        "the correction of the first average is missing": [
+            "the correction of the first average is missing"
+        ],
+        "the correction of the second average is missing": [
+            "the correction of the second average is missing"
+        ],
+        "the second correction without the root": ["the second correction without its root"],
+        "bias_correction is ignored": ["bias_correction is ignored"],
+        "eps before the correction": ["eps is added before the correction"],
+        "eps inside the root": ["eps inside the root"],
+        "eps of its own": ["eps is another"],
+        "the root is forgotten": ["the root is missing"],
+        "the gradient is not squared": ["nan where a number is right", "the square is missing"],
+        "the gradient is squared too early": ["the gradient is squared too early"],
+        "the share of the new is missing": ["the share of the new is missing"],
+        "the old average is not scaled down": ["the old averages are not scaled down"],
+        "the averages are forgotten": ["the averages are forgotten"],
+        "the two betas exchanged": ["the two betas are exchanged"],
+        "theta is a new array": ["theta stays as it was"],
+        "u is a new array": ["the first average is not kept"],
+        "uphill": ["uphill"],
+    },
 }
