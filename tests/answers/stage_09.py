@@ -515,7 +515,7 @@ class FusedDropout(FusedOp):
 
 
 def dropout(x, p):
-    return FusedDropout(init.randb(*x.shape, p=1 - p).numpy(), p)(x)
+    return FusedDropout(draw_keep(x.shape, p), p)(x)
 """,
         "by where": """
 class FusedDropout(FusedOp):
@@ -533,7 +533,7 @@ class FusedDropout(FusedOp):
 
 
 def dropout(x, p):
-    return FusedDropout(init.randb(*x.shape, p=1 - p).numpy(), p)(x)
+    return FusedDropout(draw_keep(x.shape, p), p)(x)
 """,
         "in place on arrays of its own": """
 class FusedDropout(FusedOp):
@@ -555,8 +555,8 @@ class FusedDropout(FusedOp):
 
 
 def dropout(x, p):
-    keep = np.random.rand(*x.shape) <= 1 - p
-    return FusedDropout(keep, p)(x)
+    bits = np.random.randint(0, 65536, x.shape, np.uint16)
+    return FusedDropout(bits / 65536 >= round(65536 * p) / 65536, p)(x)
 """,
     },
     "fast-softmax-loss": {

@@ -9,7 +9,7 @@ import numpy as np
 from needle import optim
 from needle.autograd import Tensor
 
-BLOCK = 1 << 16  # entries: five arrays of so many float32 numbers are 1.25 MiB
+BLOCK = 1 << 17  # entries: five arrays of so many float32 numbers are 2.5 MiB
 
 
 class Flat:
