@@ -252,3 +252,19 @@ def test_a_mistake_that_no_check_sees_is_refused(tmp_path: Path) -> None:
     course = load_course(course_with(tmp_path, harmless))
     with pytest.raises(CourseError, match="no check tells it by a value"):
         build(course)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"diagnoses": []}',
+        '{"diagnoses": [], "traces": {"a-check": ["0 0 0|float32 2;"]}}',
+        '{"diagnoses": [["a", "b", "c"]], "traces": {"a-check": ["0 0"]}}',
+        '{"diagnoses": [["a", "b", "c"]], "traces": {"a-check": ["0 0 0|float32 2;?"]}}',
+    ],
+)
+def test_a_damaged_record_of_mistakes_names_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mistakes.json").write_text(text, encoding="utf-8")
+    assert read_known(tmp_path) == {}
