@@ -26,7 +26,7 @@ from mugrade import check, close, rng, show
 # %% [markdown] id="measure-why"
 # ## Measure first
 #
-# Everybody believes to know where a program spends its time, and almost everybody is wrong. So
+# Everybody believes they know where a program spends its time, and almost everybody is wrong. So
 # the first thing to build is a way to look.
 #
 # The patient is the network of stage 08, at the size of MNIST: 784 inputs, three blocks of 100

@@ -457,11 +457,14 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "divided by the variance": ["divided by the variance"],
         "the mean is not subtracted": ["the mean is not subtracted"],
         "the weight is missing": ["the weight is missing"],
-        "the bias is missing": ["the bias is missing"],
+        "the bias is missing": ["the bias is missing", "there is no gradient"],
         "the bias is scaled by the weight": ["the weight scales the bias too"],
         "the weight starts at zero": ["the weight starts at zero"],
         "the bias starts at one": ["the bias starts at one"],
-        "weight and bias are rows of a matrix": ["an axis of length 1 is left over"],
+        "weight and bias are rows of a matrix": [
+            "an axis of length 1 is left over",
+            "two shapes do not fit together",
+        ],
         "float64 out of float32": ["float64 comes out of float32"],
         "the mean is detached": ["the mean is a constant to the gradient"],
         "the variance is detached": ["the variance is a constant to the gradient"],
@@ -506,7 +509,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the running variance carries a graph": ["the running variance carries a graph"],
         "weight and bias are missing": ["weight and bias are missing"],
         "the weight is missing": ["the weight is missing"],
-        "the bias is missing": ["the bias is missing"],
+        "the bias is missing": ["the bias is missing", "there is no gradient"],
         "the weight starts at zero": ["the weight starts at zero"],
         "the mean is detached": ["the mean is a constant to the gradient"],
         "the variance is detached": ["the variance is a constant to the gradient"],
@@ -543,7 +546,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the first mask for ever": ["the same mask every time"],
         "rescaled by the number of survivors": ["rescaled by the survivors that were counted"],
         "a float64 mask": ["float64 comes out of float32"],
-        "float32 out of float64": ["float32 comes out where float64 is asked for"],
+        "float32 out of float64": [
+            "float32 comes out where float64 is asked for",
+            "there is no gradient",
+        ],
         "the gradient of the survivors is not scaled": ["every entry is off by the same factor"],
         "the input is changed in place": ["the input is changed in place"],
         "no gradient": ["the graph is cut"],
@@ -618,6 +624,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "another default learning rate": ["another default learning rate"],
         "only the first parameter": ["only the first parameter is updated"],
         "gradients are reset": ["there is no gradient"],
+        "a missing gradient crashes": ["None is used as if it were a value"],
     },
     "adam": {
         "uphill": ["the step goes uphill"],
@@ -655,6 +662,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "another default": ["another default of beta2"],
         "no correction by default": ["no bias correction by default"],
         "gradients are reset": ["there is no gradient"],
+        "a missing gradient crashes": ["None is used as if it were a value"],
     },
     "hessian": {
         "the outer product of the gradient": ["the outer product of the gradient"],
@@ -906,6 +914,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "out_grad is overwritten": ["every entry is zero"],
         "the bias is changed in place": ["every entry is off by the same amount"],
         "float64 out of float32": ["float64 comes out of float32"],
+        "matrices only": ["the inner dimensions of a matrix product differ"],
+        "the input has never a gradient": ["there is no gradient"],
     },
     "fast-dropout": {
         "the survivors are not rescaled": [
