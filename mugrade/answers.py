@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mugrade.diagnosis import Diagnosis, Evidence, diagnose
-from mugrade.exceptions import NO_GRADIENT, explain
+from mugrade.exceptions import A_COLLECTION, NO_GRADIENT, NO_RETURN, TOO_FEW, explain
 from mugrade.judges import (
     JUDGES,
     Close,
@@ -122,10 +122,14 @@ def _yields(source: str) -> dict[int, tuple[str, bool, bool]]:
 
 def _mixed(node: ast.Yield | ast.YieldFrom) -> bool:
     """Whether a yield does arithmetic, or chooses, with what it yields or judges."""
-    value = node.value
+    return isinstance(_judged(node.value), ast.BinOp | ast.IfExp | ast.Compare | ast.BoolOp)
+
+
+def _judged(value: ast.expr | None) -> ast.expr | None:
+    """What is yielded, without the judge around it."""
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.args:
-        value = value.args[0] if value.func.id in JUDGES else value
-    return isinstance(value, ast.BinOp | ast.IfExp | ast.Compare | ast.BoolOp)
+        return value.args[0] if value.func.id in JUDGES else value
+    return value
 
 
 def judge(
@@ -150,21 +154,27 @@ def _diagnosis(
 ) -> Diagnosis | None:
     """The mistake behind the first miss: one that the course has made too, or a rule's finding."""
     if at >= len(values):
-        return None
+        return TOO_FEW
+    arrays, judges = [a.array for a in answers], [a.judge for a in answers]
+    if found := recognise(at, values, arrays, judges, known):
+        return found
     if values[at].array is None:
         return _without_a_value(values[at], answers[at])
-    arrays, judges = [a.array for a in answers], [a.judge for a in answers]
-    found = recognise(at, values, arrays, judges, known)
-    return found or diagnose(
-        Evidence(judges[at], arrays, [v.array for v in values], at, answers[at].mixed)
-    )
+    return diagnose(Evidence(judges[at], arrays, [v.array for v in values], at, answers[at].mixed))
 
 
 def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
-    """The mistake behind an exception, or behind a gradient that is not there."""
-    if value.kind == "error" and not value.text.startswith(UNSOLVED):
-        return explain(value.text)
-    return NO_GRADIENT if value.kind == "nothing" and answer.shown.endswith(".grad") else None
+    """The mistake behind an exception, a list, or a gradient or result that is not there."""
+    if value.kind == "error":
+        return None if value.text.startswith(UNSOLVED) else explain(value.text)
+    if value.kind == "not an array":
+        return A_COLLECTION if value.text in ("list", "tuple", "generator") else None
+    match answer.shown and _judged(ast.parse(answer.shown, mode="eval").body):
+        case ast.Attribute(attr="grad"):
+            return NO_GRADIENT
+        case ast.Call() | ast.Name():
+            return NO_RETURN
+    return None
 
 
 def _judge_extra(value: Observed, hidden: bool) -> Verdict:

@@ -124,6 +124,21 @@ NO_GRADIENT = Diagnosis(
     "grad is None: the graph is cut on the way to this tensor, or grad was not set, or was reset",
     "look for .numpy(), .data, .detach() or a new Tensor on the way, and for what sets grad",
 )
+NO_RETURN = Diagnosis(
+    "nothing is returned",
+    "None comes back: from a function without a return, also if that is on one branch only",
+    "return the result on every way through the function",
+)
+A_COLLECTION = Diagnosis(
+    "a list or tuple in place of an array",
+    "the result is to be one tensor or array; this one is a Python collection",
+    "return what is in it, or put its parts together into one array",
+)
+TOO_FEW = Diagnosis(
+    "fewer results than there should be",
+    "the check loops over your results, and they end too early",
+    "print what comes: is the last one missing, or is a return or a yield in the wrong place?",
+)
 
 
 def explain(text: str) -> Diagnosis | None:
