@@ -324,6 +324,17 @@ def integers(e: Evidence) -> Diagnosis | None:
     )
 
 
+@rule(DTYPE_RULES)
+def floats(e: Evidence) -> Diagnosis | None:
+    if e.actual.dtype.kind != "f" or e.dtype.kind not in "iub":
+        return None
+    return Diagnosis(
+        f"{e.actual.dtype} comes out where {e.dtype} is asked for",
+        "whole numbers or truth values were made into floats on the way",
+        "keep the dtype of what came in: look where an array is created or converted",
+    )
+
+
 @rule(VALUE_RULES)
 def not_finite(e: Evidence) -> Diagnosis | None:
     a, b = e.actual, e.expected
@@ -339,6 +350,13 @@ def not_finite(e: Evidence) -> Diagnosis | None:
             "nan comes from inf - inf, inf / inf, 0 * inf, 0 / 0, or the root or log of a negative "
             "number",
             f"find the first nan or inf: {a.dtype} overflows at exp({math.log(largest):.2f})",
+        )
+    single = float(np.finfo(np.float32).max)
+    if np.isinf(a).any() and (np.abs(b[np.isinf(a)].astype(np.float64)) > single).all():
+        return Diagnosis(
+            "inf where only float32 ends",
+            f"float32 ends at {single:.1e}; the right value is larger, and {a.dtype} can hold it",
+            "look for a float32 on the way: a dtype that is written down, or a default",
         )
     if np.isposinf(a).any():
         return Diagnosis(

@@ -120,7 +120,7 @@ def trace(
 ) -> Trace | None:
     """The trace of a mistake in a check, or None if it passes or its values are too close."""
     at = first_miss(values, answers, judges)
-    if at is None or at >= len(values) or not _comparable(values[at], plain):
+    if at is None or at >= len(values) or values[at].array is None:
         return None
     return Trace(diagnosis, at, _prints(at, values, answers, judges), plain, mistake)
 
@@ -134,11 +134,6 @@ def first_miss(
         if found is None or judge.compare(found, answer) is not None:
             return at
     return None
-
-
-def _comparable(value: Observed, plain: bool) -> bool:
-    """Whether the first miss can tell a mistake: None only one that nothing else resembles."""
-    return value.array is not None or (plain and value.kind == "nothing")
 
 
 def _prints(
@@ -159,8 +154,8 @@ def recognise(
     known: Sequence[Trace],
 ) -> Diagnosis | None:
     """The recorded mistake that gives these values from the first miss on, if only one does."""
-    here = [k for k in known if k.at == at and _comparable(values[at], k.plain)]
-    if not here:
+    here = [k for k in known if k.at == at]
+    if not here or values[at].array is None:
         return None
     prints = _prints(at, values, answers, judges)
     found = [k for k in here if _agree(k.prints, prints)]
