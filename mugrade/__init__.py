@@ -14,8 +14,18 @@ from mugrade.student.plots import show
 
 if TYPE_CHECKING:
     from mugrade.student.checks import check, load_ipython_extension
+    from mugrade.student.overview import progress
 
-__all__ = ["check", "close", "distribution", "labels", "load_ipython_extension", "rng", "show"]
+__all__ = [
+    "check",
+    "close",
+    "distribution",
+    "labels",
+    "load_ipython_extension",
+    "progress",
+    "rng",
+    "show",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,4 +34,8 @@ def __getattr__(name: str) -> Any:
         from mugrade.student import checks
 
         return getattr(checks, name)
+    if name == "progress":
+        from mugrade.student import overview
+
+        return overview.progress
     raise AttributeError(f"module 'mugrade' has no attribute {name!r}")

@@ -23,6 +23,7 @@ from mugrade.judges import (
 )
 from mugrade.mistakes import Trace, recognise
 from mugrade.observe import Observed
+from mugrade.picture import Picture
 
 HIDDEN_MARK = "BEGIN HIDDEN TESTS"
 UNSOLVED = "NotImplementedError"
@@ -50,7 +51,8 @@ class Verdict:
 
     Categories: pass, shape, dtype, value, nothing, not an array, error, unsolved; from the grader
     also timeout, crash, protocol, not run. `actual`, `expected` and `at` are empty for hidden
-    inputs. `diagnosis` names the mistake, if it is known.
+    inputs, and there is no `picture` of where they differ. `diagnosis` names the mistake, if it is
+    known.
     """
 
     category: str
@@ -60,6 +62,7 @@ class Verdict:
     advice: str = ""
     hidden: bool = False
     diagnosis: Diagnosis | None = None
+    picture: Picture | None = None
 
     @property
     def passed(self) -> bool:
@@ -232,7 +235,9 @@ def _advice(error: str) -> str:
 def _verdict(mismatch: Mismatch, answer: Answer) -> Verdict:
     if answer.hidden:
         return Verdict(mismatch.kind, advice=mismatch.advice, hidden=True)
-    return Verdict(mismatch.kind, mismatch.actual, mismatch.expected, answer.shown, mismatch.advice)
+    picture = Picture.of(mismatch.wrong) if mismatch.wrong is not None else None
+    both = mismatch.actual, mismatch.expected
+    return Verdict(mismatch.kind, *both, answer.shown, mismatch.advice, picture=picture)
 
 
 def answers_to_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:

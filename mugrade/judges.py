@@ -5,10 +5,12 @@ or `labels`. The judge that counts is the one of the reference's own run.
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+
+from mugrade.picture import where
 
 TOLERANCES = {"float16": (2e-2, 2e-3), "float32": (1e-4, 1e-6), "float64": (1e-7, 1e-9)}
 TOLERANCES |= {"complex64": TOLERANCES["float32"], "complex128": TOLERANCES["float64"]}
@@ -20,12 +22,16 @@ KS_COEFFICIENT = 2.7  # sqrt(-log(alpha / 2) / 2) at alpha = 1e-6
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Why a value is wrong: a category, both sides in words, and what to try."""
+    """Why a value is wrong: a category, both sides in words, and what to try.
+
+    `wrong` marks the entries that differ, where entries were compared.
+    """
 
     kind: str
     actual: str
     expected: str
     advice: str
+    wrong: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 class Judge(Protocol):
@@ -217,12 +223,13 @@ def compare_form(actual: np.ndarray, expected: np.ndarray) -> Mismatch | None:
 def _value_mismatch(actual: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> Mismatch:
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
     place = f" at {list(index)}" if index else ""
-    share = f" ({wrong.sum()} of {wrong.size} entries differ)" if wrong.size > 1 else ""
+    share = f" ({where(wrong)})" if wrong.size > 1 else ""
     return Mismatch(
         "value",
         f"{number(actual[index])}{place}{share}",
         number(expected[index]),
         "work the smallest example out by hand and compare",
+        wrong,
     )
 
 

@@ -1,10 +1,23 @@
-"""The text of a check's outcome: at most eight lines that say what, where, why and what to try."""
+"""A check's outcome as people and tools read it: `Report`, and the forms it is shown in.
+
+Its text has at most eight lines: what, where, why and what to try. A notebook shows the panel of
+`mugrade.panel`, a terminal the same through rich, and tools take the JSON.
+"""
 
 import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from mugrade.answers import Verdict
+from mugrade.formula import readable
+from mugrade.picture import Picture
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 WIDTH = 100
+LONGEST = 400
 MEANING = {
     "pass": "passed",
     "unsolved": "not written yet",
@@ -19,30 +32,111 @@ MEANING = {
     "protocol": "the process broke off",
     "not run": "it could not be run",
 }
+VALUES = ("you", "expected", "from")  # may come from a student's code; the rest is the course's
 
 
-def headline(check: str, passed: bool, points: int) -> str:
-    return f"{check.replace('-', '_')}   {points if passed else 0} of {points} points"
+@dataclass(frozen=True)
+class Report:
+    """A check's outcome: what it is called, what it gives, and rows such as `why` or `try`.
+
+    Hidden inputs, their expected values and where these differ are never part of it.
+    """
+
+    check: str
+    exercise: str
+    passed: bool
+    worth: int
+    category: str
+    rows: dict[str, str] = field(default_factory=dict)
+    picture: Picture | None = None
+
+    @classmethod
+    def of(cls, check: str, verdict: Verdict, points: int, why: str, exercise: str) -> "Report":
+        """The report of a verdict on a check that is worth `points`; `why` is its docstring."""
+        rows = {} if verdict.passed else dict(_rows(verdict, why, exercise))
+        picture = None if verdict.hidden else verdict.picture
+        return cls(check, exercise, verdict.passed, points, verdict.category, rows, picture)
+
+    @property
+    def name(self) -> str:
+        """The name of the check's function."""
+        return self.check.replace("-", "_")
+
+    @property
+    def points(self) -> int:
+        return self.worth if self.passed else 0
+
+    @property
+    def score(self) -> str:
+        return f"{self.points} of {self.worth} points"
+
+    @property
+    def headline(self) -> str:
+        return f"{self.name}   {self.score}"
+
+    @property
+    def text(self) -> str:
+        """At most eight lines, without formulas."""
+        lines = (f"  {key:<9} {_short(text)}" for key, text in self.plain_rows.items())
+        return "\n".join((self.headline, *lines))
+
+    @property
+    def plain_rows(self) -> dict[str, str]:
+        """The rows with formulas written as one would type them."""
+        return {k: text if k in VALUES else readable(text) for k, text in self.rows.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome for other programs."""
+        told = {key: self.plain_rows.get(key) for key in (*VALUES, "mistake", "why", "try", "hint")}
+        picture = self.picture and {"words": self.picture.words, "rows": list(self.picture.rows)}
+        return {
+            "check": self.check,
+            "exercise": self.exercise,
+            "passed": self.passed,
+            "category": self.category,
+            "points": self.points,
+            "max_points": self.worth,
+            **told,
+            "picture": picture,
+        }
+
+    def __rich__(self) -> "Group":
+        """The outcome in a terminal."""
+        from mugrade.panel import terminal
+
+        return terminal(self)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        """The panel, and the text for whatever shows no HTML."""
+        from mugrade.panel import panel
+
+        return {"text/html": panel(self), "text/plain": self.text}
 
 
-def message(check: str, verdict: Verdict, points: int, why: str, exercise: str) -> str:
-    """The whole message; hidden inputs and their expected values are never part of it."""
-    lines = [headline(check, verdict.passed, points)]
-    if verdict.passed:
-        return lines[0]
-    if verdict.hidden:
-        lines.append(_line("you", f"{MEANING[verdict.category]} on an input that is not shown"))
-    else:
-        lines += _both_sides(verdict)
+def _rows(verdict: Verdict, why: str, exercise: str) -> Iterator[tuple[str, str]]:
     known = verdict.diagnosis
     rows = {
+        **_both_sides(verdict),
         "mistake": known.name if known else "",
         "why": known.why if known else why,
         "try": known.advice if known else verdict.advice,
         "hint": f"mugrade hint {exercise}" if exercise else "",
     }
-    lines += [_line(key, text) for key, text in rows.items() if text]
-    return "\n".join(lines)
+    for key, text in rows.items():
+        if line := printable(" ".join(text.split())):
+            yield key, line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
+
+
+def _both_sides(verdict: Verdict) -> dict[str, str]:
+    meaning = MEANING.get(verdict.category, verdict.category)
+    if verdict.hidden:
+        return {"you": f"{meaning} on an input that is not shown"}
+    return {"you": verdict.actual or meaning, "expected": verdict.expected, "from": verdict.at}
+
+
+def message(check: str, verdict: Verdict, points: int, why: str, exercise: str) -> str:
+    """The whole message of a verdict as text."""
+    return Report.of(check, verdict, points, why, exercise).text
 
 
 def summary(verdict: Verdict) -> str:
@@ -52,19 +146,8 @@ def summary(verdict: Verdict) -> str:
     return MEANING.get(verdict.category, verdict.category)
 
 
-def _both_sides(verdict: Verdict) -> list[str]:
-    actual = verdict.actual or MEANING.get(verdict.category, verdict.category)
-    lines = [_line("you", actual)]
-    if verdict.expected:
-        lines.append(_line("expected", verdict.expected))
-    if verdict.at:
-        lines.append(_line("from", verdict.at))
-    return lines
-
-
-def _line(key: str, text: str) -> str:
-    text = printable(" ".join(text.split()))
-    return f"  {key:<9} {textwrap.shorten(text, WIDTH, placeholder=' ...')}"
+def _short(text: str) -> str:
+    return textwrap.shorten(text, WIDTH, placeholder=" ...")
 
 
 def printable(text: str) -> str:

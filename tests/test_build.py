@@ -1,5 +1,6 @@
 """What the build writes: the same bytes every time, valid, and without solutions."""
 
+import ast
 import json
 import os
 import shutil
@@ -90,6 +91,26 @@ def test_notebooks_are_valid_and_hold_no_solution(course: Course) -> None:
         assert {line for line in lines & shown if len(line) > 20} == set()
         text = path.read_text("utf-8")
         assert "HIDDEN TESTS" not in text and "BEGIN SOLUTION" not in text
+
+
+def test_every_plot_is_shown_with_a_text(course: Course) -> None:
+    cells = [cell for stage in course.stages for cell in stage.cells if cell.role == "demo"]
+    plots = [c for c in cells if "plt.subplots" in c.source or "plt.figure" in c.source]
+    assert len(plots) >= len(course.stages)
+    for cell in plots:
+        calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+        shown = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "show"]
+        texts = [ast.unparse(call.args[0]) for call in shown]
+        assert texts and all(len(text) > 40 for text in texts), cell.id
+        assert "plt.show" not in cell.source, cell.id
+
+
+def test_every_notebook_ends_with_progress(course: Course) -> None:
+    for stage in course.stages:
+        path = ROOT / "notebooks" / f"{stage.name}.ipynb"
+        last = nbformat.read(path, as_version=4).cells[-1]
+        assert last.source.endswith(f'progress("{stage.name}")')
+        assert last.metadata == {}
 
 
 def test_hidden_tests_and_hints_are_not_in_the_students_folder(tiny: Course) -> None:

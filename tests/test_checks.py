@@ -1,5 +1,6 @@
 """`@check` in a notebook: one line when it passes, at most eight when not, and nothing breaks."""
 
+import base64
 import logging
 import os
 import shutil
@@ -16,6 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from typer.testing import CliRunner
 
@@ -24,9 +27,11 @@ from mugrade.cli import app
 from mugrade.manifest import ANSWERS
 from mugrade.observe import observe, rng, seed_of
 from mugrade.sandbox.loader import Piece, load_package
+from mugrade.student.checks import passing
 from mugrade.student.progress import stage_progress, take_stage
 from mugrade.student.workspace import Workspace, WorkspaceError
 from tests.test_live import GOOD_MEAN, IMPORTS, INDEX, MEAN, SCALE, Kernel, student_folder
+from tests.test_panels import Tree
 
 CHECK = '''@check
 def mean_of_three():
@@ -59,6 +64,15 @@ def answer(kernel: Kernel, body: str) -> str:
 def test_a_check_that_passes_prints_one_line(kernel: Kernel) -> None:
     output = kernel.run(CHECK)
     assert output.text == "mean_of_three   2 of 2 points\n" and output.error is None
+
+
+def test_a_check_that_passed_counts_as_long_as_its_code_is_the_same(kernel: Kernel) -> None:
+    workspace = Workspace.find(Path.cwd())
+    assert passing(workspace, "mean") == set()
+    kernel.run(CHECK)
+    assert passing(workspace, "mean") == {"mean-of-three"}
+    kernel.run(f"{MEAN}def mean(x):\n    return x.sum() / 4")
+    assert passing(workspace, "mean") == set()
 
 
 @pytest.mark.parametrize(
@@ -312,6 +326,52 @@ def test_status_follows_what_a_student_does(kernel: Kernel, tiny: Course) -> Non
     assert status("01_scale") == (2, 1, 0, 0)
 
 
+def states(kernel: Kernel, stage: str) -> list[str]:
+    progress = stage_progress(Workspace.find(kernel.folder), stage)
+    return [check.state for check in progress.every_check]
+
+
+def test_what_changed_since_it_passed_is_told(kernel: Kernel, tiny: Course) -> None:
+    assert states(kernel, "00_mean") == ["not run"]
+    kernel.run(CHECK)
+    kernel.run(GOOD_MEAN)
+    assert states(kernel, "00_mean") == ["passes"]
+    kernel.run(GOOD_MEAN.replace("x.size", "len(x)"))
+    progress = stage_progress(Workspace.find(kernel.folder), "00_mean")
+    assert states(kernel, "00_mean") == ["changed"]
+    assert (progress.changed, progress.passing, progress.points) == (1, 0, 0)
+    kernel.run(CHECK)
+    assert states(kernel, "00_mean") == ["passes"]
+    answer(kernel, "return x.max()")
+    (item,) = stage_progress(Workspace.find(kernel.folder), "00_mean").items
+    assert (item.state, item.checks[0].state, item.checks[0].changed) == ("built", "fails", True)
+    take_stage(Workspace.find(kernel.folder), "00_mean", tiny.root)
+    (item,) = stage_progress(Workspace.find(kernel.folder), "00_mean").items
+    assert (item.state, item.checks[0].state) == ("taken", "fails")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"mean-of-three": true}', "passes"),
+        ('{"mean-of-three": false}', "fails"),
+        ('{"mean-of-three": {"passed": true, "good": "0"}}', "changed"),
+        ('{"mean-of-three": {}, "gone": 3}', "fails"),
+        ("[]", "not run"),
+        ("{", "not run"),
+    ],
+)
+def test_progress_files_of_old_and_broken_ones_are_read(
+    kernel: Kernel, text: str, expected: str
+) -> None:
+    state = kernel.folder / ".mugrade"
+    state.mkdir(exist_ok=True)
+    (state / "progress.json").write_text(text)
+    assert states(kernel, "00_mean") == [expected]
+    kernel.run(CHECK)
+    assert states(kernel, "00_mean") == ["passes"]
+
+
 def test_a_taken_stage_is_there_at_the_next_cell(kernel: Kernel, tiny: Course) -> None:
     kernel.run(f"{MEAN}def mean(x):\n    return 0\ndef own(): return 1", "helper")
     kernel.run("before = stats.mean")
@@ -395,6 +455,108 @@ def test_a_real_kernel_shows_messages_and_survives(tiny: Course, tmp_path: Path)
     assert errors[8][0].ename == "NotImplementedError"
     (text,) = notebook.cells[8].outputs[-1].traceback
     assert text.startswith("mean is not written yet")
+
+
+def ask(client: BlockingKernelClient, source: str, cell: str | None) -> list[dict[str, Any]]:
+    """What a kernel answers to a cell from a front end that sends the cell's id, or not."""
+    content = {"code": source, "silent": False, "store_history": True, "stop_on_error": False}
+    metadata = {"cellId": cell} if cell else {}
+    request = client.session.msg("execute_request", content, metadata=metadata)
+    client.shell_channel.send(request)
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = client.get_iopub_msg(timeout=60)
+        if answer["parent_header"].get("msg_id") != request["header"]["msg_id"]:
+            continue
+        if answer["content"].get("execution_state") == "idle":
+            return found
+        found.append({"type": answer["msg_type"], **answer["content"]})
+
+
+def shown(answers: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [answer for answer in answers if answer["type"] == kind]
+
+
+@pytest.fixture
+def client(tiny: Course, tmp_path: Path) -> Iterator[BlockingKernelClient]:
+    """A real kernel of a student who has built the mean."""
+    folder = student_folder(tiny, tmp_path / "notebooks")
+    manager, client = start_new_kernel(cwd=str(folder))
+    setup = "%load_ext mugrade\nimport numpy as np\nimport stats\nfrom mugrade import check"
+    for source in (setup, IMPORTS, GOOD_MEAN, INDEX):
+        assert not shown(ask(client, source, None), "error")
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def test_a_front_end_shows_a_panel_and_says_nothing_twice(client: BlockingKernelClient) -> None:
+    answers = ask(client, CHECK, "a-cell")
+    (panel,) = shown(answers, "display_data")
+    assert panel["data"]["text/plain"] == "mean_of_three   2 of 2 points"
+    assert "passed" in panel["data"]["text/html"]
+    assert not shown(answers, "stream") and not shown(answers, "error")
+    ask(client, MEAN + "def mean(x): return x.sum()", "mean")
+    answers = ask(client, CHECK, "a-cell")
+    (panel,), (error,) = shown(answers, "display_data"), shown(answers, "error")
+    assert "expected" in panel["data"]["text/html"]
+    assert error["traceback"] == ["mean_of_three   0 of 2 points"]
+    assert error["evalue"] == panel["data"]["text/plain"]
+    assert len(error["evalue"].splitlines()) > 3
+
+
+def test_what_runs_a_notebook_without_showing_it_gets_the_text(
+    client: BlockingKernelClient,
+) -> None:
+    (stream,) = shown(ask(client, CHECK, None), "stream")
+    assert stream["text"] == "mean_of_three   2 of 2 points\n"
+    ask(client, MEAN + "def mean(x): return x.sum()", None)
+    answers = ask(client, CHECK, None)
+    (error,) = shown(answers, "error")
+    assert error["traceback"] == error["evalue"].splitlines()
+    assert len(error["traceback"]) > 3 and not shown(answers, "display_data")
+
+
+def test_a_plot_is_an_image_with_a_text(client: BlockingKernelClient) -> None:
+    plot = "import matplotlib.pyplot as plt\nfrom mugrade import show\nplt.plot([1, 2])\n"
+    (image,) = shown(ask(client, plot + "show('a < b & \"c\"')", "x"), "display_data")
+    assert '<img alt="a &lt; b &amp; &quot;c&quot;" src="data' in image["data"]["text/html"]
+    assert image["data"]["text/plain"] == 'a < b & "c"'
+    assert image["metadata"]["image/png"]["alt"] == 'a < b & "c"'
+    assert base64.b64decode(image["data"]["image/png"]).startswith(b"\x89PNG")
+
+
+def test_progress_is_shown_for_the_stage_and_the_course(kernel: Kernel, tiny: Course) -> None:
+    kernel.run("from mugrade import progress")
+    kernel.run(CHECK)
+    kernel.run(SCALE + "def noise(n): return np.random.randn(n)")
+    assert kernel.value("progress('1').text").splitlines() == [
+        "01 Scale: 1 of 2 exercises built, 0 of 2 checks pass, 0 of 8 points",
+        "  scaler  not written",
+        "            scaler_centres: not run, 0 of 3 points",
+        "  noise   built",
+        "            noise_is_normal: not run, 0 of 5 points",
+        "",
+        "  00_mean   1 of 1 exercises built, 1 of 1 checks pass, 2 of 2 points",
+        "  01_scale  1 of 2 exercises built, 0 of 2 checks pass, 0 of 8 points",
+    ]
+    kernel.run(GOOD_MEAN.replace("x.size", "len(x)"))
+    take_stage(Workspace.find(kernel.folder), "01_scale", tiny.root)
+    html = kernel.value("progress('00')._repr_mimebundle_()")["text/html"]
+    tree = Tree(html)
+    assert "mean_of_three changed since it last passed: run it again, 0 of 2 points" in " ".join(
+        tree.text.split()
+    )
+    assert tree.attributes("section")[0]["role"] == "group"
+    assert {a["scope"] for a in tree.attributes("th")} == {"col", "row"}
+    assert [a for a in tree.attributes("tr") if "aria-current" in a] == [{"aria-current": "step"}]
+    text = kernel.value("progress('1').text")
+    assert "2 of 2 exercises built, 2 of them taken" in text and "1 changed" in text
+
+
+def test_progress_of_no_stage_is_one_sentence(kernel: Kernel) -> None:
+    kernel.run("from mugrade import progress")
+    assert kernel.run("progress('7')").text.strip() == "no stage 7: there are 00_mean, 01_scale"
 
 
 def test_a_notebook_computes_with_one_thread_unless_told_otherwise() -> None:

@@ -75,7 +75,7 @@ class Kernel:
     def stop(self) -> None:
         sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, PackageFinder)]
         sys.path[:] = [p for p in sys.path if p != str(self.folder)]
-        checks._workspace.cache_clear()
+        checks.current_workspace.cache_clear()
         for name in [n for n in sys.modules if n.partition(".")[0] == "stats"]:
             del sys.modules[name]
 

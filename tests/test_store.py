@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 from sqlalchemy import event
@@ -27,6 +28,7 @@ import mugrade.grader.run
 from mugrade.answers import Verdict
 from mugrade.author.course import Course, load_course
 from mugrade.cli import app
+from mugrade.diagnosis import Diagnosis
 from mugrade.grader.fingerprint import Fingerprints
 from mugrade.grader.gradebook import write_gradebook
 from mugrade.grader.results import Grade, Result
@@ -34,6 +36,7 @@ from mugrade.grader.run import Order, grade_class, regrade_class
 from mugrade.grader.store import Filter, Store
 from mugrade.grader.submissions import Submission, Unreadable, by_student, find_submissions
 from mugrade.manifest import CheckEntry
+from mugrade.picture import Picture
 from mugrade.sandbox.process import Limits
 from tests.conftest import ROOT
 from tests.test_grade import LIMITS, hand_in
@@ -57,12 +60,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_what_comes_out_is_what_went_in(store: Store) -> None:
-    result = outcome("ada", Verdict("pass"), WRONG)
+    picture = Picture.of(np.eye(3, dtype=bool))
+    drawn = Verdict("value", "1", "2", diagnosis=Diagnosis("a", "b", "c"), picture=picture)
+    result = outcome("ada", Verdict("pass"), WRONG, drawn)
     store.add(result, "f")
     found = store.current("ada", "00_mean")
     assert found is not None
     assert found.result == result
-    assert (found.points, found.max_points, found.fingerprint, found.tier) == (2, 4, "f", "strong")
+    assert (found.points, found.max_points, found.fingerprint, found.tier) == (2, 6, "f", "strong")
     assert not {"\ud800", "\x00", "\x1b"} & set(found.checks[1].message + found.summary)
     assert store.current("ada", "01_scale") is None
 

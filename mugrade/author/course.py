@@ -13,6 +13,7 @@ from typing import Any
 from mugrade.author.percent import FormatError, read_percent
 from mugrade.blocks import Block, cell_body, is_module_path
 from mugrade.diagnosis import Diagnosis
+from mugrade.formula import readable
 
 ROLES = {"prose", "given", "solution", "check", "demo", "hints"}
 ATTRIBUTES = {"id", "role", "points", "export", "of", "data"}
@@ -211,8 +212,16 @@ def read_stage(path: Path) -> Stage:
             raise CourseError(f"{path.name}:{line}: points={points!r} is not a whole number")
         files = str(data.get("data", ""))
         cells.append(Cell(id, role, raw.source, line, points, export, of, files))
+    if cells:
+        cells.append(progress_cell(path.stem, len(text.splitlines())))
     stage = Stage(path, tuple(cells))
     return replace(stage, mistakes=tuple(read_mistakes(stage.mistakes_path)))
+
+
+def progress_cell(stage: str, line: int) -> Cell:
+    """The last cell of every notebook: how far the student has come."""
+    source = f'from mugrade import progress\n\nprogress("{stage}")'
+    return Cell(f"progress-{stage[:2]}", "demo", source, line)
 
 
 def read_mistakes(path: Path) -> list[Mistake]:
@@ -239,7 +248,7 @@ def _mistake(path: Path, line: int, entry: dict[str, Any]) -> Mistake:
         for e in edits
     ):
         raise CourseError(f"{where}: edits is a list of pairs [old text, new text]")
-    if long := [text for text in texts if len(text) > LONGEST_TEXT]:
+    if long := [text for text in texts if len(readable(text)) > LONGEST_TEXT]:
         raise CourseError(f"{where}: more than {LONGEST_TEXT} characters: {long[0]}")
     of, name, why, advice = texts
     pairs = tuple((old, new) for old, new in edits)

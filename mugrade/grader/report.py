@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from jinja2 import Environment, PackageLoader, Template
+from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
 from mugrade.grader.results import Result
 from mugrade.grader.store import Attempt
 from mugrade.messages import printable, summary
+from mugrade.panel import page_panel, style
 
 COLUMNS = ("student", "stage", "status", "check", "points", "max_points", "verdict", "reason")
 LONGEST = 40
@@ -85,6 +87,8 @@ def write_feedback(path: Path, result: Result, title: str, mark: str = "") -> No
         status=printable(result.what_went_wrong) if result.status != "graded" else "",
         outcome=summary,
         mark=mark,
+        style=Markup(style()),
+        panel=lambda report: Markup(page_panel(report)),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", errors="replace")

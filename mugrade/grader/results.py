@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from mugrade.answers import Verdict
 from mugrade.grader.submissions import Submission
 from mugrade.manifest import CheckEntry
-from mugrade.messages import message, summary
+from mugrade.messages import Report, summary
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,13 @@ class Grade:
         return self.check.points if self.verdict.passed else 0
 
     @property
-    def message(self) -> str:
+    def report(self) -> Report:
         entry = self.check
-        return message(entry.id, self.verdict, entry.points, entry.why, entry.of)
+        return Report.of(entry.id, self.verdict, entry.points, entry.why, entry.of)
+
+    @property
+    def message(self) -> str:
+        return self.report.text
 
 
 @dataclass(frozen=True)

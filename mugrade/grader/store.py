@@ -37,6 +37,7 @@ from mugrade.grader.results import Grade, Result
 from mugrade.grader.submissions import Submission, Unreadable
 from mugrade.manifest import CheckEntry
 from mugrade.messages import printable
+from mugrade.picture import Picture
 
 NAME = "results.db"
 NO_URL = (
@@ -125,6 +126,9 @@ class CheckRow(Base):
         verdict = Verdict(**{name: stored[name] for name in VERDICT & set(stored)})
         if isinstance(verdict.diagnosis, dict):
             verdict = replace(verdict, diagnosis=Diagnosis(**verdict.diagnosis))
+        if isinstance(verdict.picture, dict):
+            found = Picture(**{**verdict.picture, "rows": tuple(verdict.picture["rows"])})
+            verdict = replace(verdict, picture=found)
         return Grade(entry, verdict)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mugrade.answers import HIDDEN_MARK, judge
-from mugrade.messages import message
+from mugrade.messages import Report
+from mugrade.mistakes import uncontradicted
 from mugrade.observe import observe, seed_of
 from mugrade.student.live import PackageFinder, Session, show_unsolved
 from mugrade.student.workspace import Workspace, WorkspaceError
@@ -18,10 +19,17 @@ Check = Callable[[], Any]
 
 
 class CheckFailed(AssertionError):
-    """A check did not pass; shows its message instead of a traceback."""
+    """A check did not pass; shows its message instead of a traceback.
+
+    Where the panel has been `shown`, one line of it is enough.
+    """
+
+    def __init__(self, report: Report, shown: bool = False) -> None:
+        super().__init__(report.text)
+        self.lines = report.headline if shown else report.text
 
     def _render_traceback_(self) -> list[str]:
-        return str(self).splitlines()
+        return self.lines.splitlines()
 
 
 class NoCourse(RuntimeError):
@@ -32,12 +40,12 @@ class NoCourse(RuntimeError):
 
 
 def check(function: Check) -> Check:
-    """Run a check, print its outcome, raise CheckFailed if a value differs from the reference's.
+    """Run a check, show its outcome, raise CheckFailed if a value differs from the reference's.
 
     The recorded answers decide: in a student's folder those of the public part, in an
     instructor's nbgrader tree those of the whole check.
     """
-    workspace = _workspace()
+    workspace = current_workspace()
     id = function.__name__.replace("_", "-")
     entry = workspace.manifest.check.get(id)
     if entry is None:
@@ -49,16 +57,43 @@ def check(function: Check) -> Check:
         raise NoCourse(f"no recorded answers to {function.__name__}: {error}") from None
     values = observe(function, seed_of(id))
     shown = values if part == "full" else values[: len(answers)]
-    verdict = judge(shown, answers, workspace.known.get(id, ()))
+    traces = uncontradicted(
+        workspace.known.get(id, ()), passing(workspace, entry.of), workspace.known
+    )
+    verdict = judge(shown, answers, traces)
     if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
         verdict = replace(verdict, advice=earlier)
-    text = message(id, verdict, entry.points, entry.why, entry.of)
+    report = Report.of(id, verdict, entry.points, entry.why, entry.of)
+    if not answers:
+        report = replace(report, rows={"note": "only hidden inputs are checked"})
     if workspace.instructor is None:
         _remember(workspace, id, verdict.passed)
-    if not verdict.passed:
-        raise CheckFailed(text)
-    print(text if answers else f"{text}\n  note      only hidden inputs are checked")
+    _show(report)
     return function
+
+
+def _show(report: Report) -> None:
+    """Display the panel in a front end, else print the text; raise CheckFailed if it says so."""
+    panel = _in_a_front_end()
+    if panel:
+        from IPython.display import display
+
+        display(report)
+    if not report.passed:
+        raise CheckFailed(report, shown=panel)
+    if not panel:
+        print(report.text)
+
+
+def _in_a_front_end() -> bool:
+    """Whether something like JupyterLab runs the cell, which shows HTML and sends the cell's id.
+
+    A terminal, nbclient and nbgrader send none: they take the text of the error.
+    """
+    from IPython.core.getipython import get_ipython
+
+    request = getattr(get_ipython(), "parent_header", None) or {}
+    return bool(request.get("metadata", {}).get("cellId"))
 
 
 def _remember(workspace: Workspace, id: str, passed: bool) -> None:
@@ -68,13 +103,26 @@ def _remember(workspace: Workspace, id: str, passed: bool) -> None:
         print(f"note: {error}")
 
 
+def passing(workspace: Workspace, exercise: str) -> set[str]:
+    """The checks of an exercise that its code has passed as it is now."""
+    try:
+        source, outcomes = workspace.source_digest(exercise), workspace.outcomes()
+    except WorkspaceError:
+        return set()  # what is wrong is said where the outcome is remembered
+    own = [check.id for check in workspace.manifest.checks if check.of == exercise]
+    return {
+        id for id in own if id in outcomes and outcomes[id].passed and outcomes[id].good == source
+    }
+
+
 def _failing_before(workspace: Workspace, stage: str) -> str:
     """What to try if a check of an earlier stage fails too: the mistake may be there."""
-    manifest, outcome = workspace.manifest, workspace.progress()
+    manifest, outcomes = workspace.manifest, workspace.outcomes()
+    failing = {id for id, outcome in outcomes.items() if not outcome.passed}
     paths = dict.fromkeys(block.module for block in manifest.blocks)
     taken = {block.id for path in paths for block in workspace.read_module(path) if block.taken}
     for check in manifest.checks:
-        if check.stage < stage and outcome.get(check.id) is False and check.of not in taken:
+        if check.stage < stage and check.id in failing and check.of not in taken:
             name = check.id.replace("-", "_")
             return f"look at {check.stage} first: {name} failed there when it last ran"
     return ""
@@ -88,7 +136,7 @@ def _has_hidden_part(function: Check) -> bool:
 
 
 @cache
-def _workspace() -> Workspace:
+def current_workspace() -> Workspace:
     """The course that the kernel was started in, also after a change of directory."""
     try:
         return Workspace.find(Path.cwd())
@@ -98,7 +146,7 @@ def _workspace() -> Workspace:
 
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext mugrade`: export the notebook's cells and let its checks find the course."""
-    workspace = _workspace()
+    workspace = current_workspace()
     if any(isinstance(finder, PackageFinder) for finder in sys.meta_path):
         return
     sys.path.insert(0, str(workspace.root))

@@ -5,21 +5,121 @@ from pathlib import Path
 
 from mugrade.author.course import CourseError, find_course
 from mugrade.blocks import Block, is_stub, parse_module, replace
-from mugrade.manifest import BlockEntry
-from mugrade.student.workspace import Workspace
+from mugrade.manifest import BlockEntry, CheckEntry
+from mugrade.student.workspace import Outcome, Workspace
+
+
+@dataclass(frozen=True)
+class CheckProgress:
+    """A check: `passed` is None if it has not run, `changed` says that the code is another.
+
+    Another than when the check last passed, that is; unknown where it never did.
+    """
+
+    id: str
+    points: int
+    passed: bool | None
+    changed: bool
+
+    @property
+    def passes(self) -> bool:
+        """Whether it passed with the code as it is now."""
+        return self.passed is True and not self.changed
+
+    @property
+    def state(self) -> str:
+        """Passes, fails, changed or not run."""
+        if self.passed is None:
+            return "not run"
+        if not self.passed:
+            return "fails"
+        return "changed" if self.changed else "passes"
+
+    @property
+    def told(self) -> str:
+        """The state in words."""
+        if self.passed is None or not self.changed:
+            return self.state
+        if self.passed:
+            return "changed since it last passed: run it again"
+        return "fails, and has changed since it last passed"
+
+    @property
+    def name(self) -> str:
+        return self.id.replace("-", "_")
+
+    @property
+    def score(self) -> str:
+        return f"{self.points if self.passes else 0} of {self.points} points"
+
+
+@dataclass(frozen=True)
+class ExerciseProgress:
+    """An exercise with its checks; `state` is built, taken or not written."""
+
+    id: str
+    state: str
+    checks: tuple[CheckProgress, ...]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Counts for one stage; `built` are exercises with an answer, `taken` the borrowed ones."""
+    """One stage: its exercises one by one, and counts over them and their checks."""
 
-    exercises: int
-    built: int
-    taken: int
-    checks: int
-    passing: int
-    points: int
-    total: int
+    stage: str
+    title: str
+    items: tuple[ExerciseProgress, ...]
+
+    @property
+    def counts(self) -> str:
+        """What is built, taken, passes and has changed, in one line."""
+        said = [f"{self.built} of {self.exercises} exercises built"]
+        said += [f"{self.taken} of them taken"] if self.taken else []
+        said += [f"{self.passing} of {self.checks} checks pass"]
+        said += [f"{self.changed} changed"] if self.changed else []
+        return ", ".join((*said, f"{self.points} of {self.total} points"))
+
+    @property
+    def summary(self) -> str:
+        return f"{self.title}: {self.counts}"
+
+    @property
+    def every_check(self) -> list[CheckProgress]:
+        return [check for item in self.items for check in item.checks]
+
+    @property
+    def exercises(self) -> int:
+        return len(self.items)
+
+    @property
+    def built(self) -> int:
+        """Exercises with an answer, borrowed or not."""
+        return sum(item.state != "not written" for item in self.items)
+
+    @property
+    def taken(self) -> int:
+        return sum(item.state == "taken" for item in self.items)
+
+    @property
+    def checks(self) -> int:
+        return len(self.every_check)
+
+    @property
+    def passing(self) -> int:
+        return sum(check.passes for check in self.every_check)
+
+    @property
+    def changed(self) -> int:
+        """Checks whose exercise is not what it was when they last passed."""
+        return sum(check.changed for check in self.every_check)
+
+    @property
+    def points(self) -> int:
+        return sum(check.points for check in self.every_check if check.passes)
+
+    @property
+    def total(self) -> int:
+        return sum(check.points for check in self.every_check)
 
 
 def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
@@ -60,26 +160,30 @@ def _reference(path: Path) -> list[Block]:
 
 
 def stage_progress(workspace: Workspace, stage: str) -> Progress:
-    """How much of a stage is there and passes."""
-    manifest = workspace.manifest
-    exercises = [b for b in manifest.blocks if b.stage == stage and b.role == "solution"]
-    blocks = [b for path in {e.module for e in exercises} for b in workspace.read_module(path)]
-    checks = [c for c in manifest.checks if c.stage == stage]
-    outcome = workspace.progress()
-    passing = [c for c in checks if outcome.get(c.id) is True]
-    own = [(e, [b for b in blocks if b.id == e.id]) for e in exercises]
-    return Progress(
-        exercises=len(exercises),
-        built=sum(_is_built(entry, found) for entry, found in own),
-        taken=sum(any(block.taken for block in found) for _, found in own),
-        checks=len(checks),
-        passing=len(passing),
-        points=sum(c.points for c in passing),
-        total=sum(c.points for c in checks),
-    )
+    """How much of a stage is there and passes; raises WorkspaceError."""
+    entries = [b for b in workspace.manifest.blocks if b.stage == stage and b.role == "solution"]
+    modules = {path: workspace.read_module(path) for path in {e.module for e in entries}}
+    outcomes = workspace.outcomes()
+    items = []
+    for entry in entries:
+        blocks = [block for block in modules[entry.module] if block.id == entry.id]
+        source = workspace.source_digest(entry.id)
+        own = [check for check in workspace.manifest.checks if check.of == entry.id]
+        checks = tuple(_check_progress(check, outcomes.get(check.id), source) for check in own)
+        items.append(ExerciseProgress(entry.id, _state(entry, blocks), checks))
+    return Progress(stage, workspace.manifest.stages[stage], tuple(items))
 
 
-def _is_built(entry: BlockEntry, blocks: list[Block]) -> bool:
-    """Whether the blocks of an exercise define all that it asks for, none of them as a stub."""
+def _check_progress(check: CheckEntry, outcome: Outcome | None, source: str) -> CheckProgress:
+    if outcome is None:
+        return CheckProgress(check.id, check.points, None, False)
+    changed = bool(outcome.good) and outcome.good != source
+    return CheckProgress(check.id, check.points, outcome.passed, changed)
+
+
+def _state(entry: BlockEntry, blocks: list[Block]) -> str:
+    """Built if the blocks define all that is asked for, none of them as a stub."""
     symbols = {symbol for block in blocks for symbol in block.symbols}
-    return symbols >= set(entry.symbols) and not any(is_stub(b.source) for b in blocks)
+    if not symbols >= set(entry.symbols) or any(is_stub(b.source) for b in blocks):
+        return "not written"
+    return "taken" if any(block.taken for block in blocks) else "built"

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,10 +16,11 @@ from filelock import FileLock, Timeout
 
 from mugrade.answers import Answer, dump
 from mugrade.blocks import Block, parse_module, render_module
-from mugrade.manifest import ANSWERS, MANIFEST, Manifest, read_answers
+from mugrade.manifest import ANSWERS, MANIFEST, Manifest, digest, read_answers
 from mugrade.mistakes import Known, read_known
 
 INSTRUCTOR = "instructor"
+PROGRESS = "progress.json"
 LOCK_SECONDS = 20.0
 
 
@@ -28,6 +29,21 @@ class WorkspaceError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a check last went; `good` is the digest of its exercise when it last passed."""
+
+    passed: bool
+    good: str = ""
+
+    @classmethod
+    def read(cls, value: Any) -> "Outcome":
+        """From the progress file; before there were digests it held a truth value."""
+        if isinstance(value, dict):
+            return cls(value.get("passed") is True, str(value.get("good", "")))
+        return cls(value is True)
 
 
 @dataclass(frozen=True)
@@ -156,18 +172,31 @@ class Workspace:
             text = (self.instructor / path).read_text(encoding="utf-8")
             self.write_module(path, [b for b in parse_module(text) if b.id in ids])
 
-    def progress(self) -> dict[str, Any]:
-        """Check -> whether it passed when it last ran here."""
+    def outcomes(self) -> dict[str, Outcome]:
+        """Check -> how it went when it last ran here."""
         try:
-            data = json.loads((self.state / "progress.json").read_text(encoding="utf-8"))
+            data = json.loads((self.state / PROGRESS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return data if isinstance(data, dict) else {}
+        found = data.items() if isinstance(data, dict) else ()
+        return {check: Outcome.read(value) for check, value in found}
 
     def remember(self, check: str, passed: bool) -> None:
-        """Note the outcome of a check."""
+        """Note the outcome of a check, and the code of its exercise if it passed."""
+        source = self.source_digest(self.manifest.check[check].of)
         with self.lock():
-            self.write(self.state / "progress.json", dump({**self.progress(), check: passed}))
+            outcomes = self.outcomes()
+            good = source if passed else outcomes.get(check, Outcome(False)).good
+            outcomes[check] = Outcome(passed, good)
+            text = dump({id: asdict(outcome) for id, outcome in outcomes.items()})
+            self.write(self.state / PROGRESS, text)
+
+    def source_digest(self, exercise: str) -> str:
+        """A digest of what the package holds of an exercise; empty if it is not there."""
+        paths = {entry.module for entry in self.manifest.blocks if entry.id == exercise}
+        blocks = (block for path in sorted(paths) for block in self.read_module(path))
+        source = "\n".join(block.source for block in blocks if block.id == exercise)
+        return digest(source) if source else ""
 
 
 def read_manifest(folder: Path) -> Manifest:

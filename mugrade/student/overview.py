@@ -1,0 +1,53 @@
+"""`progress()` in a notebook: what is built, passes, is taken and has changed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mugrade.student.checks import current_workspace
+from mugrade.student.progress import Progress, stage_progress
+from mugrade.student.workspace import WorkspaceError
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One stage exercise by exercise, and the course stage by stage."""
+
+    here: Progress
+    course: list[Progress]
+
+    @property
+    def text(self) -> str:
+        return "\n".join((self.here.summary, *_exercises(self.here), "", *_stages(self.course)))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        from mugrade.panel import progress_panel
+
+        html = progress_panel(self.here, self.course)
+        return {"text/html": html, "text/plain": self.text}
+
+
+def progress(stage: str) -> Overview:
+    """How far the notebook of `stage` has come, and the course; raises WorkspaceError."""
+    workspace = current_workspace()
+    stages = list(workspace.manifest.stages)
+    try:
+        here = stages.index(workspace.manifest.stage(stage))
+    except KeyError:
+        raise WorkspaceError(f"no stage {stage}: there are {', '.join(stages)}") from None
+    course = [stage_progress(workspace, name) for name in stages]
+    return Overview(course[here], course)
+
+
+def _exercises(here: Progress) -> Iterator[str]:
+    width = max((len(item.id) for item in here.items), default=0)
+    for item in here.items:
+        yield f"  {item.id:<{width}}  {item.state}"
+        for check in item.checks:
+            yield f"  {'':<{width}}    {check.name}: {check.told}, {check.score}"
+
+
+def _stages(course: list[Progress]) -> Iterator[str]:
+    width = max(len(stage.stage) for stage in course)
+    for stage in course:
+        yield f"  {stage.stage:<{width}}  {stage.counts}"
