@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mugrade.diagnosis import Diagnosis, Evidence, diagnose
-from mugrade.exceptions import NO_GRADIENT, explain
+from mugrade.exceptions import A_COLLECTION, NO_GRADIENT, NO_RETURN, TOO_FEW, explain
 from mugrade.judges import (
     JUDGES,
     Close,
@@ -34,7 +34,8 @@ UNSOLVED = "NotImplementedError"
 class Answer:
     """What the reference yielded at one place of a check, and the judge that compares with it.
 
-    A `mixed` value is computed in the yield itself, as in `yield w.grad * (1 + w.requires_grad)`.
+    A `mixed` value is computed in the yield itself, as in `yield w.grad * (1 + w.requires_grad)`;
+    a `gradient` is what the yield reads from `grad`.
     """
 
     judge: Judge
@@ -42,6 +43,7 @@ class Answer:
     shown: str
     hidden: bool
     mixed: bool = False
+    gradient: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,9 @@ def record(
     for value in values:
         if value.array is None:
             raise ValueError(f"the reference yields {value.kind} {value.text}".strip())
-        shown, hidden, mixed = places.get(value.line, ("", False, False))
+        shown, hidden, what = places.get(value.line, ("", False, None))
         judge, array = _recorded(value.judge, value.array, truths)
-        answers.append(Answer(judge, array, shown, hidden, mixed))
+        answers.append(Answer(judge, array, shown, hidden, _mixed(what), _gradient(what)))
     return answers
 
 
@@ -103,8 +105,8 @@ def _recorded(
     return judge, array
 
 
-def _yields(source: str) -> dict[int, tuple[str, bool, bool]]:
-    """Line below the check's first -> the yielded expression, whether hidden, whether mixed."""
+def _yields(source: str) -> dict[int, tuple[str, bool, ast.expr | None]]:
+    """Line below the check's first -> what is shown of the yield, whether hidden, the yielded."""
     lines = source.splitlines()
     (function,) = (n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef))
     first = function.decorator_list[0].lineno
@@ -120,16 +122,28 @@ def _yields(source: str) -> dict[int, tuple[str, bool, bool]]:
         if isinstance(node, ast.Yield | ast.YieldFrom) and node.value is not None:
             shown = "" if node.lineno in hidden_lines else ast.unparse(node.value)
             for line_number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                places[line_number - first] = (shown, node.lineno in hidden_lines, _mixed(node))
+                places[line_number - first] = (
+                    shown,
+                    node.lineno in hidden_lines,
+                    _judged(node.value),
+                )
     return places
 
 
-def _mixed(node: ast.Yield | ast.YieldFrom) -> bool:
-    """Whether a yield does arithmetic, or chooses, with what it yields or judges."""
-    value = node.value
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.args:
-        value = value.args[0] if value.func.id in JUDGES else value
+def _mixed(value: ast.expr | None) -> bool:
+    """Whether a yield does arithmetic, or chooses, with what it yields."""
     return isinstance(value, ast.BinOp | ast.IfExp | ast.Compare | ast.BoolOp)
+
+
+def _gradient(value: ast.expr | None) -> bool:
+    return isinstance(value, ast.Attribute) and value.attr == "grad"
+
+
+def _judged(value: ast.expr | None) -> ast.expr | None:
+    """What is yielded, without the judge around it."""
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.args:
+        return value.args[0] if value.func.id in JUDGES else value
+    return value
 
 
 def judge(
@@ -154,21 +168,25 @@ def _diagnosis(
 ) -> Diagnosis | None:
     """The mistake behind the first miss: one that the course has made too, or a rule's finding."""
     if at >= len(values):
-        return None
+        return TOO_FEW
+    arrays, judges = [a.array for a in answers], [a.judge for a in answers]
+    if found := recognise(at, values, arrays, judges, known):
+        return found
     if values[at].array is None:
         return _without_a_value(values[at], answers[at])
-    arrays, judges = [a.array for a in answers], [a.judge for a in answers]
-    found = recognise(at, values, arrays, judges, known)
-    return found or diagnose(
-        Evidence(judges[at], arrays, [v.array for v in values], at, answers[at].mixed)
-    )
+    return diagnose(Evidence(judges[at], arrays, [v.array for v in values], at, answers[at].mixed))
 
 
 def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
-    """The mistake behind an exception, or behind a gradient that is not there."""
-    if value.kind == "error" and not value.text.startswith(UNSOLVED):
-        return explain(value.text)
-    return NO_GRADIENT if value.kind == "nothing" and answer.shown.endswith(".grad") else None
+    """The mistake behind an exception, a list, or a gradient or result that is not there."""
+    if value.kind == "error":
+        return None if value.text.startswith(UNSOLVED) else explain(value.text)
+    if value.kind == "not an array":
+        return A_COLLECTION if value.text in ("list", "tuple", "generator") else None
+    if answer.gradient:
+        return NO_GRADIENT
+    what = _judged(ast.parse(answer.shown, mode="eval").body) if answer.shown else None
+    return NO_RETURN if isinstance(what, ast.Call | ast.Name) else None
 
 
 def _judge_extra(value: Observed, hidden: bool) -> Verdict:
@@ -230,6 +248,7 @@ def answers_to_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
             "shown": a.shown,
             "hidden": a.hidden,
             **({"mixed": True} if a.mixed else {}),
+            **({"gradient": True} if a.gradient else {}),
             "dtype": a.array.dtype.str,
             "shape": list(a.array.shape),
             "data": base64.b64encode(np.ascontiguousarray(a.array).tobytes()).decode("ascii"),
@@ -246,6 +265,7 @@ def answers_from_json(data: Sequence[dict[str, Any]]) -> list[Answer]:
             d["shown"],
             d["hidden"],
             d.get("mixed", False),
+            d.get("gradient", False),
         )
         for d in data
     ]
@@ -260,7 +280,8 @@ def read_answers(path: Path, part: str) -> dict[str, list[Answer]]:
 def same_answers(old: Sequence[Answer], new: Sequence[Answer]) -> bool:
     """Whether recorded answers agree up to what two processors may differ by."""
     return len(old) == len(new) and all(
-        (a.shown, a.hidden, a.mixed, type(a.judge)) == (b.shown, b.hidden, b.mixed, type(b.judge))
+        (a.shown, a.hidden, a.mixed, a.gradient) == (b.shown, b.hidden, b.mixed, b.gradient)
+        and type(a.judge) is type(b.judge)
         and np.shape(a.array) == np.shape(b.array)
         and Close().compare(a.array, b.array) is None
         for a, b in zip(old, new, strict=True)

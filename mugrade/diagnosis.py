@@ -48,6 +48,15 @@ class Evidence:
         return self.expecteds[self.at]
 
     @property
+    def dtype(self) -> np.dtype:
+        """The one that is asked for; of a sample, only its quantiles are in `expected`."""
+        return (
+            np.dtype(self.judge.dtype)
+            if isinstance(self.judge, Distribution)
+            else self.expected.dtype
+        )
+
+    @property
     def actual(self) -> np.ndarray:
         found = self.actuals[self.at]
         assert found is not None
@@ -92,13 +101,12 @@ def _readable(e: Evidence) -> bool:
 
 def _rules(e: Evidence) -> list[Rule]:
     if isinstance(e.judge, Distribution):
-        form = e.actual.shape == e.judge.shape and e.actual.dtype.name == e.judge.dtype
-        return SAMPLE_RULES if form else []
-    if not isinstance(e.judge, Close):
+        rules = SAMPLE_RULES if e.actual.shape == e.judge.shape else []
+    elif isinstance(e.judge, Close):
+        rules = VALUE_RULES if e.actual.shape == e.expected.shape else SHAPE_RULES
+    else:
         return []
-    if e.actual.shape != e.expected.shape:
-        return SHAPE_RULES
-    return DTYPE_RULES if e.actual.dtype != e.expected.dtype else VALUE_RULES
+    return DTYPE_RULES if rules is not SHAPE_RULES and e.actual.dtype != e.dtype else rules
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -217,6 +225,26 @@ def copied(e: Evidence) -> Diagnosis | None:
 
 
 @rule(SHAPE_RULES)
+def not_copied(e: Evidence) -> Diagnosis | None:
+    a, shape = e.actual, e.expected.shape
+    if distinct(a) < 2 or a.ndim > len(shape):
+        return None
+    for kept in itertools.combinations(range(len(shape)), a.ndim):
+        put_back = a.reshape(
+            [a.shape[kept.index(i)] if i in kept else 1 for i in range(len(shape))]
+        )
+        stretches = all(m in (1, n) for m, n in zip(put_back.shape, shape, strict=True))
+        if stretches and same(np.broadcast_to(put_back, shape), e.expected):
+            axes = [i for i, (m, n) in enumerate(zip(put_back.shape, shape, strict=True)) if m < n]
+            return Diagnosis(
+                f"not copied along {_axes(axes)}",
+                f"broadcast along {_axes(axes)}, your {a.shape} would be the right {shape}",
+                "put an axis of length 1 where the copies belong, and broadcast",
+            )
+    return None
+
+
+@rule(SHAPE_RULES)
 def summed_too_far(e: Evidence) -> Diagnosis | None:
     if e.actual.size >= e.expected.size or not _close_values(e):
         return None
@@ -265,7 +293,7 @@ def _some_axes(n: int) -> Iterator[tuple[int, ...]]:
 
 @rule(DTYPE_RULES)
 def widened(e: Evidence) -> Diagnosis | None:
-    if (e.actual.dtype.name, e.expected.dtype.name) != ("float64", "float32"):
+    if (e.actual.dtype.name, e.dtype.name) != ("float64", "float32"):
         return None
     return Diagnosis(
         "float64 comes out of float32",
@@ -276,7 +304,7 @@ def widened(e: Evidence) -> Diagnosis | None:
 
 @rule(DTYPE_RULES)
 def narrowed(e: Evidence) -> Diagnosis | None:
-    if (e.actual.dtype.name, e.expected.dtype.name) != ("float32", "float64"):
+    if (e.actual.dtype.name, e.dtype.name) != ("float32", "float64"):
         return None
     return Diagnosis(
         "float32 comes out where float64 is asked for",
@@ -287,28 +315,48 @@ def narrowed(e: Evidence) -> Diagnosis | None:
 
 @rule(DTYPE_RULES)
 def integers(e: Evidence) -> Diagnosis | None:
-    if e.actual.dtype.kind not in "iub" or e.expected.dtype.kind != "f":
+    if e.actual.dtype.kind not in "iub" or e.dtype.kind != "f":
         return None
     return Diagnosis(
-        f"{e.actual.dtype} comes out where {e.expected.dtype} is asked for",
+        f"{e.actual.dtype} comes out where {e.dtype} is asked for",
         "whole numbers or truth values were never made into floats",
         "give the array its dtype where it is created",
+    )
+
+
+@rule(DTYPE_RULES)
+def floats(e: Evidence) -> Diagnosis | None:
+    if e.actual.dtype.kind != "f" or e.dtype.kind not in "iub":
+        return None
+    return Diagnosis(
+        f"{e.actual.dtype} comes out where {e.dtype} is asked for",
+        "whole numbers or truth values were made into floats on the way",
+        "keep the dtype of what came in: look where an array is created or converted",
     )
 
 
 @rule(VALUE_RULES)
 def not_finite(e: Evidence) -> Diagnosis | None:
     a, b = e.actual, e.expected
-    if a.dtype.kind != "f" or not np.isfinite(b).all() or not (b % 1).any():
+    if a.dtype.kind != "f" or not np.isfinite(b).all():
         return None
     largest = float(np.finfo(a.dtype).max)
     smallest = float(np.finfo(a.dtype).smallest_subnormal)
+    if np.isnan(a).any() and not (b % 1).any():
+        return None  # among whole numbers a check may mean something by nan
     if np.isnan(a).any():
         return Diagnosis(
             "nan where a number is right",
             "nan comes from inf - inf, inf / inf, 0 * inf, 0 / 0, or the root or log of a negative "
             "number",
             f"find the first nan or inf: {a.dtype} overflows at exp({math.log(largest):.2f})",
+        )
+    single = float(np.finfo(np.float32).max)
+    if np.isinf(a).any() and (np.abs(b[np.isinf(a)].astype(np.float64)) > single).all():
+        return Diagnosis(
+            "inf where only float32 ends",
+            f"float32 ends at {single:.1e}; the right value is larger, and {a.dtype} can hold it",
+            "look for a float32 on the way: a dtype that is written down, or a default",
         )
     if np.isposinf(a).any():
         return Diagnosis(
@@ -323,6 +371,27 @@ def not_finite(e: Evidence) -> Diagnosis | None:
             f"-inf is the log of 0, or an overflow: {a.dtype} rounds exp(z) to 0 below "
             f"z = {math.log(smallest) - math.log(2):.1f}",
             "find the step that gives it: an exp that is 0 before its log is taken?",
+        )
+    return None
+
+
+@rule(VALUE_RULES)
+def not_infinite(e: Evidence) -> Diagnosis | None:
+    wrong = np.isinf(e.expected) & (e.actual != e.expected)
+    if e.actual.dtype.kind != "f" or not wrong.any():
+        return None
+    found, right = e.actual[wrong], "-inf" if np.isneginf(e.expected[wrong]).all() else "inf"
+    if np.isnan(found).any():
+        return Diagnosis(
+            f"nan where {right} is right",
+            "an infinity goes in, and inf - inf, inf / inf and 0 * inf are nan",
+            "find the first step that gives nan, and what it should give for an infinity",
+        )
+    if np.isfinite(found).any():
+        return Diagnosis(
+            f"a finite number where {right} is right",
+            "an infinity goes in, or the log of 0 is taken; what comes out of it is infinite too",
+            "follow an infinity step by step: exp(-inf) is 0, log(0) is -inf, and -inf + 1 is -inf",
         )
     return None
 
@@ -613,6 +682,20 @@ def no_spread(e: Evidence) -> Diagnosis | None:
             "fill the array with random numbers, one for each entry",
         )
     return None
+
+
+@rule(SAMPLE_RULES)
+def clipped(e: Evidence) -> Diagnosis | None:
+    assert isinstance(e.judge, Distribution)
+    x = e.actual.ravel()
+    often = 0.005 * x.size
+    if e.judge.distinct < 0.9 or not ((x == x.min()).sum() > often < (x == x.max()).sum()):
+        return None
+    return Diagnosis(
+        "the sample is clipped",
+        "many entries are exactly the largest, and many the smallest: the tails were cut off",
+        "leave the sample as it was drawn",
+    )
 
 
 @rule(SAMPLE_RULES)

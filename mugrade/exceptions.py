@@ -46,6 +46,12 @@ RULES = [
         "print the shape and the axes",
     ),
     (
+        r"duplicate value in 'axis'|repeated axis",
+        "an axis is named twice",
+        "each axis can be reduced once; -1 and the last number name the same one",
+        "print the axes, and how they are counted",
+    ),
+    (
         r"^IndexError: .*out of (bounds|range)",
         "an index beyond the end",
         "n entries are numbered from 0 to n - 1",
@@ -112,6 +118,48 @@ RULES = [
         "run the cells above, also after a restart; else look at the spelling",
     ),
     (
+        r"^(EOFError: Compressed|BadGzipFile|error: Error -\d)",
+        "an error of gzip comes out as it is",
+        "damaged files make gzip raise EOFError, BadGzipFile or zlib.error: none is a ValueError",
+        "catch all of them, and raise what the docstring names",
+    ),
+    (
+        r"^error: unpack requires",
+        "struct has too few or too many bytes to unpack",
+        "struct raises an error of its own, struct.error, which is no ValueError",
+        "compare the length with what the format needs, and raise what the docstring names",
+    ),
+    (
+        r"^AssertionError",
+        "an assertion does not hold",
+        "an assert raises AssertionError, and nothing else",
+        "if the input was bad, raise the error that the docstring names",
+    ),
+    (
+        r"need at least one array|zero-size array",
+        "nothing is there to be put together",
+        "the selection is empty, and what is called needs one entry at least",
+        "decide what an empty selection gives before you call it",
+    ),
+    (
+        r"^MemoryError: .*still in memory",
+        "what should be forgotten is kept",
+        "whoever keeps a result keeps the whole graph behind it",
+        "keep numbers, not tensors: float(x.numpy())",
+    ),
+    (
+        r"^FileNotFoundError",
+        "a file that is not there",
+        "the folder is wrong, or an argument that names it is not used",
+        "print the path, and look where its parts come from",
+    ),
+    (
+        r"tensor requires a gradient",
+        "data that require a gradient",
+        "a tensor is asked for its gradient unless it is made otherwise, and data need none",
+        "say so where the tensor is made",
+    ),
+    (
         r"has no attribute",
         "an attribute that does not exist",
         "it is misspelt, or never set in __init__",
@@ -123,6 +171,21 @@ NO_GRADIENT = Diagnosis(
     "there is no gradient",
     "grad is None: the graph is cut on the way to this tensor, or grad was not set, or was reset",
     "look for .numpy(), .data, .detach() or a new Tensor on the way, and for what sets grad",
+)
+NO_RETURN = Diagnosis(
+    "nothing is returned",
+    "None comes back: from a function without a return, also if that is on one branch only",
+    "return the result on every way through the function",
+)
+A_COLLECTION = Diagnosis(
+    "a list or tuple in place of an array",
+    "the result is to be one tensor or array; this one is a Python collection",
+    "return what is in it, or put its parts together into one array",
+)
+TOO_FEW = Diagnosis(
+    "fewer results than there should be",
+    "the check loops over your results, and they end too early",
+    "print what comes: is the last one missing, or is a return or a yield in the wrong place?",
 )
 
 

@@ -9,7 +9,7 @@ import base64
 import json
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,15 @@ class Print:
 class Trace:
     """What one mistake makes of one check: the place of the first miss and the prints from it on.
 
-    `plain` mistakes are known by trivial values too, because nothing else gives these.
+    `plain` mistakes are known by trivial values too, because nothing else gives these. `mistake`
+    tells which one it is: two may be explained alike.
     """
 
     diagnosis: Diagnosis
     at: int
     prints: Sequence[Print]
     plain: bool = False
+    mistake: str = "0"
 
 
 Known = Mapping[str, Sequence[Trace]]  # by check
@@ -92,7 +94,7 @@ def _print_of_sample(form: str, x: np.ndarray) -> Print:
     mean, std = float(x.mean()), float(x.std())
     kurtosis = float((((x - mean) / std) ** 4).mean())
     slack = 5 * std * float(np.sqrt(max(kurtosis - 1, 1.0) / (2 * x.size)))
-    law = std * (kurtosis > 2.4)  # a normal sample has 3, a uniform one 1.8
+    law = std * (kurtosis > 2.1)  # a normal sample has 3, a uniform one 1.8, a sum of two 2.4
     return Print(form, np.array([mean, std, law, 0.0]), slack, slack < 0.04 * std)
 
 
@@ -114,12 +116,13 @@ def trace(
     answers: Sequence[np.ndarray],
     judges: Sequence[Judge],
     plain: bool = False,
+    mistake: str = "0",
 ) -> Trace | None:
     """The trace of a mistake in a check, or None if it passes or its values are too close."""
     at = first_miss(values, answers, judges)
     if at is None or at >= len(values) or values[at].array is None:
         return None
-    return Trace(diagnosis, at, _prints(at, values, answers, judges), plain)
+    return Trace(diagnosis, at, _prints(at, values, answers, judges), plain, mistake)
 
 
 def first_miss(
@@ -165,35 +168,34 @@ def _agree(a: Sequence[Print], b: Sequence[Print]) -> bool:
     return len(a) == len(b) and all(x.matches(y) for x, y in zip(a, b, strict=True))
 
 
-def contradicted(diagnosis: Diagnosis, passed: Collection[str], known: Known) -> bool:
-    """Whether a recorded mistake would have failed a check that has passed."""
-    return any(t.diagnosis == diagnosis for check in passed for t in known.get(check, ()))
+def uncontradicted(traces: Sequence[Trace], passed: Collection[str], known: Known) -> list[Trace]:
+    """The traces of the mistakes that would not have failed a check that has passed."""
+    denied = {t.mistake for check in passed for t in known.get(check, ())}
+    return [t for t in traces if t.mistake not in denied]
 
 
 def shown_part(traces: Sequence[Trace], shown: int) -> list[Trace]:
     """The traces of what is visible: the first `shown` values of a check."""
-    return [
-        Trace(t.diagnosis, t.at, t.prints[: shown - t.at], t.plain) for t in traces if t.at < shown
-    ]
+    return [replace(t, prints=t.prints[: shown - t.at]) for t in traces if t.at < shown]
 
 
 def same_traces(a: Sequence[Trace], b: Sequence[Trace]) -> bool:
     """Whether traces agree up to what two processors may differ by."""
     return len(a) == len(b) and all(
-        (x.diagnosis, x.at, x.plain) == (y.diagnosis, y.at, y.plain) and _agree(x.prints, y.prints)
+        (x.mistake, x.diagnosis, x.at, x.plain) == (y.mistake, y.diagnosis, y.at, y.plain)
+        and _agree(x.prints, y.prints)
         for x, y in zip(a, b, strict=True)
     )
 
 
 def known_to_json(known: Known) -> dict[str, Any]:
-    """Traces by check; every diagnosis is written once."""
-    every = dict.fromkeys(t.diagnosis for traces in known.values() for t in traces)
-    texts = {diagnosis: number for number, diagnosis in enumerate(every)}
+    """Traces by check; every mistake is explained once."""
+    every = {t.mistake: t.diagnosis for traces in known.values() for t in traces}
     return {
-        "diagnoses": [[d.name, d.why, d.advice] for d in texts],
+        "diagnoses": {id: [d.name, d.why, d.advice] for id, d in every.items()},
         "traces": {
             check: [
-                " ".join([str(texts[t.diagnosis]), str(t.at), str(int(t.plain))])
+                f"{t.mistake} {t.at} {int(t.plain)}"
                 + "".join(f"|{_print_to_text(p)}" for p in t.prints)
                 for t in traces
             ]
@@ -204,14 +206,15 @@ def known_to_json(known: Known) -> dict[str, Any]:
 
 
 def known_from_json(data: Mapping[str, Any]) -> dict[str, list[Trace]]:
-    texts = [Diagnosis(*text) for text in data["diagnoses"]]
+    texts = {id: Diagnosis(*text) for id, text in data["diagnoses"].items()}
     known: dict[str, list[Trace]] = {}
     for check, lines in data["traces"].items():
         for line in lines:
             head, *prints = line.split("|")
-            text, at, plain = (int(part) for part in head.split())
+            id, at, plain = head.split()
             found = [_print_from_text(p) for p in prints]
-            known.setdefault(check, []).append(Trace(texts[text], at, found, bool(plain)))
+            made = Trace(texts[id], int(at), found, plain == "1", id)
+            known.setdefault(check, []).append(made)
     return known
 
 

@@ -27,6 +27,7 @@ from mugrade.cli import app
 from mugrade.manifest import ANSWERS
 from mugrade.observe import observe, rng, seed_of
 from mugrade.sandbox.loader import Piece, load_package
+from mugrade.student.checks import passing
 from mugrade.student.progress import stage_progress, take_stage
 from mugrade.student.workspace import Workspace, WorkspaceError
 from tests.test_live import GOOD_MEAN, IMPORTS, INDEX, MEAN, SCALE, Kernel, student_folder
@@ -63,6 +64,15 @@ def answer(kernel: Kernel, body: str) -> str:
 def test_a_check_that_passes_prints_one_line(kernel: Kernel) -> None:
     output = kernel.run(CHECK)
     assert output.text == "mean_of_three   2 of 2 points\n" and output.error is None
+
+
+def test_a_check_that_passed_counts_as_long_as_its_code_is_the_same(kernel: Kernel) -> None:
+    workspace = Workspace.find(Path.cwd())
+    assert passing(workspace, "mean") == set()
+    kernel.run(CHECK)
+    assert passing(workspace, "mean") == {"mean-of-three"}
+    kernel.run(f"{MEAN}def mean(x):\n    return x.sum() / 4")
+    assert passing(workspace, "mean") == set()
 
 
 @pytest.mark.parametrize(

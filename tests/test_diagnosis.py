@@ -1,5 +1,6 @@
 """Each rule of the diagnosis speaks where it should and is silent where it cannot know."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from mugrade.mistakes import (
     recognise,
     same_traces,
     trace,
+    uncontradicted,
 )
 from mugrade.observe import Observed
 from tests.tiny import write_course
@@ -37,6 +39,7 @@ def name(actual: np.ndarray, expected: np.ndarray, mixed: bool = False) -> str:
 
 STACK = rng.standard_normal((5, 4, 3)).astype("float32")
 ROOTS = np.abs(X) + 1
+MASKED = np.where(X > 0, X, -np.inf).astype("float32")
 SPOKEN = {
     "transposed": (X.T, X, "the result is transposed"),
     "transposed square": (X[:3].T, X[:3], "the result is transposed"),
@@ -46,14 +49,25 @@ SPOKEN = {
     "flat": (X.ravel(), X, "the values are not in the right shape"),
     "not summed": (STACK, STACK.sum(0), "a sum over axis 0 is missing"),
     "summed": (X.sum(1), X, "one sum too many, over axis 1"),
+    "not copied": (X[:, :1], np.repeat(X[:, :1], 3, 1), "not copied along axis 1"),
+    "nor put back": (X[:, 0], np.repeat(X[:, :1], 3, 1), "not copied along axis 1"),
     "copied": (np.repeat(X[None], 5, 0), X, "the right values, copied along axis 0"),
     "short": (X[:3], X, "entries are missing at the end"),
     "float64": (X.astype("float64"), X, "float64 comes out of float32"),
     "float32": (X, X.astype("float64"), "float32 comes out where float64 is asked for"),
+    "no bytes": (X, X.astype("uint8"), "float32 comes out where uint8 is asked for"),
     "bytes": (X.astype("uint8"), X, "uint8 comes out where float32 is asked for"),
     "inf": (np.where(X > 0, np.inf, X).astype("f4"), X, "inf where a number is right"),
     "nan": (np.where(X > 0, np.nan, X).astype("f4"), X, "nan where a number is right"),
     "-inf": (np.where(X > 0, -np.inf, X).astype("f4"), X, "-inf where a number is right"),
+    "no infinity": (np.nan_to_num(MASKED), MASKED, "a finite number where -inf is right"),
+    "0 * inf": (np.where(X > 0, X, np.nan).astype("f4"), MASKED, "nan where -inf is right"),
+    "inf among integers": (X * np.inf, np.ones_like(X), "inf where a number is right"),
+    "overflow of float32": (
+        X * np.inf + 0.0 * ROOTS.astype("f8"),
+        1e45 * X.astype("f8"),
+        "inf where only float32 ends",
+    ),
     "zeros": (0 * X, X, "every entry is zero"),
     "negative": (-X, X, "the sign is flipped"),
     "twice": (2 * X, X, "every entry is 2 times as large as it should be"),
@@ -136,7 +150,9 @@ def test_the_spread_of_a_sample() -> None:
     assert said(sample * np.sqrt(2)) == "the sample's spread is too large by the root of 2"
     assert said(sample / 2) == "the sample's spread is too small by 2"
     assert said(0 * sample) == "every entry of the sample is the same"
-    assert said(sample + 1) == said(sample * 1.2) == ""
+    assert said(sample.clip(-2, 2)) == "the sample is clipped"
+    assert said(sample.astype("float32")) == "float32 comes out where float64 is asked for"
+    assert said(sample + 1) == said(sample * 1.2) == said(sample[:, :50]) == ""
 
 
 KNOWN = Diagnosis("squared", "it is squared", "take it as it is")
@@ -168,6 +184,31 @@ def test_two_explanations_of_the_same_values_are_none() -> None:
     assert a and b
     assert recognise(0, values(Y), [X], judges, [a, b]) is None
     assert recognise(0, values(Y), [X], judges, [a, a]) == KNOWN
+
+
+def test_a_check_that_passed_denies_the_one_mistake_and_not_another_explained_alike() -> None:
+    fails, passes = (trace(KNOWN, values(Y), [X], [Close()], mistake=id) for id in "ab")
+    assert fails and passes
+    known = known_from_json(known_to_json({"one": [fails, passes], "two": [passes]}))
+    assert uncontradicted(known["one"], {"two"}, known) == known["one"][:1]
+    assert uncontradicted(known["one"], set(), known) == known["one"]
+
+
+def test_a_result_that_is_not_there_is_named_where_that_is_plain() -> None:
+    def said(value: Observed | None, shown: str) -> str:
+        answer = replace(answers(X)[0], shown=shown, gradient=".grad" in shown)
+        found = judge([value] if value else [], [answer]).diagnosis
+        return found.name if found else ""
+
+    none = Observed("nothing")
+    assert said(none, "f(x)") == said(none, "y") == "nothing is returned"
+    assert said(none, "distribution(f(x))") == "nothing is returned"
+    assert said(none, "x.grad") == said(none, "close(x.grad, rtol=1)") == "there is no gradient"
+    assert said(none, "") == said(Observed("not an array", text="str"), "f(x)") == ""
+    assert said(Observed("not an array", text="list"), "") == (
+        "a list or tuple in place of an array"
+    )
+    assert said(None, "") == "fewer results than there should be"
 
 
 def test_trivial_values_tell_a_recorded_mistake_only_if_it_says_so() -> None:
@@ -225,6 +266,33 @@ def test_the_build_records_what_a_mistake_yields(tmp_path: Path) -> None:
     assert public.diagnosis.name == full.diagnosis.name == "divided by n - 1"
     assert (len(public.prints), len(full.prints)) == (1, 2)
     assert build(course) == []
+
+
+LATER = '''
+# %% id="scaler-has-two-numbers" role="check" points=1 of="noise"
+@check
+def scaler_has_two_numbers():
+    """What a scaler remembers."""
+    yield np.array([0.5, len(vars(Scaler(np.arange(3.0))))])
+'''
+UNSEEN = """
+[[mistake]]
+of = "scaler"
+name = "it keeps the sample"
+why = "two numbers are enough"
+try = "keep those"
+edits = [["self.centre = mean(x)", "self.x = x\\n        self.centre = mean(x)"]]
+"""
+
+
+def test_a_mistake_that_its_own_checks_let_pass_is_recorded_where_it_fails(tmp_path: Path) -> None:
+    last = "    yield distribution(noise(20_000))\n"
+    write_course(tmp_path, stage_01=(last, last + LATER))
+    (tmp_path / "solutions" / "mistakes").mkdir()
+    (tmp_path / "solutions" / "mistakes" / "01_scale.toml").write_text(UNSEEN)
+    build(load_course(tmp_path))
+    (found,) = read_known(tmp_path / "notebooks")["scaler-has-two-numbers"]
+    assert found.diagnosis.name == "it keeps the sample"
 
 
 @pytest.mark.parametrize(

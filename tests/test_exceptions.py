@@ -1,6 +1,9 @@
 """Each rule about exceptions names one that Python or NumPy really raises."""
 
+import gzip
+import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +24,18 @@ def no_graph() -> None:
     raise RuntimeError("backward from a tensor without a graph")
 
 
+def assert_nothing() -> None:
+    assert not CASES
+
+
+def no_memory() -> None:
+    raise MemoryError("four earlier batches are still in memory")
+
+
+def data_with_gradient() -> None:
+    raise ValueError("this tensor requires a gradient")
+
+
 def unpack(values: list[int]) -> int:
     (only,) = values
     return only
@@ -33,6 +48,7 @@ CASES: dict[str, Callable[[], object]] = {
     "a reshape to another number of entries": lambda: np.ones(6).reshape(4),
     "the inner dimensions of a matrix product differ": lambda: np.ones((2, 3)) @ np.ones((2, 3)),
     "an axis that the array does not have": lambda: np.ones(3).sum(axis=1),
+    "an axis is named twice": lambda: np.ones((2, 2)).sum(axis=(0, 0)),
     "an index beyond the end": lambda: np.ones(3)[3],
     "an array is used as a condition": lambda: bool(np.ones(3)),
     "a result of another dtype is written in place": lambda: np.add(
@@ -46,6 +62,13 @@ CASES: dict[str, Callable[[], object]] = {
     "the function calls itself too often": deep,
     "a read-only array is written to": lambda: np.broadcast_to(1.0, 3).fill(0),
     "a name that is not defined": lambda: undefined,  # noqa: F821
+    "an error of gzip comes out as it is": lambda: gzip.decompress(b"no gzip"),
+    "struct has too few or too many bytes to unpack": lambda: struct.unpack(">I", b""),
+    "an assertion does not hold": assert_nothing,
+    "nothing is there to be put together": lambda: np.stack([]),
+    "what should be forgotten is kept": no_memory,
+    "a file that is not there": lambda: Path("/nowhere").read_text(),
+    "data that require a gradient": data_with_gradient,
     "an attribute that does not exist": lambda: [].shape,
 }
 

@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -59,6 +60,11 @@ class Mistake:
     diagnosis: Diagnosis
     line: int
     plain: bool = False
+
+    @property
+    def id(self) -> str:
+        """What tells it from other mistakes of the course, wherever it stands."""
+        return f"{zlib.crc32(repr((self.of, self.edits)).encode()):x}"
 
     def made_in(self, source: str) -> str:
         """The exercise's source with the mistake in it."""

@@ -21,13 +21,17 @@ def rehearse(
 ) -> Known:
     """The traces of a stage's mistakes in each check of their exercise.
 
-    `job` is the reference and `answers` what it yields for `tasks`. Raises CourseError.
+    Of a mistake that these let pass, in the others: as of a gradient that is right but lacks a
+    graph, where a later check differentiates it. `job` is the reference and `answers` what it
+    yields for `tasks`. Raises CourseError.
     """
     of = {cell.id: cell.of for cell in stage.role("check")}
     known: dict[str, list[Trace]] = {}
     for mistake in stage.mistakes:
         own = [task for task in tasks if of[task.id] == mistake.of]
+        others = [task for task in tasks if of[task.id] != mistake.of]
         made = _make(stage, mistake, job, own, answers, sandbox)
+        made = made or _make(stage, mistake, job, others, answers, sandbox)
         if not made:
             raise CourseError(f"{_where(stage, mistake)}: no check tells it by a value")
         for check, found in made.items():
@@ -53,7 +57,7 @@ def _make(
             for task in tasks:
                 arrays, judges = zip(*((a.array, a.judge) for a in answers[task.id]), strict=True)
                 values = process.run(task)
-                found = trace(mistake.diagnosis, values, arrays, judges, mistake.plain)
+                found = trace(mistake.diagnosis, values, arrays, judges, mistake.plain, mistake.id)
                 if found:
                     made[task.id] = found
     except Death as death:

@@ -16,7 +16,7 @@ from mugrade.author.build import (
 from mugrade.author.course import Course, CourseError, Stage
 from mugrade.author.rehearse import rehearse
 from mugrade.grader.bundle import Bundle, Outcome, Part, run
-from mugrade.mistakes import Known, contradicted, shown_part
+from mugrade.mistakes import Known, shown_part, uncontradicted
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.process import Sandbox, Task
 
@@ -96,11 +96,9 @@ class StageKey:
                 verdicts[id] = replace(verdicts[id], diagnosis=None)
                 continue
             known = self.known(miss.part.task.variant)
-            traces = known.get(id, ())
+            traces = uncontradicted(known.get(id, ()), outcome.passed, known)
             if not miss.part.hidden:
                 traces = shown_part(traces, len(miss.part.answers))
             found = judge(miss.values, miss.part.answers, traces).diagnosis
-            if found and contradicted(found, outcome.passed, known):
-                found = None
             verdicts[id] = replace(verdicts[id], diagnosis=found)
         return verdicts

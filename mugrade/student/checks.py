@@ -11,6 +11,7 @@ from typing import Any
 from mugrade.answers import HIDDEN_MARK, judge
 from mugrade.manifest import CheckEntry
 from mugrade.messages import Report
+from mugrade.mistakes import uncontradicted
 from mugrade.observe import Observed, observe, seed_of
 from mugrade.student.kernels import leave_note
 from mugrade.student.live import PackageFinder, Session, show_unsolved
@@ -71,7 +72,8 @@ def report_on(
     if answers is None:
         raise WorkspaceError(f"answers.json lacks {entry.id}: fetch the course again")
     shown = values if part == "full" else values[: len(answers)]
-    verdict = judge(shown, answers, workspace.known.get(entry.id, ()))
+    known, passed = workspace.known, passing(workspace, entry.of)
+    verdict = judge(shown, answers, uncontradicted(known.get(entry.id, ()), passed, known))
     if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
         verdict = replace(verdict, advice=earlier)
     report = Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
@@ -109,6 +111,18 @@ def _remember(workspace: Workspace, id: str, passed: bool) -> None:
         workspace.remember(id, passed)
     except WorkspaceError as error:
         print(f"note: {error}")
+
+
+def passing(workspace: Workspace, exercise: str) -> set[str]:
+    """The checks of an exercise that its code has passed as it is now."""
+    try:
+        source, outcomes = workspace.source_digest(exercise), workspace.outcomes()
+    except WorkspaceError:
+        return set()  # what is wrong is said where the outcome is remembered
+    own = [check.id for check in workspace.manifest.checks if check.of == exercise]
+    return {
+        id for id in own if id in outcomes and outcomes[id].passed and outcomes[id].good == source
+    }
 
 
 def _failing_before(workspace: Workspace, stage: str) -> str:

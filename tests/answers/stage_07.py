@@ -267,7 +267,10 @@ WRONG = {
         "always with one half": [("np.random.rand() < self.p", "np.random.rand() < 0.5")],
         "a normal draw": [("np.random.rand() <", "np.random.randn() <")],
         "drawn from another generator": [
-            ("np.random.rand() <", "np.random.default_rng().random() <")
+            (
+                "np.random.rand() <",
+                'vars(self).setdefault("own", np.random.default_rng(0)).random() <',
+            )
         ],
         "each row on its own": [
             (
