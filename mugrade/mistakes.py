@@ -232,5 +232,5 @@ def read_known(folder: Path) -> dict[str, list[Trace]]:
     """The recorded mistakes in a folder; none if they cannot be read, for nothing hangs on them."""
     try:
         return known_from_json(json.loads((folder / MISTAKES).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}

@@ -120,7 +120,7 @@ class LayerNorm1d(Module):
         column = (x.shape[0], 1)
         mean = x.sum(1).reshape(column) / self.dim
         deviation = x - mean.broadcast_to(x.shape)
-        var = (deviation**2).sum(1).reshape(column) / self.dim
+        var = (deviation * deviation).sum(1).reshape(column) / self.dim
         std = (var + self.eps) ** 0.5
         normalized = deviation / std.broadcast_to(x.shape)
         return self.weight.broadcast_to(x.shape) * normalized + self.bias.broadcast_to(x.shape)
@@ -287,13 +287,15 @@ class BatchNorm1d(Module):
         if self.training:
             n = x.shape[0]
             mean = x.sum(0) / n
-            var = ((x - mean.broadcast_to(x.shape)) ** 2).sum(0) / n
+        deviation = x - mean.broadcast_to(x.shape)
+        if self.training:
+            var = (deviation * deviation).sum(0) / n
             old, new = 1 - self.momentum, self.momentum
             self.running_mean.data = old * self.running_mean.data + new * mean.data
             self.running_var.data = old * self.running_var.data + new * var.data
         std = (var + self.eps) ** 0.5
-        normalized = (x - mean.broadcast_to(x.shape)) / std.broadcast_to(x.shape)
-        return self.weight.broadcast_to(x.shape) * normalized + self.bias.broadcast_to(x.shape)
+        scale = self.weight / std  # one factor for each feature, before it is broadcast
+        return scale.broadcast_to(x.shape) * deviation + self.bias.broadcast_to(x.shape)
         ### END SOLUTION
 
 
@@ -305,7 +307,8 @@ class BatchNorm1d(Module):
 #    `mean.data` and `var.data`. From there on both modes share the formula.
 # 3. The update: `self.running_mean.data` becomes (1 - momentum) times itself plus momentum times
 #    `mean.data`; the variance alike. The formula: `x` minus the broadcast mean, divided by the
-#    broadcast `(var + self.eps) ** 0.5`, times the broadcast weight, plus the broadcast bias.
+#    broadcast `(var + self.eps) ** 0.5`, times the broadcast weight, plus the broadcast bias. The
+#    weight may be divided by the root while both are small, before it is broadcast.
 #    In `__init__` only `weight` and `bias` are wrapped in `Parameter`.
 
 # %% id="nn-index-batchnorm" role="given" export="needle/nn/__init__.py"
@@ -650,18 +653,18 @@ class Dropout(Module):
         ### BEGIN SOLUTION
         if not self.training:
             return x
-        mask = init.randb(*x.shape, p=1 - self.p)
-        return x * mask / (1 - self.p)
+        mask = init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)
+        return x * (mask / (1 - self.p))
         ### END SOLUTION
 
 
 # %% [markdown] id="dropout-hints" role="hints" of="dropout"
 # 1. What should come out in eval mode? And is p the probability of keeping an entry, or of losing
 #    it?
-# 2. `init.randb(*x.shape, p=...)` gives a tensor of true and false, which multiplies like 1 and 0
-#    and needs no gradient. The p it takes is the probability of true.
-# 3. Unless `self.training`, return `x`. Else draw with `p=1 - self.p`, and return `x` times the
-#    draw, divided by `1 - self.p`.
+# 2. `init.randb(*x.shape, p=..., dtype=x.dtype)` gives a tensor of ones and zeros that needs no
+#    gradient. The p it takes is the probability of a one.
+# 3. Unless `self.training`, return `x`. Else draw with `p=1 - self.p`, divide the draw by
+#    `1 - self.p`, and return `x` times that.
 
 # %% id="nn-index-dropout" role="given" export="needle/nn/__init__.py"
 from needle.nn.dropout import Dropout

@@ -136,17 +136,17 @@ def decayed_gradient(param: Tensor, weight_decay: float = 0.0) -> Tensor:
     `param` and `param.grad` are left as they were.
     """
     ### BEGIN SOLUTION
-    grad = Tensor(param.grad, dtype=param.dtype, requires_grad=False)
-    return grad + weight_decay * param.data
+    grad = param.grad.numpy() + weight_decay * param.numpy()
+    return Tensor.make_const(np.asarray(grad, dtype=param.dtype))
     ### END SOLUTION
 
 
 # %% [markdown] id="decayed-gradient-hints" role="hints" of="decayed-gradient"
-# 1. Which two tensors are added, and which attribute gives a tensor's values outside the graph?
-# 2. `Tensor(values, dtype=..., requires_grad=False)` makes a copy with the dtype you want. The
+# 1. Which two arrays are added, and which method gives the array of a tensor, outside any graph?
+# 2. `Tensor(values, dtype=..., requires_grad=False)` makes a tensor with the dtype you want. The
 #    dtype you want is `param.dtype`.
-# 3. Make such a copy of `param.grad`, and return its sum with `weight_decay` times `param.data`.
-#    No `+=` anywhere.
+# 3. Return such a tensor of `param.grad.numpy()` plus `weight_decay` times `param.numpy()`. No `+=`
+#    anywhere.
 
 
 # %% id="decayed-gradient-adds" role="check" points=4 of="decayed-gradient"
@@ -660,8 +660,8 @@ class Adam(Optimizer):
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.weight_decay, self.bias_correction = weight_decay, bias_correction
         self.t = 0
-        self.u: dict[int, np.ndarray] = {}  # from the number of a parameter to its averages
-        self.v: dict[int, np.ndarray] = {}
+        self.u = [np.zeros_like(param.numpy()) for param in self.params]  # the averages
+        self.v = [np.zeros_like(param.numpy()) for param in self.params]
 
     def step(self) -> None:
         """One step for each parameter that has a gradient."""
@@ -671,23 +671,29 @@ class Adam(Optimizer):
             if param.grad is None:
                 continue
             grad = decayed_gradient(param, self.weight_decay).numpy()
-            u = self.u[i] = self.beta1 * self.u.get(i, 0) + (1 - self.beta1) * grad
-            v = self.v[i] = self.beta2 * self.v.get(i, 0) + (1 - self.beta2) * grad**2
+            u, v = self.u[i], self.v[i]
+            u *= self.beta1
+            u += (1 - self.beta1) * grad
+            v *= self.beta2
+            v += (1 - self.beta2) * grad**2
+            c1 = c2 = 1.0
             if self.bias_correction:
-                u = u / (1 - self.beta1**self.t)
-                v = v / (1 - self.beta2**self.t)
-            param.data = Tensor(param.numpy() - self.lr * u / (v**0.5 + self.eps))
+                c1 = 1 - self.beta1**self.t
+                c2 = 1 - self.beta2**self.t
+            param.data = Tensor(param.numpy() - self.lr / c1 * u / ((v / c2) ** 0.5 + self.eps))
         ### END SOLUTION
 
 
 # %% [markdown] id="adam-hints" role="hints" of="adam"
 # 1. Which two averages are kept for each parameter, and how often has each been updated when it
 #    is first divided by 1 - beta^(t+1)?
-# 2. Count `self.t` up once a step, before the loop. Keep the averages as they are in `self.u` and
-#    `self.v`; correct copies of them. The root is `v ** 0.5`, and `eps` is added after it.
-# 3. After the two updates: if `self.bias_correction`, divide `u` by `1 - self.beta1 ** self.t`
-#    and `v` by `1 - self.beta2 ** self.t`; then take `self.lr` times `u` over
-#    `v ** 0.5 + self.eps` from `param.data`.
+# 2. Count `self.t` up once a step, before the loop. `self.u[i]` and `self.v[i]` are arrays of
+#    zeros at first: `*=` and `+=` update them where they are. Correct what you take from them, not
+#    the averages themselves. The root is `** 0.5`, and `eps` is added after it.
+# 3. `u *= self.beta1`, then `u += (1 - self.beta1) * grad`, and likewise `v` with the square. If
+#    `self.bias_correction`, the divisors are `1 - self.beta1 ** self.t` and
+#    `1 - self.beta2 ** self.t`, otherwise 1. `param.data` becomes a `Tensor` of `param.numpy()`
+#    less `self.lr` times the one quotient over the root of the other plus `self.eps`.
 
 
 # %% id="adam-corrected" role="check" points=7

@@ -1,5 +1,6 @@
 """Each rule of the diagnosis speaks where it should and is silent where it cannot know."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -252,3 +253,9 @@ def test_a_mistake_that_no_check_sees_is_refused(tmp_path: Path) -> None:
     course = load_course(course_with(tmp_path, harmless))
     with pytest.raises(CourseError, match="no check tells it by a value"):
         build(course)
+
+
+def test_a_damaged_record_of_the_mistakes_holds_none(tmp_path: Path) -> None:
+    record = {"diagnoses": [["name", "why", "try"]], "traces": {"mean": ["1 0 0"]}}  # there is no 1
+    (tmp_path / "mistakes.json").write_text(json.dumps(record), encoding="utf-8")
+    assert read_known(tmp_path) == {}

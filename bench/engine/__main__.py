@@ -28,7 +28,7 @@ from bench.engine.process import Process
 from bench.engine.systems import SYSTEMS
 from bench.engine.work import Work, differs, workloads
 
-LIMIT = "limit"
+LIMIT, MEMORY = "limit", "W5"
 MEMORY_STEPS = 200
 
 
@@ -150,7 +150,7 @@ def chosen(names: Sequence[str] | None, known: Sequence[str], what: str) -> list
 
 def main(
     threads: Annotated[list[int] | None, typer.Option(min=1, help="How many threads.")] = None,
-    work: Annotated[list[str] | None, typer.Option(help="Only this workload.")] = None,
+    work: Annotated[list[str] | None, typer.Option(help="Only this workload, such as W1.")] = None,
     system: Annotated[list[str] | None, typer.Option(help="Only this system.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How many turns each system gets.")] = 15,
     seconds: Annotated[float, typer.Option(min=0, help="How long a turn is.")] = 0.2,
@@ -159,27 +159,28 @@ def main(
     console = Console()
     console = Console(width=max(console.width, 100))
     works = workloads()
-    wanted = chosen(work, [*(each.name for each in works), "memory"], "workload")
+    groups = list(dict.fromkeys(each.group for each in works))
+    wanted = chosen(work, [*groups, MEMORY], "workload")
+    works = [each for each in works if each.group in wanted]
     names = chosen(system, list(SYSTEMS), "system")
     counts = threads or [1, 2]
     everything = [Results(count) for count in counts]
     try:
         with Progress(console=console, transient=True) as progress:
-            task = progress.add_task("", total=len(counts) * len(wanted))
+            task = progress.add_task("", total=len(counts) * (len(works) + (MEMORY in wanted)))
             for results in everything:
                 with started(names, results) as processes:
                     for each in works:
-                        if each.name in wanted:
-                            text = f"{each.name}, threads: {results.threads}"
-                            progress.update(task, description=text)
-                            measure(each, processes, results, rounds, seconds)
-                            progress.advance(task)
-                if "memory" in wanted:
+                        text = f"{each.name}, threads: {results.threads}"
+                        progress.update(task, description=text)
+                        measure(each, processes, results, rounds, seconds)
+                        progress.advance(task)
+                if MEMORY in wanted:
                     progress.update(task, description="memory")
                     measure_memory(list(processes), results)
                     progress.advance(task)
     except KeyboardInterrupt:
-        console.print("interrupted: this is what has been measured")
+        console.print("stopped: this is what has been measured")
     for results in everything:
         show(console, results, works)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from needle.fast import models, nn, optim
+from needle.fast import memory, models, nn, optim
 
 from bench.engine import plain, problem
 from bench.engine.problem import Arrays, Network, Step
@@ -12,6 +12,7 @@ NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm1d}
 
 def train(network: Network, weights: Arrays, drop: float) -> Step:
     size = (problem.FEATURES, network.hidden, problem.BLOCKS, problem.CLASSES)
+    memory.keep_memory()
     model = models.MLPResNet(*size, NORMS[network.norm], drop)
     return plain.trainer(model, nn.SoftmaxLoss(), weights, optim.Adam)
 

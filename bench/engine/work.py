@@ -32,6 +32,10 @@ class Training:
     title: ClassVar[str] = "one training step, ms"
     tolerance: ClassVar[float] = 5e-3
 
+    @property
+    def group(self) -> str:
+        return self.name
+
     def job(self, system: System) -> Job:
         network, batches = self.network, self.network.batches()
         step, supply = system.train(network, network.weights(), problem.DROP), cycle(batches)
@@ -52,6 +56,7 @@ class Calling:
 
     name: str
     function: Function
+    group: ClassVar[str] = "W3"
     tolerance: ClassVar[float] = 1e-3
 
     @property
@@ -85,6 +90,7 @@ class Loading:
     name: str
     count: int
     augment: bool
+    group: ClassVar[str] = "W4"
     title: ClassVar[str] = "loading, thousands of samples a second"
     tolerance: ClassVar[float] = 1e-2
 

@@ -54,7 +54,7 @@ class Worker:
     def time(self, seconds: float) -> list[float]:
         assert self.job is not None
         times: list[float] = []
-        while sum(times) < seconds:
+        while not times or sum(times) < seconds:
             began = self.clock()
             self.job.run()
             times.append(self.clock() - began)

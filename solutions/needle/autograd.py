@@ -84,9 +84,8 @@ class TensorTupleOp(Op):
 
 
 # %% autograd-value
-def run(op: Op, arrays: Sequence[Any]) -> Any:
-    """What the op computes, as an ndarray (0-d for a scalar) or as a tuple of them."""
-    data = op.compute(*arrays)
+def as_array(data: Any) -> Any:
+    """What an op has computed as an ndarray (0-d for a scalar) or as a tuple of them."""
     if type(data) is np.ndarray:
         return data
     return tuple(map(np.asarray, data)) if isinstance(data, tuple) else np.asarray(data)
@@ -133,18 +132,25 @@ class Value:
         try:
             for x in inputs:
                 requires_grad = requires_grad or x.requires_grad
-                if not lazy:
-                    arrays.append(x.realize_cached_data())
+                data = x.cached_data
+                if data is None and not lazy:
+                    data = x.realize_cached_data()
+                arrays.append(data)
         except AttributeError:
             demand_tensors(op, inputs)
             raise
-        requires_grad = requires_grad and modes.recording
         node = cls.__new__(cls)
-        node.cached_data = None if lazy else run(op, arrays)
-        node.op = op if requires_grad or lazy else None
-        node.inputs = inputs if requires_grad or lazy else ()
-        node.requires_grad = requires_grad
         node.grad = None
+        node.requires_grad = requires_grad and modes.recording
+        if node.requires_grad or lazy:
+            node.op, node.inputs = op, inputs
+        else:
+            node.op, node.inputs = None, ()
+        if lazy:
+            node.cached_data = None
+        else:
+            data = op.compute(*arrays)
+            node.cached_data = data if type(data) is np.ndarray else as_array(data)
         return node
 
     def realize_cached_data(self) -> Any:
@@ -165,7 +171,8 @@ class Value:
             stack.pop()
             if node.cached_data is None:
                 assert node.op is not None
-                node.cached_data = run(node.op, [x.cached_data for x in node.inputs])
+                arrays = [x.cached_data for x in node.inputs]
+                node.cached_data = as_array(node.op.compute(*arrays))
                 if not node.requires_grad:  # nobody will ask how it was made
                     node.op, node.inputs = None, ()
 
@@ -284,7 +291,10 @@ class Tensor(Value):
     def constant(self, value: Any) -> "Tensor":
         """A number or an array as a tensor of this shape (and float dtype) without gradient."""
         dtype = self.dtype if self.dtype.kind == "f" else None
-        return Tensor.make_const(np.broadcast_to(np.array(value, dtype), self.shape))
+        array = np.array(value, dtype)
+        if array.shape != self.shape:
+            array = np.broadcast_to(array, self.shape)
+        return Tensor.make_const(array)
 
     def __add__(self, other: Any) -> "Tensor":
         if isinstance(other, Tensor):

@@ -15,7 +15,7 @@ def rand(
     low: float = 0.0,
     high: float = 1.0,
     device: CPUDevice | None = None,
-    dtype: str = "float32",
+    dtype: Any = "float32",
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of the given shape with entries uniform on [low, high)."""
@@ -28,7 +28,7 @@ def randn(
     mean: float = 0.0,
     std: float = 1.0,
     device: CPUDevice | None = None,
-    dtype: str = "float32",
+    dtype: Any = "float32",
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of the given shape with entries from N(mean, std^2)."""
@@ -40,7 +40,7 @@ def randb(
     *shape: int,
     p: float = 0.5,
     device: CPUDevice | None = None,
-    dtype: str = "bool",
+    dtype: Any = "bool",
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of the given shape with entries that are true with probability p."""
@@ -53,7 +53,7 @@ def constant(
     *shape: int,
     c: float = 1.0,
     device: CPUDevice | None = None,
-    dtype: str = "float32",
+    dtype: Any = "float32",
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of the given shape with every entry equal to c."""
@@ -85,7 +85,7 @@ def one_hot(
     n: int,
     i: Tensor,
     device: CPUDevice | None = None,
-    dtype: str = "float32",
+    dtype: Any = "float32",
     requires_grad: bool = False,
 ) -> Tensor:
     """Rows of the n x n identity picked by the integers i: (...) becomes (..., n)."""

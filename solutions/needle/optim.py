@@ -32,8 +32,8 @@ def decayed_gradient(param: Tensor, weight_decay: float = 0.0) -> Tensor:
     $\lambda$ = `weight_decay`. It has the shape and the dtype of `param` and is part of no graph;
     `param` and `param.grad` are left as they were.
     """
-    grad = Tensor(param.grad, dtype=param.dtype, requires_grad=False)
-    return grad + weight_decay * param.data
+    grad = param.grad.numpy() + weight_decay * param.numpy()
+    return Tensor.make_const(np.asarray(grad, dtype=param.dtype))
 
 
 # %% clip-grad-norm
@@ -136,8 +136,8 @@ class Adam(Optimizer):
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.weight_decay, self.bias_correction = weight_decay, bias_correction
         self.t = 0
-        self.u: dict[int, np.ndarray] = {}  # from the number of a parameter to its averages
-        self.v: dict[int, np.ndarray] = {}
+        self.u = [np.zeros_like(param.numpy()) for param in self.params]  # the averages
+        self.v = [np.zeros_like(param.numpy()) for param in self.params]
 
     def step(self) -> None:
         """One step for each parameter that has a gradient."""
@@ -146,12 +146,16 @@ class Adam(Optimizer):
             if param.grad is None:
                 continue
             grad = decayed_gradient(param, self.weight_decay).numpy()
-            u = self.u[i] = self.beta1 * self.u.get(i, 0) + (1 - self.beta1) * grad
-            v = self.v[i] = self.beta2 * self.v.get(i, 0) + (1 - self.beta2) * grad**2
+            u, v = self.u[i], self.v[i]
+            u *= self.beta1
+            u += (1 - self.beta1) * grad
+            v *= self.beta2
+            v += (1 - self.beta2) * grad**2
+            c1 = c2 = 1.0
             if self.bias_correction:
-                u = u / (1 - self.beta1**self.t)
-                v = v / (1 - self.beta2**self.t)
-            param.data = Tensor(param.numpy() - self.lr * u / (v**0.5 + self.eps))
+                c1 = 1 - self.beta1**self.t
+                c2 = 1 - self.beta2**self.t
+            param.data = Tensor(param.numpy() - self.lr / c1 * u / ((v / c2) ** 0.5 + self.eps))
 
 
 # %% hessian

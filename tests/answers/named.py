@@ -433,7 +433,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
             "every entry is off by the same factor",
             "the survivors are not rescaled",
         ],
-        "divided by p": ["every entry is off by the same factor"],
+        "divided by p": ["divided by p"],
         "multiplied by 1 - p": ["multiplied by 1 - p"],
         "p is the probability of staying": ["p is taken for the probability of staying"],
         "the draw is inverted, the factor is not": ["the draw is inverted, the factor is not"],
@@ -468,6 +468,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the gradient is changed in place": ["the gradient is changed in place"],
         "the sum is written back to the gradient": ["the gradient is changed in place"],
         "float64 out of float32": ["float64 comes out of float32"],
+        "always float32": ["float32 comes out where float64 is asked for"],
         "a graph on the gradient": ["float64 comes out of float32"],
     },
     "clip-grad-norm": {

@@ -8,12 +8,22 @@ UPDATE_MEAN = "self.running_mean.data = old * self.running_mean.data + new * mea
 UPDATE_VAR = "self.running_var.data = old * self.running_var.data + new * var.data"
 UPDATES = f"            {UPDATE_MEAN}\n            {UPDATE_VAR}\n"
 ROW_MEAN = "x.sum(1).reshape(column) / self.dim"
-ROW_VAR = "(deviation**2).sum(1).reshape(column) / self.dim"
-COLUMN_VAR = "((x - mean.broadcast_to(x.shape)) ** 2).sum(0) / n"
+ROW_VAR = "(deviation * deviation).sum(1).reshape(column) / self.dim"
+COLUMN_VAR = "(deviation * deviation).sum(0) / n"
 ROOT = "(var + self.eps) ** 0.5"
-NORMALIZED = "(x - mean.broadcast_to(x.shape)) / std.broadcast_to(x.shape)"
+NORMALIZED = "deviation / std.broadcast_to(x.shape)"
+SCALED = "scale.broadcast_to(x.shape) * deviation"
 AFFINE = "self.weight.broadcast_to(x.shape) * normalized + self.bias.broadcast_to(x.shape)"
 IN_PLACE = "x.cached_data -= x.cached_data.mean(axis={}, keepdims=True)\n        "
+
+
+def for_both_modes(condition: str) -> list[tuple[str, str]]:
+    """BatchNorm1d asks twice whether it is training."""
+    return [
+        (f"if self.training:\n            {name} =", f"if {condition}:\n            {name} =")
+        for name in ("n", "var")
+    ]
+
 
 WRONG = {
     "layernorm": {
@@ -38,7 +48,7 @@ WRONG = {
         "the variance is the sum of the squares": [
             (ROW_VAR, "(deviation**2).sum(1).reshape(column)"),
         ],
-        "the mean of the squares, the mean not subtracted": [("(deviation**2)", "(x**2)")],
+        "the mean of the squares, the mean not subtracted": [("(deviation * deviation)", "(x**2)")],
         "eps outside the root": [(ROOT, "var**0.5 + self.eps")],
         "eps squared": [(ROOT, "(var + self.eps**2) ** 0.5")],
         "eps forgotten": [(ROOT, "var**0.5")],
@@ -101,14 +111,17 @@ WRONG = {
                 "rows = (n, 1)\n            mean = (x.sum(1) / self.dim).reshape(rows)",
             ),
             (COLUMN_VAR, COLUMN_VAR.replace("sum(0) / n", "sum(1).reshape(rows) / self.dim")),
+            (
+                "self.weight / std",
+                "self.weight.broadcast_to(x.shape) / std.broadcast_to(x.shape)",
+            ),
             (UPDATES, ""),
         ],
         "the whole batch is averaged": [
             ("x.sum(0) / n", "(x.sum() / (n * self.dim)).broadcast_to((self.dim,))"),
             (
                 COLUMN_VAR,
-                COLUMN_VAR.replace(".sum(0) / n", ".sum() / (n * self.dim)").replace("((x", "(((x")
-                + ").broadcast_to((self.dim,))",
+                "((deviation * deviation).sum() / (n * self.dim)).broadcast_to((self.dim,))",
             ),
         ],
         "the sums are divided by the number of features": [("n = x.shape[0]", "n = x.shape[1]")],
@@ -125,17 +138,21 @@ WRONG = {
         "eps of its own": [(ROOT, "(var + 1e-5) ** 0.5")],
         "divided by the variance": [(ROOT, "var + self.eps")],
         "the batch's statistics in eval mode": [
-            ("        if self.training:\n", "        if True:\n"),
+            *for_both_modes("True"),
             (
                 UPDATES,
                 "            if self.training:\n"
                 f"                {UPDATE_MEAN}\n                {UPDATE_VAR}\n",
             ),
         ],
-        "eval mode is unknown": [("        if self.training:\n", "        if True:\n")],
-        "the modes swapped": [("if self.training:", "if not self.training:")],
+        "eval mode is unknown": for_both_modes("True"),
+        "the modes swapped": for_both_modes("not self.training"),
         "the running values while training": [
-            (UPDATES, UPDATES + "            mean, var = self.running_mean, self.running_var\n"),
+            (
+                UPDATES,
+                UPDATES + "            mean, var = self.running_mean, self.running_var\n"
+                "            deviation = x - mean.broadcast_to(x.shape)\n",
+            ),
         ],
         "nothing is done in eval mode": [
             (
@@ -146,8 +163,8 @@ WRONG = {
         ],
         "no weight and bias in eval mode": [
             (
-                "return self",
-                "if not self.training:\n            return normalized\n        return self",
+                "return scale",
+                f"if not self.training:\n            return {NORMALIZED}\n        return scale",
             )
         ],
         "the running values are updated in eval mode": [
@@ -204,8 +221,10 @@ WRONG = {
             (RUNNING_MEAN, RUNNING_MEAN.replace("dtype=dtype", "dtype=dtype, requires_grad=True")),
             (UPDATE_MEAN, "self.running_mean = old * self.running_mean + new * mean.data"),
         ],
-        "weight and bias are missing": [(AFFINE, "normalized")],
-        "the weight is missing": [("self.weight.broadcast_to(x.shape) * normalized", "normalized")],
+        "weight and bias are missing": [
+            (f"{SCALED} + self.bias.broadcast_to(x.shape)", NORMALIZED),
+        ],
+        "the weight is missing": [(SCALED, NORMALIZED)],
         "the bias is missing": [(" + self.bias.broadcast_to(x.shape)", "")],
         "the weight is no Parameter": [
             (ONES, "self.weight = init.ones(dim, dtype=dtype, requires_grad=True)"),
@@ -216,7 +235,8 @@ WRONG = {
         "mean and variance are detached": [
             (
                 "        std = ",
-                "        mean, var = mean.detach(), var.detach()\n        std = ",
+                "        mean, var = mean.detach(), var.detach()\n"
+                "        deviation = x - mean.broadcast_to(x.shape)\n        std = ",
             ),
         ],
         "computed on arrays": [
@@ -228,8 +248,8 @@ WRONG = {
         ],
         "float64 out of float32": [
             (
-                "normalized = (x",
-                'x = x * init.ones(*x.shape, dtype="float64")\n        normalized = (x',
+                "scale = ",
+                'deviation = deviation * init.ones(*x.shape, dtype="float64")\n        scale = ',
             )
         ],
         "float64 running values": [
@@ -279,56 +299,60 @@ WRONG = {
         "never anything": [("if not self.training:", "if True:")],
         "one draw a row": [
             (
-                "init.randb(*x.shape, p=1 - self.p)",
-                "init.randb(x.shape[0], *(1,) * (len(x.shape) - 1), p=1 - self.p)"
+                "init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
+                "init.randb(x.shape[0], *(1,) * (len(x.shape) - 1), p=1 - self.p, dtype=x.dtype)"
                 ".broadcast_to(x.shape)",
             ),
         ],
         "one draw a column": [
             (
-                "init.randb(*x.shape, p=1 - self.p)",
-                "init.randb(x.shape[-1], p=1 - self.p).broadcast_to(x.shape)",
+                "init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
+                "init.randb(x.shape[-1], p=1 - self.p, dtype=x.dtype).broadcast_to(x.shape)",
             ),
         ],
         "the first mask for ever": [
             (
-                "mask = init.randb(*x.shape, p=1 - self.p)",
+                "mask = init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
                 'mask = getattr(self, "mask", None)\n'
                 "        if mask is None or mask.shape != x.shape:\n"
-                "            mask = self.mask = init.randb(*x.shape, p=1 - self.p)",
+                "            mask = self.mask = init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
             ),
         ],
         "another draw than randb": [
             (
-                "init.randb(*x.shape, p=1 - self.p)",
-                'Tensor((init.rand(*x.shape).numpy() > self.p).astype("float32"))',
+                "init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
+                "Tensor((init.rand(*x.shape).numpy() > self.p).astype(x.dtype))",
             ),
         ],
         "normal numbers for the draw": [
             (
-                "init.randb(*x.shape, p=1 - self.p)",
-                'Tensor((init.randn(*x.shape).numpy() <= 1 - self.p).astype("float32"))',
+                "init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
+                "Tensor((init.randn(*x.shape).numpy() <= 1 - self.p).astype(x.dtype))",
             ),
         ],
         "rescaled by the number of survivors": [
             ("/ (1 - self.p)", "/ max(float(mask.numpy().mean()), 1e-3)"),
         ],
-        "a float64 mask": [("p=1 - self.p)", 'p=1 - self.p, dtype="float64")')],
+        "a float64 mask": [("dtype=x.dtype", 'dtype="float64"')],
         "float32 out of float64": [
-            ("return x * mask / (1", 'return Tensor(x, dtype="float32") * mask / (1'),
+            ("return x *", 'return Tensor(x, dtype="float32") *'),
+            ("dtype=x.dtype", 'dtype="float32"'),
         ],
-        "no gradient": [("return x * mask", "return x.detach() * mask")],
+        "no gradient": [("return x * (mask", "return x.detach() * (mask")],
         "the gradient of the survivors is not scaled": [
             (
-                "return x * mask / (1 - self.p)",
+                "return x * (mask / (1 - self.p))",
                 "y = x * mask\n        return y + (y * self.p / (1 - self.p)).detach()",
             ),
         ],
         "the gradient reaches what was dropped": [
-            ("return x * mask / (1 - self.p)", "return x + (x * mask / (1 - self.p) - x).detach()"),
+            (
+                "return x * (mask / (1 - self.p))",
+                "return x + (x * mask / (1 - self.p) - x).detach()",
+            ),
         ],
         "the input is changed in place": [
-            ("return x * mask", "x.cached_data *= mask.numpy()\n        return x * mask"),
+            ("return x * (mask", "x.cached_data *= mask.numpy()\n        return x * (mask"),
         ],
     },
 }

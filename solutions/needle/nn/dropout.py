@@ -26,5 +26,5 @@ class Dropout(Module):
         """From any shape to the same shape."""
         if not self.training:
             return x
-        mask = init.randb(*x.shape, p=1 - self.p)
-        return x * mask / (1 - self.p)
+        mask = init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)
+        return x * (mask / (1 - self.p))

@@ -38,7 +38,7 @@ class LayerNorm1d(Module):
         column = (x.shape[0], 1)
         mean = x.sum(1).reshape(column) / self.dim
         deviation = x - mean.broadcast_to(x.shape)
-        var = (deviation**2).sum(1).reshape(column) / self.dim
+        var = (deviation * deviation).sum(1).reshape(column) / self.dim
         std = (var + self.eps) ** 0.5
         normalized = deviation / std.broadcast_to(x.shape)
         return self.weight.broadcast_to(x.shape) * normalized + self.bias.broadcast_to(x.shape)
@@ -81,10 +81,12 @@ class BatchNorm1d(Module):
         if self.training:
             n = x.shape[0]
             mean = x.sum(0) / n
-            var = ((x - mean.broadcast_to(x.shape)) ** 2).sum(0) / n
+        deviation = x - mean.broadcast_to(x.shape)
+        if self.training:
+            var = (deviation * deviation).sum(0) / n
             old, new = 1 - self.momentum, self.momentum
             self.running_mean.data = old * self.running_mean.data + new * mean.data
             self.running_var.data = old * self.running_var.data + new * var.data
         std = (var + self.eps) ** 0.5
-        normalized = (x - mean.broadcast_to(x.shape)) / std.broadcast_to(x.shape)
-        return self.weight.broadcast_to(x.shape) * normalized + self.bias.broadcast_to(x.shape)
+        scale = self.weight / std  # one factor for each feature, before it is broadcast
+        return scale.broadcast_to(x.shape) * deviation + self.bias.broadcast_to(x.shape)

@@ -252,7 +252,7 @@ class Transpose(TensorOp):
 
     def compute(self, a: np.ndarray) -> np.ndarray:
         first, second = (-2, -1) if self.axes is None else self.axes
-        return np.swapaxes(a, first, second)
+        return a.swapaxes(first, second)
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         return out_grad.transpose(self.axes)
@@ -309,7 +309,7 @@ class Summation(TensorOp):
         self.axes = axes
 
     def compute(self, a: np.ndarray) -> np.ndarray:
-        return np.sum(a, axis=self.axes)
+        return a.sum(self.axes)
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         shape = node.inputs[0].shape
