@@ -7,7 +7,7 @@
 #
 # - **Time**: about 40 minutes, four exercises.
 # - **You need**: all stages before this one.
-# - **It grows**: `needle/models.py`, the last module of `needle`.
+# - **It grows**: `needle/models.py`, the application.
 
 # %% id="setup-08" role="given" data="data/digits/train-images-idx3-ubyte.gz data/digits/train-labels-idx1-ubyte.gz data/digits/t10k-images-idx3-ubyte.gz"
 # %load_ext mugrade
@@ -945,9 +945,10 @@ show(
 #
 # ## What comes next
 #
-# This was the last stage, and from here on the questions are yours. Whatever you export from a
-# notebook of your own becomes part of your `needle` as all of this did: a convolution, a learning
-# rate that falls, two networks that vote. MNIST has 60,000 digits to try them on.
+# Your library is right; stage 09 makes it fast. And the questions are yours from here on. Whatever
+# you export from a notebook of your own becomes part of your `needle` as all of this did: a
+# convolution, a learning rate that falls, two networks that vote. MNIST has 60,000 digits to try
+# them on.
 #
 # ## Questions to think about
 #
