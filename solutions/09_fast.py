@@ -283,7 +283,7 @@ def profile_order():
 import matplotlib.pyplot as plt
 
 
-def bars(costs, title, alt):
+def bars(costs, title):
     """A bar for each kind of op."""
     _, ax = plt.subplots(figsize=(8, 0.34 * len(costs) + 1.2), layout="constrained")
     names = [f"{name}  ({cost.calls})" for name, cost in costs.items()]
@@ -294,13 +294,11 @@ def bars(costs, title, alt):
     ax.invert_yaxis()
     ax.set(xlabel="microseconds a step", title=title)
     ax.legend(loc="lower right")
-    show(alt)
 
 
 costs = ndl.fast.profile.profile(loss)
-bars(
-    costs,
-    "The plain step: a bar for the matrix products, many for what is round them",
+bars(costs, "The plain step: a bar for the matrix products, many for what is round them")
+show(
     "Time of each kind of op in one training step, in microseconds; beside the matrix products "
     "broadcasts, sums, powers and element-wise ops take the larger part together.",
 )
@@ -1876,9 +1874,8 @@ for _ in range(3):
     loss = ndl.fast.nn.SoftmaxLoss()(network(x), y)
     loss.backward()
 costs = ndl.fast.profile.profile(loss)
-bars(
-    costs,
-    "The fast step: fewer kinds of ops, and the matrix products first",
+bars(costs, "The fast step: fewer kinds of ops, and the matrix products first")
+show(
     "Time of each kind of op in one fast training step, in microseconds: the linear layers first, "
     "then the norms, ReLU, the loss, dropout and the additions.",
 )

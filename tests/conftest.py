@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mugrade.author.build import build
 from mugrade.author.course import Course, load_course
 from mugrade.grader.grade import Grader
 from mugrade.sandbox.process import Limits
 from tests.tiny import write_course
+
+settings.register_profile("course", deadline=None)
+settings.load_profile("course")
 
 ROOT = Path(__file__).parent.parent
 STAGES = [path.stem for path in sorted((ROOT / "solutions").glob("[0-9][0-9]_*.py"))]

@@ -254,9 +254,7 @@ def whole() -> bytes:
     return buffer.getvalue()
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.lists(st.tuples(st.integers(0, len(whole()) - 1), st.integers(0, 255)), max_size=6),
     cut=st.integers(0, len(whole())) | st.none(),

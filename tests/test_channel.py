@@ -32,7 +32,7 @@ from mugrade.sandbox.channel import (
     value_frame,
 )
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(max_examples=60)
 NONCE = bytes(range(16))
 LAST = encode(NONCE, Frame(END, {}))
 

@@ -31,7 +31,7 @@ LAWS = {
     "coin": lambda rng, n: rng.choice([-1.0, 1.0], n),
     "dropout": lambda rng, n: rng.choice([-0.5, 2.0], n, p=[0.8, 0.2]),
 }
-quick = settings(deadline=None, max_examples=60)
+quick = settings(max_examples=60)
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = st.integers(100, 3000)
 

@@ -32,7 +32,7 @@ Array = np.ndarray
 Draw = Callable[..., Any]
 Case = tuple[Callable[..., Tensor], Callable[..., Any], list[Array]]  # ours, NumPy's, arguments
 
-quick = settings(deadline=None, max_examples=25)
+quick = settings(max_examples=25)
 shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=3)
 seeds = st.integers(0, 2**32 - 1)
 scalars = st.sampled_from([2, -3, 0.5, -1.5, np.float64(1.25), np.float32(0.75), np.int64(3)])

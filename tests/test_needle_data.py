@@ -21,7 +21,7 @@ from needle.data.idx import parse_idx, read_idx
 
 from tests.conftest import ROOT
 
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 DIGITS = ROOT / "notebooks" / "data" / "digits"
 MNIST = ROOT.parent / "shared" / "data" / "mnist"
 

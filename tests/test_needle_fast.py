@@ -21,7 +21,7 @@ from needle.optim import hessian
 
 from tests.test_needle import live_nodes
 
-quick = settings(deadline=None, max_examples=25)
+quick = settings(max_examples=25)
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 7)
 dtypes = st.sampled_from(["float32", "float64"])

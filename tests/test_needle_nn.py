@@ -14,7 +14,7 @@ from needle.autograd import Tensor, no_grad
 
 from tests.test_needle import axes_of, check_gradients
 
-quick = settings(deadline=None, max_examples=25)
+quick = settings(max_examples=25)
 shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=3)
 sizes = st.integers(1, 5)
 seeds = st.integers(0, 2**32 - 1)

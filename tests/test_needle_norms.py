@@ -13,7 +13,7 @@ from needle.autograd import Tensor
 
 from tests.test_needle import check_gradients, live_nodes
 
-quick = settings(deadline=None, max_examples=25)
+quick = settings(max_examples=25)
 seeds = st.integers(0, 2**32 - 1)
 rows = st.integers(2, 6)
 columns = st.integers(2, 6)

@@ -14,7 +14,7 @@ from needle.autograd import Tensor
 
 from tests.test_needle import live_nodes
 
-quick = settings(deadline=None, max_examples=30)
+quick = settings(max_examples=30)
 seeds = st.integers(0, 2**32 - 1)
 rates = st.floats(0.01, 0.5)
 betas = st.floats(0, 0.95)
