@@ -1558,6 +1558,77 @@ show(
 for size, nanoseconds in zip(sizes, per_entry, strict=True):
     print(f"blocks of {size:8d}   {nanoseconds:5.2f} ns an entry")
 
+# %% [markdown] id="fast-data-prose"
+# ## Batches of images
+#
+# One thing lies outside the step: a batch must be there before anything can be learned from it.
+# The transforms of stage 07 take one image at a time, so 128 images with a flip and a crop are 256
+# calls and 256 draws. But a batch is an array too. All coins are thrown at once, and `np.where`
+# takes one image or the other. For the crop there is a view that holds every window of every
+# image, without a copy, and one index picks a window for each.
+#
+# A transform alone makes the same draws as before. Two of them do not: the first draws for the
+# whole batch, then the second, where they used to take turns. So the same seed changes the images
+# in another way.
+
+# %% id="fast-data" role="given" export="needle/fast/data.py"
+"""Random changes of whole batches of images."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from needle import data as plain
+from needle.data.dataset import Index
+
+
+class RandomFlipHorizontal(plain.RandomFlipHorizontal):
+    """data.RandomFlipHorizontal, also of a batch: each image has its own draw."""
+
+    def __call__(self, img: np.ndarray) -> np.ndarray:
+        """From shape (H, W, C) or (n, H, W, C) to the same shape and dtype."""
+        if img.ndim == 3:
+            return super().__call__(img)
+        mirrored = np.random.rand(len(img)) < self.p
+        return np.where(mirrored[:, None, None, None], img[:, :, ::-1], img)
+
+
+class RandomCrop(plain.RandomCrop):
+    """data.RandomCrop, also of a batch: each image has its own two draws."""
+
+    def __call__(self, img: np.ndarray) -> np.ndarray:
+        """From shape (H, W, C) or (n, H, W, C) to the same shape and dtype."""
+        if img.ndim == 3:
+            return super().__call__(img)
+        n, height, width, channels = img.shape
+        pad = self.padding
+        padded = np.zeros((n, height + 2 * pad, width + 2 * pad, channels), img.dtype)
+        padded[:, pad : pad + height, pad : pad + width] = img
+        windows = sliding_window_view(padded, (height, width), axis=(1, 2))
+        top, left = (pad + np.random.randint(-pad, pad + 1, size=(n, 2))).T
+        return np.moveaxis(windows[np.arange(n), top, left], 1, -1)
+
+
+class MNISTDataset(plain.MNISTDataset):
+    """data.MNISTDataset whose transforms get a whole batch (n, H, W, 1) in one call."""
+
+    def __getitem__(self, index: Index) -> tuple[np.ndarray, ...]:
+        """The image and the label at an int, or the images and labels at several indices."""
+        images = self.images[index] / np.float32(255)
+        return self.apply_transforms(images), self.labels[index]
+
+
+# %% id="fast-index-data" role="given" export="needle/fast/__init__.py"
+from needle.fast import data as data
+
+# %% id="fast-data-demo" role="demo"
+for name, space in (("image by image", ndl.data), ("batch by batch", ndl.fast.data)):
+    files = [f"data/digits/train-{part}-ubyte.gz" for part in ("images-idx3", "labels-idx1")]
+    changes = [space.RandomFlipHorizontal(), space.RandomCrop(1)]
+    loader = ndl.data.DataLoader(space.MNISTDataset(*files, changes), 128, shuffle=True)
+    start = time.perf_counter()
+    count = sum(len(labels.numpy()) for _, labels in loader)
+    print(f"{name}   {count / (time.perf_counter() - start) / 1e3:6.0f} thousand images a second")
+
 # %% [markdown] id="fast-models-prose"
 # ## The network
 #
@@ -1888,6 +1959,7 @@ print(f"nodes in the graph   {len(ndl.autograd.find_topo_sort([loss]))}")
 # - Fused ops with gradients derived by hand: `linear`, `dropout`, `softmax_loss`, `layernorm`,
 #   `batchnorm`, and the layers that use them.
 # - `Adam` on one flat array, in blocks.
+# - Transforms that change a whole batch of images at once.
 # - `faster`, which makes a network that exists use all that.
 #
 # ## What was left out

@@ -19,6 +19,7 @@ from needle.fast.profile import profile
 from needle.gradcheck import gradient_check
 from needle.optim import hessian
 
+from tests.conftest import ROOT
 from tests.test_needle import live_nodes
 
 quick = settings(max_examples=25)
@@ -399,3 +400,53 @@ def test_a_profile_counts_the_ops_of_a_step() -> None:
 
 def test_the_package_is_reached_from_the_top() -> None:
     assert ndl.fast.nn is fast and ndl.fast.ops is ops and ndl.fast.optim is fast_optim
+
+
+transforms = st.sampled_from(["RandomFlipHorizontal", "RandomCrop"])
+
+
+@quick
+@given(transforms, seeds, st.integers(0, 5), sizes, sizes, st.integers(1, 3), dtypes)
+def test_a_batch_is_changed_as_its_images_are_one_by_one(
+    name: str, seed: int, n: int, height: int, width: int, channels: int, dtype: str
+) -> None:
+    images = np.random.default_rng(seed).random((n, height, width, channels)).astype(dtype)
+    before = images.copy()
+    np.random.seed(seed)
+    one_by_one = [getattr(ndl.data, name)()(image) for image in images]
+    np.random.seed(seed)
+    batch = getattr(ndl.fast.data, name)()(images)
+    assert (batch.shape, batch.dtype) == (images.shape, images.dtype)
+    assert all((a == b).all() for a, b in zip(batch, one_by_one, strict=True))
+    assert (images == before).all()
+
+
+@quick
+@given(seeds)
+def test_one_image_is_changed_as_by_the_plain_transforms(seed: int) -> None:
+    image = np.random.default_rng(seed).random((5, 4, 1))
+    found = []
+    for space in (ndl.data, ndl.fast.data):
+        np.random.seed(seed)
+        found.append(space.RandomCrop(2)(space.RandomFlipHorizontal()(image)))
+    assert (found[0] == found[1]).all()
+
+
+def test_a_fast_dataset_without_transforms_is_the_plain_one() -> None:
+    files = [
+        str(ROOT / "notebooks" / "data" / "digits" / f"train-{part}-ubyte.gz")
+        for part in ("images-idx3", "labels-idx1")
+    ]
+    plain, fast_one = (space.MNISTDataset(*files) for space in (ndl.data, ndl.fast.data))
+    for index in (3, slice(2, 9), np.array([5, 1]), slice(0, 0)):
+        for a, b in zip(plain[index], fast_one[index], strict=True):
+            assert a.shape == b.shape and a.dtype == b.dtype and (a == b).all()
+
+
+def test_each_image_of_a_batch_has_its_own_draw() -> None:
+    np.random.seed(0)
+    images = np.tile(np.arange(8.0).reshape(1, 1, 8, 1), (400, 1, 1, 1))
+    mirrored = ndl.fast.data.RandomFlipHorizontal(0.25)(images)[:, 0, 0, 0] == 7
+    assert 60 < mirrored.sum() < 140
+    shifted = ndl.fast.data.RandomCrop(2)(images + 1)[:, 0, 2, 0]
+    assert set(shifted) == {0.0, 1.0, 2.0, 3.0, 4.0, 5.0}

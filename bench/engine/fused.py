@@ -1,8 +1,9 @@
 """needle with what stage 09 adds: `needle.fast`."""
 
 from dataclasses import replace
+from functools import partial
 
-from needle.fast import memory, models, nn, optim
+from needle.fast import data, memory, models, nn, optim
 
 from bench.engine import plain, problem
 from bench.engine.problem import Arrays, Network, Step
@@ -24,5 +25,5 @@ SYSTEM = replace(
         "layernorm": lambda function: plain.norm(function, nn.LayerNorm1d),
         "batchnorm": lambda function: plain.norm(function, nn.BatchNorm1d),
     },
-    load=None,
+    load=partial(plain.load, space=data),
 )

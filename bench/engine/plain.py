@@ -77,9 +77,11 @@ def norm(function: Function, layer: Callable[[int], Any]) -> Callable[[], list[n
     return call(evaluate, function)
 
 
-def load(images: np.ndarray, labels: np.ndarray, augment: bool) -> Callable[[], Batches]:
+def load(
+    images: np.ndarray, labels: np.ndarray, augment: bool, space: Any = ndl.data
+) -> Callable[[], Batches]:
     if augment:
-        dataset = mnist(images, labels)
+        dataset = mnist(images, labels, space)
     else:
         rows = (images / np.float32(255)).reshape(len(images), -1)
         dataset = ndl.data.NDArrayDataset(rows, labels)
@@ -87,19 +89,17 @@ def load(images: np.ndarray, labels: np.ndarray, augment: bool) -> Callable[[], 
     return lambda: ((x.numpy(), y.numpy()) for x, y in loader)
 
 
-def mnist(images: np.ndarray, labels: np.ndarray) -> ndl.data.Dataset:
-    """The images as a dataset from two files, with a flip and a crop."""
-    transforms = [
-        ndl.data.RandomFlipHorizontal(problem.FLIP),
-        ndl.data.RandomCrop(problem.PADDING),
-    ]
+def mnist(images: np.ndarray, labels: np.ndarray, space: Any) -> ndl.data.Dataset:
+    """The images as a dataset of `space` from two files, with a flip and a crop."""
+    transforms = [space.RandomFlipHorizontal(problem.FLIP), space.RandomCrop(problem.PADDING)]
     with tempfile.TemporaryDirectory() as folder:
         paths = [f"{folder}/{name}.gz" for name in ("images", "labels")]
         for path, array in zip(paths, (images, labels), strict=True):
             header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
             with gzip.open(path, "wb", compresslevel=0) as file:
                 file.write(header + array.tobytes())
-        return ndl.data.MNISTDataset(paths[0], paths[1], transforms)
+        dataset: ndl.data.Dataset = space.MNISTDataset(paths[0], paths[1], transforms)
+        return dataset
 
 
 SYSTEM = System(

@@ -18,6 +18,10 @@ from needle.fast import nn as nn
 from needle.fast import optim as optim
 
 
+# %% fast-index-data
+from needle.fast import data as data
+
+
 # %% fast-index-models
 from needle.fast import models as models
 
