@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mugrade.diagnosis import Diagnosis, Evidence, diagnose
-from mugrade.exceptions import A_COLLECTION, NO_GRADIENT, NO_RETURN, TOO_FEW, explain
+from mugrade.diagnosis.exceptions import A_COLLECTION, NO_GRADIENT, NO_RETURN, TOO_FEW, explain
 from mugrade.judges import (
     JUDGES,
     Close,

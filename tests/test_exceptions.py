@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mugrade.exceptions import RULES, explain
+from mugrade.diagnosis.exceptions import RULES, explain
 from mugrade.observe import describe
 
 
