@@ -14,7 +14,7 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mugrade build --check
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 mutants: .venv/ready
 	$(BIN)/python -m tests.mutants
