@@ -85,6 +85,9 @@ def test_an_exercise_without_hints_is_compared_too(folder: Path) -> None:
     assert mugrade("hint", "scaler").output == "no hints for scaler: try mean\n"
     mugrade("check")
     assert "the checks of scaler pass" in mugrade("hint", "scaler").output
+    for words in (("2",), ("--all",)):
+        outcome = mugrade("hint", "scaler", *words)
+        assert (outcome.exit_code, outcome.output) == (1, "no hints for scaler: try mean\n")
 
 
 def test_status_tells_what_has_changed_since_it_passed(folder: Path) -> None:

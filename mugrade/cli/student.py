@@ -84,7 +84,7 @@ def hint(
     workspace = find_workspace()
     hints = workspace.manifest.hints.get(exercise, [])
     passes = solved(workspace, exercise)
-    if not hints and not passes:
+    if not hints and (number or every or not passes):
         known = sorted(workspace.manifest.hints)
         close = difflib.get_close_matches(exercise, known, n=3) or known
         raise fail(f"no hints for {exercise}: try {', '.join(close)}")
