@@ -146,21 +146,34 @@ def _judged(value: ast.expr | None) -> ast.expr | None:
     return value
 
 
+def compare(values: Sequence[Observed], answers: Sequence[Answer]) -> Verdict:
+    """Compare what a submission yielded with the answers, in order; the first miss counts."""
+    return _first_miss(values, answers)[1]
+
+
 def judge(
     values: Sequence[Observed], answers: Sequence[Answer], known: Sequence[Trace] = ()
 ) -> Verdict:
-    """Compare what a submission yielded with the answers, in order; the first miss counts.
+    """Compare, and name the mistake behind the first miss.
 
     `known` are the recorded mistakes of the check.
     """
+    at, verdict = _first_miss(values, answers)
+    if at == len(answers):
+        return verdict
+    return replace(verdict, diagnosis=_diagnosis(at, values, answers, known))
+
+
+def _first_miss(values: Sequence[Observed], answers: Sequence[Answer]) -> tuple[int, Verdict]:
+    """The place of the first answer that is missed, or their number, and the verdict."""
     for i, answer in enumerate(answers):
         value = values[i] if i < len(values) else Observed("nothing")
         verdict = _judge_one(value, answer)
         if not verdict.passed:
-            return replace(verdict, diagnosis=_diagnosis(i, values, answers, known))
+            return i, verdict
     if len(values) > len(answers):
-        return _judge_extra(values[len(answers)], any(a.hidden for a in answers))
-    return PASS
+        return len(answers), _judge_extra(values[len(answers)], any(a.hidden for a in answers))
+    return len(answers), PASS
 
 
 def _diagnosis(

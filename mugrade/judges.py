@@ -63,6 +63,8 @@ class Close:
     def compare(self, actual: np.ndarray, expected: np.ndarray) -> Mismatch | None:
         if mismatch := compare_form(actual, expected):
             return mismatch
+        if (actual == expected).all():
+            return None
         rtol, atol = TOLERANCES.get(expected.dtype.name, (0.0, 0.0))
         rtol = rtol if self.rtol is None else self.rtol
         atol = atol if self.atol is None else self.atol

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mugrade.answers import Answer, Verdict, judge
+from mugrade.answers import Answer, Verdict, compare
 from mugrade.author.course import visible_lines
 from mugrade.observe import Observed
 from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
@@ -62,7 +62,7 @@ class Miss:
 
 @dataclass
 class Outcome:
-    """The verdict of every check, of those that missed by a value what it was, and the tier."""
+    """The verdict of every check, of those that missed with what they yielded, and the tier."""
 
     tier: str
     verdicts: dict[str, Verdict] = field(default_factory=dict)
@@ -113,6 +113,8 @@ def _ask(
         told = _conceal(verdict) if seen else verdict
         problem = bundle.problems.get(exercise) or process.failures.get(exercise)
         outcome.verdicts[id] = _explain(told, problem)
+        if problem:
+            outcome.misses.pop(id, None)
         if not verdict.passed:
             left = [part for part in left if part.task.id != id]
         if verdict.category in DEATHS:
@@ -125,7 +127,7 @@ def _run(process: Process, part: Part, seconds: float, outcome: Outcome) -> Verd
         values = process.run(part.task, seconds)
     except Death as death:
         return Verdict(death.category, str(death))
-    verdict = judge(values, part.answers)
+    verdict = compare(values, part.answers)
     if not verdict.passed:
         outcome.misses[part.task.id] = Miss(part, values)
     return verdict
@@ -135,9 +137,7 @@ def _conceal(verdict: Verdict) -> Verdict:
     """The verdict without text of the student's process."""
     if verdict.passed or verdict.category in DEATHS:
         return verdict
-    return Verdict(
-        verdict.category, advice=verdict.advice, hidden=True, diagnosis=verdict.diagnosis
-    )
+    return Verdict(verdict.category, advice=verdict.advice, hidden=True)
 
 
 def _explain(verdict: Verdict, problem: str | None) -> Verdict:

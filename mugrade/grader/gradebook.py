@@ -50,7 +50,7 @@ def _write_gradebook(
             stage = course.find(result.submission.stage)
             if stage.name not in known:
                 known[stage.name] = _put_assignment(gradebook, stage)
-            _put_scores(gradebook, known[stage.name], result)
+            _put_scores(gradebook.db, known[stage.name], result)
             gradebook.db.commit()
             written(result)
 
@@ -94,47 +94,69 @@ def _put_assignment(gradebook: Any, stage: Stage) -> Assignment:
     )
 
 
-def _put_scores(gradebook: Any, assignment: Assignment, result: Result) -> None:
+def _put_scores(db: Any, assignment: Assignment, result: Result) -> None:
     """Add or change the rows of one submission; the caller commits."""
     from nbgrader.api import Comment, Grade
+    from sqlalchemy import insert, select, update
 
-    notebook = _submitted_notebook(gradebook, assignment, result)
+    notebook = _submitted_notebook(db, assignment, result)
     if notebook is None:
         return
-    for cell in assignment.solutions - {comment.cell_id for comment in notebook.comments}:
-        notebook.comments.append(Comment(cell_id=cell))
-    rows = {grade.cell_id: grade for grade in notebook.grades}
-    for cell in assignment.gone & rows.keys():
-        rows[cell].auto_score = 0
-    for grade in result.grades:
-        if (id := assignment.checks.get(grade.check.id)) is None:
-            continue  # a check that the course no longer has
-        if id not in rows:
-            rows[id] = Grade(cell_id=id)
-            notebook.grades.append(rows[id])
-        rows[id].auto_score = grade.points
-        rows[id].needs_manual_grade = result.status == "failed"
+    commented = db.scalars(select(Comment.cell_id).filter_by(notebook_id=notebook))
+    for cell in assignment.solutions.difference(commented):
+        _add(db, Comment, cell_id=cell, notebook_id=notebook)
+    there = dict(db.execute(select(Grade.cell_id, Grade.id).filter_by(notebook_id=notebook)).all())
+    scores = dict.fromkeys(assignment.gone & there.keys(), 0) | {
+        assignment.checks[grade.check.id]: grade.points
+        for grade in result.grades
+        if grade.check.id in assignment.checks  # else the course no longer has it
+    }
+    rows = [
+        {"cell_id": cell, "auto_score": score, "needs_manual_grade": result.status == "failed"}
+        for cell, score in scores.items()
+    ]
+    old = [{**row, "id": there[row["cell_id"]]} for row in rows if row["cell_id"] in there]
+    new = [{**row, "notebook_id": notebook} for row in rows if row["cell_id"] not in there]
+    if old:
+        db.execute(update(Grade), old)
+    if new:
+        db.execute(insert(Grade), new)
 
 
-def _submitted_notebook(gradebook: Any, assignment: Assignment, result: Result) -> Any:
-    """The submission's row, added where there is none; None if nothing was ever handed in."""
-    from nbgrader.api import MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
+def _submitted_notebook(db: Any, assignment: Assignment, result: Result) -> str | None:
+    """The submission's notebook, added where there is none; None if nothing was ever handed in."""
+    from nbgrader.api import Student, SubmittedAssignment, SubmittedNotebook
 
-    student = result.submission.student
-    try:
-        return gradebook.find_submission_notebook(assignment.name, assignment.name, student)
-    except MissingEntry:
-        if result.status == "missing":
-            return None
-    db = gradebook.db
-    if db.get(Student, student) is None:
-        db.add(Student(id=student))
-    keys = {"assignment_id": assignment.id, "student_id": student}
-    submission = db.query(SubmittedAssignment).filter_by(**keys).one_or_none()
-    notebook = SubmittedNotebook(notebook_id=assignment.notebook, grades=[], comments=[])
-    notebook.assignment = submission or SubmittedAssignment(**keys)
-    db.add(notebook)
-    return notebook
+    of_student = {"assignment_id": assignment.id, "student_id": result.submission.student}
+    submission = _find(db, SubmittedAssignment, **of_student)
+    of_submission = {"assignment_id": submission, "notebook_id": assignment.notebook}
+    notebook = _find(db, SubmittedNotebook, **of_submission)
+    if notebook or result.status == "missing":
+        return notebook
+    if _find(db, Student, id=result.submission.student) is None:
+        _add(db, Student, id=result.submission.student)
+    if submission is None:
+        of_submission["assignment_id"] = _add(db, SubmittedAssignment, **of_student)
+    return _add(db, SubmittedNotebook, **of_submission)
+
+
+def _find(db: Any, table: Any, **columns: Any) -> str | None:
+    """The id of the row with these values."""
+    from sqlalchemy import select
+
+    found: str | None = db.scalar(select(table.id).filter_by(**columns))
+    return found
+
+
+def _add(db: Any, table: Any, **columns: Any) -> str:
+    """Add a row with these values; returns its id."""
+    from nbgrader.api import new_uuid
+    from sqlalchemy import insert
+
+    row = {"id": new_uuid(), **columns}
+    db.execute(insert(table), [row])
+    id: str = row["id"]
+    return id
 
 
 def _put_alembic_on_path() -> None:

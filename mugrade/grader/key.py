@@ -90,10 +90,7 @@ class StageKey:
         failed = (of for id, of in self.exercises.items() if id in verdicts.keys() - outcome.passed)
         first = next(failed, "")
         for id, miss in outcome.misses.items():
-            if verdicts[id].diagnosis is None and verdicts[id].category == "error":
-                continue
             if self.exercises[id] != first:
-                verdicts[id] = replace(verdicts[id], diagnosis=None)
                 continue
             known = self.known(miss.part.task.variant)
             traces = uncontradicted(known.get(id, ()), outcome.passed, known)
