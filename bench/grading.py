@@ -6,7 +6,7 @@ student code and the same checks called in a warm process.
 
 Each system grades a smaller and a larger class. The difference, divided by the number of the
 others, is what one more submission costs; the rest is start-up. For the slow systems these are the
-first few and all thirty; for `mugrade grade` all thirty, and the same thirty in three classes
+first few and all thirty; for `mugrade grade` all thirty, and the same thirty in five classes
 together, because what it does once for a class (run the reference, make its known mistakes in
 each variant of the inputs) is done when thirty have been graded, not when a few have been. CPU
 time is that of the whole process tree (bench/measure.py says how).
@@ -255,8 +255,8 @@ def main(
         folder = Path(name)
         systems = [
             System("floor", floor, (FEW, COUNT)),
-            System("mugrade, 1 worker", mugrade(1), (COUNT, 3 * COUNT)),
-            System("mugrade, 2 workers", mugrade(2), (COUNT, 3 * COUNT)),
+            System("mugrade, 1 worker", mugrade(1), (COUNT, 5 * COUNT)),
+            System("mugrade, 2 workers", mugrade(2), (COUNT, 5 * COUNT)),
         ]
         missing = []
         if "nbgrader" not in left_out:

@@ -5,7 +5,8 @@ import re
 import symtable
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import PurePosixPath
 
 EXPORT = re.compile(r"^#\|[ \t]*export[ \t]+(\S+)[ \t]*(?:\n|\Z)", re.MULTILINE)
 LIKE_EXPORT = re.compile(r"^#[ \t]*\|[ \t]*export\b.*", re.IGNORECASE)
@@ -22,6 +23,12 @@ SCOPES = (
     ast.DictComp,
     ast.GeneratorExp,
 )
+
+
+@lru_cache(1024)
+def indices(module: str) -> tuple[str, ...]:
+    """What makes packages of a module's folders: `a/b/c.py` needs `a/b/__init__.py` and another."""
+    return tuple(f"{folder}/__init__.py" for folder in PurePosixPath(module).parents[:-1])
 
 
 @dataclass(frozen=True)

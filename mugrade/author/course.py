@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mugrade.author.percent import FormatError, read_percent
-from mugrade.blocks import Block, cell_body, is_module_path
+from mugrade.blocks import Block, cell_body, indices, is_module_path
 from mugrade.diagnosis import Diagnosis
 from mugrade.errors import CourseError
 from mugrade.formula import readable
@@ -139,8 +139,8 @@ class Course:
         modules: dict[str, list[Block]] = {}
         for stage in self.stages if stages is None else stages:
             for cell in stage.exports:
-                for folder in PurePosixPath(cell.export).parents[:-1]:
-                    modules.setdefault(f"{folder}/__init__.py", [])
+                for init in indices(cell.export):
+                    modules.setdefault(init, [])
                 modules.setdefault(cell.export, []).append(cell.block)
         return modules
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from mugrade.judges import judge_from_json, judge_to_json
-from mugrade.observe import Observed
+from mugrade.observe import DEFAULT, Observed
 
 MAGIC = b"MGR1"
 FRAME = struct.Struct("<4s16sBIQ")
@@ -160,12 +160,9 @@ def read_frames(
 
 def value_frame(value: Observed) -> Frame:
     """One observed value as a frame."""
-    header = {
-        "kind": value.kind,
-        "text": value.text,
-        "line": value.line,
-        "judge": judge_to_json(value.judge),
-    }
+    header: dict[str, Any] = {"kind": value.kind, "text": value.text, "line": value.line}
+    if value.judge != DEFAULT:
+        header["judge"] = judge_to_json(value.judge)
     if value.array is None:
         return Frame(VALUE, header)
     array = value.array.astype(value.array.dtype.newbyteorder("<"), copy=False)
@@ -188,7 +185,8 @@ def frame_value(frame: Frame, trusted: bool = False) -> Observed:
     array = _array(header.get("dtype"), header.get("shape"), frame.data)
     if not trusted:
         return Observed("array", array)
-    return Observed("array", array, text, line, judge_from_json(header["judge"]))
+    judge = judge_from_json(header["judge"]) if "judge" in header else DEFAULT
+    return Observed("array", array, text, line, judge)
 
 
 def _array(dtype: Any, shape: Any, data: bytes) -> np.ndarray:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from pathlib import PurePosixPath
 from typing import Any
 
+from mugrade.blocks import indices
 from mugrade.observe import describe
 
 
@@ -41,9 +41,8 @@ def modules_of(package: Package) -> dict[str, tuple[str, Sequence[Piece]]]:
 
     A folder without an `__init__.py` gets an empty one, and comes before a file of its name.
     """
-    folders = {folder for path in package for folder in PurePosixPath(path).parents[:-1]}
-    indices = {f"{folder}/__init__.py" for folder in folders}
-    paths = [*sorted(package.keys() - indices), *sorted(indices)]
+    inits = {init for path in package for init in indices(path)}
+    paths = [*sorted(package.keys() - inits), *sorted(inits)]
     return {module_name(path): (path, package.get(path, ())) for path in paths}
 
 
@@ -62,6 +61,11 @@ def extends(package: Package, base: Package) -> bool:
         if more and not path.endswith("/__init__.py"):
             return False
     return True
+
+
+def added(package: Package, base: Package) -> Package:
+    """The modules of a package that extends `base` which have blocks that `base` lacks."""
+    return {path: p for path, p in package.items() if len(p) > len(base.get(path, ()))}
 
 
 def load_package(package: Package, base: Package | None = None) -> dict[str, str]:

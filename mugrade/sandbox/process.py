@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -34,7 +34,7 @@ from mugrade.sandbox.channel import (
     frame_value,
     read_frames,
 )
-from mugrade.sandbox.loader import Package, extends, package_to_json
+from mugrade.sandbox.loader import Package, added, extends, package_to_json
 from mugrade.sandbox.tiers import Tier
 
 GRACE = 0.05  # seconds that a worker has to end by itself
@@ -100,17 +100,16 @@ class Sandbox:
 
     def __init__(self, tier: Tier) -> None:
         self.tier = tier
-        self.nurseries: dict[str, Nursery] = {}
+        self.nurseries: dict[Hashable, Nursery] = {}
         self.lock = threading.Lock()
 
     def start(self, job: Job, limits: Limits, trusted: bool = False) -> "Process":
         """A process with the job loaded; raises Death or SandboxError."""
         base = job.base if extends(job.package, job.base) else {}
-        settings = {"base": package_to_json(base), "memory": limits.memory}
-        key = json.dumps(settings)
+        key = limits.memory, *((path, *pieces) for path, pieces in base.items())
         with self.lock:
             if key not in self.nurseries or not self.nurseries[key].alive:
-                self.nurseries[key] = Nursery(self.tier, settings)
+                self.nurseries[key] = Nursery(self.tier, base, limits.memory)
             nursery = self.nurseries[key]
         return Process(nursery, job, limits, trusted)
 
@@ -133,12 +132,13 @@ class Sandbox:
 class Nursery:
     """The outer sandbox, with a process in it that forks one keeper per submission."""
 
-    def __init__(self, tier: Tier, settings: Mapping[str, Any]) -> None:
+    def __init__(self, tier: Tier, base: Package, memory: int) -> None:
+        self.base = base
         self.control, theirs = socket.socketpair()
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         program = ["-P", "-s", "-m", "mugrade.sandbox.nursery", str(theirs.fileno())]
         try:
-            line = {**settings, **tier.walls()}
+            line = {"base": package_to_json(base), "memory": memory, **tier.walls()}
             self.popen = subprocess.Popen(
                 tier.command(program),
                 stdin=subprocess.PIPE,
@@ -198,6 +198,7 @@ class Process:
         leash, self.leash = os.pipe()
         self.fate, fate = os.pipe()
         self.output = Output(output)
+        os.set_blocking(self.requests, False)
         theirs = (requests, reply, output_end, leash, fate)
         try:
             nursery.fork(theirs)
@@ -208,7 +209,7 @@ class Process:
             for fd in theirs:
                 os.close(fd)
         request = {
-            "package": package_to_json(job.package),
+            "package": package_to_json(added(job.package, nursery.base)),
             "setup": job.setup,
             "names": job.names,
             "files": {path: base64.b64encode(job.files[path]).decode() for path in job.files},
@@ -296,16 +297,23 @@ class Process:
 
 
 def _write(fd: int, data: bytes, deadline: float) -> None:
-    """Write everything before `deadline`, to a reader that may have stopped reading."""
-    os.set_blocking(fd, False)
+    """Write everything before `deadline`, to a reader that may have stopped reading.
+
+    `fd` does not block.
+    """
     view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            _wait_to_write(fd, deadline)
+
+
+def _wait_to_write(fd: int, deadline: float) -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(fd, selectors.EVENT_WRITE)
-        while view:
-            seconds = deadline - time.monotonic()
-            if seconds <= 0 or not selector.select(seconds):
-                raise Silence
-            view = view[os.write(fd, view) :]
+        if not selector.select(max(0, deadline - time.monotonic())):
+            raise Silence
 
 
 def _failures(frames: Sequence[Frame]) -> dict[str, str]:

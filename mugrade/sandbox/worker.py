@@ -42,7 +42,7 @@ def write_files(files: Mapping[str, str]) -> None:
 
 def load(request: dict[str, Any], base: Package) -> tuple[dict[str, Any], dict[str, str]]:
     """Import the package; returns the names that checks see, and what failed."""
-    failures = load_package(package_from_json(request["package"]), base)
+    failures = load_package({**base, **package_from_json(request["package"])}, base)
     vars(mugrade)["check"] = None  # a notebook's needs Jupyter; run_check has its own
     scope: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(request["setup"], "setup", "exec"), scope)

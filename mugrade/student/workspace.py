@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from mugrade.blocks import Block, parse_module, render_module
+from mugrade.blocks import Block, indices, parse_module, render_module
 from mugrade.errors import WorkspaceError
 from mugrade.manifest import (
     ANSWERS,
@@ -145,10 +145,9 @@ class Workspace:
 
         Without blocks an `__init__.py` is empty and any other module removed.
         """
-        for folder in PurePosixPath(path).parents[:-1]:
-            index = self.root / folder / "__init__.py"
-            if not index.exists():
-                self.write(index, "")
+        for init in indices(path):
+            if not (self.root / init).exists():
+                self.write(self.root / init, "")
         if blocks or path.endswith("/__init__.py"):
             self.write(self.root / path, render_module(blocks) if blocks else "")
         else:
