@@ -120,12 +120,12 @@ def head(course: Course, todo: Sequence[Submission], store: Store, each: Each) -
 def files(course: Course, todo: Sequence[Submission], out: Path, store: Store, each: Each) -> None:
     """The time to write the class's files, and the room that they and the results take."""
     notebooks = {(s.student, s.stage): s.path for s in todo}
-    publisher = Publisher(out, course, store, notebooks)
     attempts = store.all_current()
     few = len(attempts) // 3
-    publisher.write(attempts[:few], lambda text: None)
-    before, began = size(out), time.perf_counter()
-    publisher.write(attempts, lambda text: None)
+    with Publisher(out, course, store, notebooks) as publisher:
+        publisher.finish(attempts[:few], lambda text: None)
+        before, began = size(out), time.perf_counter()
+        publisher.finish(attempts, lambda text: None)
     more = len(attempts) - few
     each.files = (time.perf_counter() - began) / more
     each.kept = (size(out) - before) / more + Path(store.name).stat().st_size / len(attempts)

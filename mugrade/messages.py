@@ -152,4 +152,6 @@ def _short(text: str) -> str:
 
 def printable(text: str) -> str:
     """Untrusted text without the characters that steer a terminal or reorder a line."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

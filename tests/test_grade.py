@@ -9,7 +9,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +19,13 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import mugrade.grader.bundle
-import mugrade.grader.publish
 from mugrade.answers import Verdict
 from mugrade.author.build import reference_job
 from mugrade.author.course import Course, load_course
 from mugrade.cli import app
 from mugrade.grader.autograded import autograded_notebook
 from mugrade.grader.grade import Grader, Result
-from mugrade.grader.gradebook import write_gradebook
+from mugrade.grader.gradebook import Scores
 from mugrade.grader.report import safe, write_feedback
 from mugrade.grader.run import Order, grade_class
 from mugrade.grader.submissions import Submission, find_submissions
@@ -439,7 +438,7 @@ def test_a_class_end_to_end(tiny: Course, tmp_path: Path) -> None:
 def test_on_own_a_mistake_costs_in_later_stages_too(
     tiny: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mugrade.grader.publish, "write_gradebook", lambda *arguments: None)
+    monkeypatch.setattr(Scores, "put", lambda scores, result: None)
     folder = submit(tiny, tmp_path / "in")
     run(tiny, folder, tmp_path / "out", "01_scale", own=True)
     found = table(tmp_path / "out")
@@ -515,6 +514,12 @@ def test_one_failure_of_the_grader_stops_nobody(
     assert found[1].what_went_wrong == "failed: RecursionError: too deep"
 
 
+def write_gradebook(url: str, course: Course, results: Sequence[Result]) -> None:
+    with Scores(url, course) as scores:
+        for result in results:
+            scores.put(result)
+
+
 def test_the_gradebook_agrees_and_keeps_what_the_instructor_wrote(
     tiny: Course, key: Grader, tmp_path: Path
 ) -> None:
@@ -572,7 +577,6 @@ def test_a_submission_that_nbgrader_knows_without_its_notebook(
 
     url = f"sqlite:///{tmp_path / 'gradebook.db'}"
     submission = Submission("ada", "01_scale", hand_in(tiny, tmp_path / "in" / "ada"))
-    write_gradebook(url, tiny, [])
     with Gradebook(url, tiny.package) as book:
         book.add_assignment("01_scale")
         book.add_student("ada")

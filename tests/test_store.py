@@ -31,10 +31,11 @@ from mugrade.cli import app
 from mugrade.diagnosis import Diagnosis
 from mugrade.errors import Unreadable
 from mugrade.grader.fingerprint import Fingerprints
-from mugrade.grader.gradebook import write_gradebook
+from mugrade.grader.gradebook import Scores
+from mugrade.grader.publish import Publisher
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.run import Order, grade_class, regrade_class
-from mugrade.grader.store import Filter, Store
+from mugrade.grader.store import Attempt, Filter, Store
 from mugrade.grader.submissions import Submission, by_student, find_submissions
 from mugrade.manifest import CheckEntry
 from mugrade.picture import Picture
@@ -559,7 +560,10 @@ def test_the_gradebook_is_committed_once_for_each_submission(tiny: Course, tmp_p
 
     event.listen(Session, "after_commit", count)
     try:
-        write_gradebook(url, tiny, results, lambda result: committed.append(len(commits)))
+        with Scores(url, tiny) as scores:
+            for result in results:
+                scores.put(result)
+                committed.append(len(commits))
     finally:
         event.remove(Session, "after_commit", count)
     assert committed[1] - committed[0] == 1
@@ -587,3 +591,40 @@ def test_a_submission_that_vanishes_loses_its_scores_in_both(tiny: Course, folde
     with Gradebook(f"sqlite:///{out / 'gradebook.db'}", tiny.package) as book:
         assert book.find_submission("01_scale", "ada").score == 0
     assert not (out / "autograded/ada/01_scale/01_scale.ipynb").exists()
+
+
+def test_results_are_published_while_the_rest_is_graded(
+    tiny: Course, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stops the grader finds the files of what it has graded."""
+    out = folder.parent / "out"
+    add, seen = Store.add, []
+
+    def stored(store: Store, result: Result, fingerprint: str) -> Attempt:
+        if seen:
+            student, stage = seen[-1]
+            assert (out / "gradebook.db").exists()
+            assert (out / "feedback" / student / f"{stage}.html").exists()
+        seen.append((result.submission.student, result.submission.stage))
+        return add(store, result, fingerprint)
+
+    monkeypatch.setattr(Store, "add", stored)
+    said(lambda c: grade_class(order(tiny, folder), c))
+    assert len(seen) > 1
+
+
+def test_a_gradebook_that_was_lost_is_written_again(tiny: Course, folder: Path) -> None:
+    """Also where the grader was killed after it had made a new one."""
+    from nbgrader.api import Gradebook
+
+    out = folder.parent / "out"
+    said(lambda c: grade_class(order(tiny, folder), c))
+    (out / "gradebook.db").unlink()
+    hand_in(tiny, folder / "ada", noise="def noise(n):\n    return n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Publisher, "finish", lambda *arguments: {})
+        said(lambda c: grade_class(order(tiny, folder), c))
+    said(lambda c: grade_class(order(tiny, folder), c))
+    with Gradebook(f"sqlite:///{out / 'gradebook.db'}", tiny.package) as book:
+        found = {s.student.id for s in book.assignment_submissions("01_scale")}
+    assert found >= {"ada", "bob"}

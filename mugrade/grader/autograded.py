@@ -19,11 +19,11 @@ from mugrade.author.course import Stage
 from mugrade.errors import Unreadable
 from mugrade.grader.results import Result
 from mugrade.ipynb import joined, read_raw_cells
+from mugrade.messages import printable
 
 MAX_TEXT = 50_000
 MAX_IMAGE = 4 << 20
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-WHITE = re.compile(r"\s+")
 CONFIG = '''"""nbgrader's settings for these results; written by `mugrade grade`."""
 
 from pathlib import Path
@@ -45,7 +45,7 @@ def autograded_notebook(stage: Stage, result: Result, path: Path | None, mark: s
     released = {cell.id: cell for cell in _released(stage).cells}
     messages = {grade.check.id: grade.message for grade in result.grades}
     if result.status != "graded":
-        messages = {id: result.what_went_wrong for id in messages}
+        messages = dict.fromkeys(messages, printable(result.what_went_wrong))
     cells = list(_cells(raw, released, messages))
     there = {cell.id for cell in cells}
     missing = (cell for id, cell in released.items() if id in messages and id not in there)
@@ -143,6 +143,6 @@ def _plain(text: str) -> str:
     """Text of a sane length, without terminal escapes, which nbconvert turns into markup."""
     more = len(text) - MAX_TEXT
     kept = text if more <= 0 else f"{text[:MAX_TEXT]}\n... ({more} more characters)"
-    if WHITE.sub("", kept).isprintable():
+    if "".join(kept.split()).isprintable():
         return kept
     return "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in kept)

@@ -98,6 +98,8 @@ class Grader:
     ) -> Iterator[Result]:
         """Grade on `jobs` workers, and yield results as they come, in any order.
 
+        One worker grades the next submission when its result is asked for.
+
         `every` holds what the students handed in for other stages, which `own` grades on. Once
         `stopped` says so no other submission is begun; those that are running are finished.
         """
@@ -106,14 +108,10 @@ class Grader:
         def work(s: Submission) -> Result | None:
             return None if stopped() else self.grade(s, of[s.student])
 
-        with ThreadPoolExecutor(jobs) as pool, warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # of the students' cells
-            try:
-                for future in as_completed([pool.submit(work, s) for s in submissions]):
-                    if (result := future.result()) is not None:
-                        yield result
-            finally:
-                pool.shutdown(cancel_futures=True)
+            results = map(work, submissions) if jobs == 1 else in_threads(work, submissions, jobs)
+            yield from (result for result in results if result is not None)
 
     def _variant(self, submission: Submission) -> str:
         """The variant of the hidden inputs: picked by what was handed in, seeded by the secret."""
@@ -134,6 +132,18 @@ class Grader:
             return self._answers(submission) if submission and submission.path else Answers()
         except Unreadable:
             return Answers()
+
+
+def in_threads(
+    work: Callable[[Submission], Result | None], submissions: Sequence[Submission], jobs: int
+) -> Iterator[Result | None]:
+    """What `work` returns, as it comes."""
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            for future in as_completed([pool.submit(work, s) for s in submissions]):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _what_is_there(submission: Submission) -> str:

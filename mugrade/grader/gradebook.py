@@ -3,56 +3,80 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from mugrade.author.course import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader.results import Result
 
 
-def write_gradebook(
-    url: str,
-    course: Course,
-    results: Iterable[Result],
-    written: Callable[[Result], None] = lambda result: None,
-) -> None:
-    """Put the scores into nbgrader's database; one commit per submission, then `written` is called.
+class Scores:
+    """nbgrader's gradebook at `url`, opened for the first result; a context manager.
 
-    Manual scores and comments of the instructor stay as they are. Raises Unreadable if the
-    database cannot be written.
+    Manual scores and comments of the instructor stay as they are.
     """
-    from sqlalchemy.exc import SQLAlchemyError
 
-    try:
-        _write_gradebook(url, course, results, written)
-    except SQLAlchemyError as error:
-        raise Unreadable(
-            f"{url.removeprefix('sqlite:///')}: cannot be written "
-            f"({getattr(error, 'orig', None) or error}); "
-            "move it away, or close what uses it, and grade again"
-        ) from None
+    def __init__(self, url: str, course: Course) -> None:
+        self.url, self.course = url, course
+        self.assignments: dict[str, Assignment] = {}
+        self.opened = ExitStack()
 
+    def put(self, result: Result) -> None:
+        """Add or change the scores of one submission, in one commit.
 
-def _write_gradebook(
-    url: str, course: Course, results: Iterable[Result], written: Callable[[Result], None]
-) -> None:
-    from nbgrader.api import Gradebook
-    from sqlalchemy.exc import SAWarning
+        Raises Unreadable if the database cannot be written.
+        """
+        from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
-    _put_alembic_on_path()
-    with warnings.catch_warnings(), Gradebook(url, course.package) as gradebook:
-        warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
-        known: dict[str, Assignment] = {}
-        for result in results:
-            stage = course.find(result.submission.stage)
-            if stage.name not in known:
-                known[stage.name] = _put_assignment(gradebook, stage)
-            _put_scores(gradebook.db, known[stage.name], result)
-            gradebook.db.commit()
-            written(result)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
+            try:
+                self._put(result)
+            except SQLAlchemyError as error:
+                self.close()
+                raise Unreadable(
+                    f"{self.url.removeprefix('sqlite:///')}: cannot be written "
+                    f"({getattr(error, 'orig', None) or error}); "
+                    "move it away, or close what uses it, and grade again"
+                ) from None
+
+    def _put(self, result: Result) -> None:
+        book = self._book
+        stage = self.course.find(result.submission.stage)
+        if stage.name not in self.assignments:
+            self.assignments[stage.name] = _put_assignment(book, stage)
+        _put_scores(book.db, self.assignments[stage.name], result)
+        book.db.commit()
+
+    @cached_property
+    def _book(self) -> Any:
+        from nbgrader.api import Gradebook
+
+        _put_alembic_on_path()
+        return self.opened.enter_context(Gradebook(self.url, self.course.package))
+
+    def close(self) -> None:
+        """Close the database; the next result opens it again."""
+        self.opened.close()
+        self.assignments.clear()
+        vars(self).pop("_book", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 @dataclass(frozen=True)
@@ -103,8 +127,9 @@ def _put_scores(db: Any, assignment: Assignment, result: Result) -> None:
     if notebook is None:
         return
     commented = db.scalars(select(Comment.cell_id).filter_by(notebook_id=notebook))
-    for cell in assignment.solutions.difference(commented):
-        _add(db, Comment, cell_id=cell, notebook_id=notebook)
+    bare = assignment.solutions.difference(commented)
+    if bare:
+        db.execute(insert(Comment), [{"cell_id": cell, "notebook_id": notebook} for cell in bare])
     there = dict(db.execute(select(Grade.cell_id, Grade.id).filter_by(notebook_id=notebook)).all())
     scores = dict.fromkeys(assignment.gone & there.keys(), 0) | {
         assignment.checks[grade.check.id]: grade.points

@@ -7,14 +7,16 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from mugrade.author.course import Course, CourseError
 from mugrade.errors import Unreadable
-from mugrade.grader.gradebook import write_gradebook
+from mugrade.grader.gradebook import Scores
 from mugrade.grader.report import write_csv, write_feedback
-from mugrade.grader.store import Attempt, Store
+from mugrade.grader.results import Result
+from mugrade.grader.store import MARK, Attempt, Store
 
 GRADEBOOK, CSV, FEEDBACK, AUTOGRADED = "gradebook.db", "grades.csv", "feedback", "autograded"
 CONFIG = "nbgrader_config.py"
@@ -22,29 +24,48 @@ LOOK_AT, LONGEST = 1000, 255
 Notebooks = Mapping[tuple[str, str], Path | None]
 
 
-@dataclass(frozen=True)
 class Publisher:
-    """Writes what the store holds below `out`; `notebooks` says where submissions lie."""
+    """Writes what the store holds below `out`; a context manager.
 
-    out: Path
-    course: Course
-    store: Store
-    notebooks: Notebooks
+    `notebooks` says where submissions lie.
+    """
 
-    def write(self, attempts: Sequence[Attempt], report: Callable[[str], None]) -> dict[str, str]:
+    def __init__(self, out: Path, course: Course, store: Store, notebooks: Notebooks) -> None:
+        self.out, self.course, self.store, self.notebooks = out, course, store, notebooks
+        self.scores = Scores(f"sqlite:///{(out / GRADEBOOK).resolve()}", course)
+        self.begun = self.failed = False
+
+    def add(self, result: Result, mark: str) -> None:
+        """Write at once what a new result gives.
+
+        What cannot be written is left to `finish`, which says why.
+        """
+        if self.failed:
+            return
+        try:
+            self._write_page(result, mark)
+            self._write_scores(result, mark)
+        except (OSError, Unreadable):
+            self.failed = True
+
+    def finish(self, attempts: Sequence[Attempt], report: Callable[[str], None]) -> dict[str, str]:
         """Write what is out of date, of all results that count; returns what is where.
 
         The gradebook comes last: if it cannot be written, the rest is there. Raises Unreadable.
         """
         report("writing the table and feedback")
+        stages = {stage.name for stage in self.course.stages}
         try:
             self._csv(attempts)
-            pages = [a for a in attempts if not holds(self._page(a), a.mark)]
+            pages = [a for a in attempts if not holds(self._page(a.student, a.stage), a.mark)]
             for attempt in self.store.with_checks(pages):
-                write_feedback(
-                    self._page(attempt), attempt.result, self._title(attempt.stage), attempt.mark
-                )
-            self._gradebook(attempts, report)
+                self._write_page(attempt.result, attempt.mark)
+            self._forget_lost_gradebook()
+            late = [a for a in attempts if a.stage in stages and not self._is_in_gradebook(a)]
+            if late:
+                report("writing nbgrader's gradebook")
+            for attempt in self.store.with_checks(late):
+                self._write_scores(attempt.result, attempt.mark)
         except OSError as error:
             raise Unreadable(f"{error.filename}: cannot be written ({error.strerror})") from None
         return {
@@ -70,37 +91,37 @@ class Publisher:
                     error.filename = target
                 raise
 
-    def _gradebook(self, attempts: Sequence[Attempt], report: Callable[[str], None]) -> None:
-        stages = {stage.name for stage in self.course.stages}
-        known = [a for a in attempts if a.stage in stages]
-        if (self.out / GRADEBOOK).exists():
-            known = [a for a in known if not self._is_in_gradebook(a)]
-        if not known:
-            return
-        report("writing nbgrader's gradebook")
-        self._nbgrader_course()
-        self._write_gradebook(known)
+    def _write_page(self, result: Result, mark: str) -> None:
+        student, stage = result.submission.student, result.submission.stage
+        write_feedback(self._page(student, stage), result, self._title(stage), mark)
 
-    def _write_gradebook(self, attempts: Sequence[Attempt]) -> None:
+    def _write_scores(self, result: Result, mark: str) -> None:
+        """The notebook comes after the scores: where it bears the mark, they are there."""
         from mugrade.grader.autograded import autograded_notebook, write_notebook
-        from mugrade.grader.results import Result
 
-        marks = {(a.student, a.stage): a.mark for a in attempts}
+        self._begin()
+        self.scores.put(result)
+        student, name = key = result.submission.student, result.submission.stage
+        path = self._autograded(student, name)
+        if result.status == "missing":
+            path.unlink(missing_ok=True)
+            return
+        stage = self.course.find(name)
+        write_notebook(autograded_notebook(stage, result, self.notebooks.get(key), mark), path)
 
-        def written(result: Result) -> None:
-            student, stage = key = result.submission.student, result.submission.stage
-            path = self._autograded(student, stage)
-            if result.status == "missing":
-                path.unlink(missing_ok=True)
-                return
-            notebook = autograded_notebook(
-                self.course.find(stage), result, self.notebooks.get(key), marks[key]
-            )
-            write_notebook(notebook, path)
+    def _begin(self) -> None:
+        """Before the first scores: an nbgrader course around them."""
+        if not self.begun:
+            self._forget_lost_gradebook()
+            self._nbgrader_course()
+            self.begun = True
 
-        url = f"sqlite:///{(self.out / GRADEBOOK).resolve()}"
-        results = (attempt.result for attempt in self.store.with_checks(attempts))
-        write_gradebook(url, self.course, results, written)
+    def _forget_lost_gradebook(self) -> None:
+        """Where the gradebook is gone, our notebooks beside it no longer say what it holds."""
+        if not (self.out / GRADEBOOK).exists():
+            for path in (self.out / AUTOGRADED).glob("*/*/*.ipynb"):
+                if holds(path, MARK):
+                    path.unlink()
 
     def _nbgrader_course(self) -> None:
         """Settings and sources, without which nbgrader lists no assignment.
@@ -124,8 +145,8 @@ class Publisher:
         path = self._autograded(attempt.student, attempt.stage)
         return not path.exists() if attempt.status == "missing" else holds(path, attempt.mark)
 
-    def _page(self, attempt: Attempt) -> Path:
-        return self.out / FEEDBACK / folder_of(attempt.student) / f"{attempt.stage}.html"
+    def _page(self, student: str, stage: str) -> Path:
+        return self.out / FEEDBACK / folder_of(student) / f"{stage}.html"
 
     def _autograded(self, student: str, stage: str) -> Path:
         return self.out / AUTOGRADED / folder_of(student) / stage / f"{stage}.ipynb"
@@ -135,6 +156,17 @@ class Publisher:
             return self.course.find(stage).title
         except CourseError:
             return stage
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.scores.close()
 
 
 def holds(path: Path, mark: str) -> bool:

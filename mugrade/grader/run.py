@@ -85,18 +85,16 @@ class Plan:
 
 
 def grade_class(order: Order, console: Console) -> bool:
-    """Grade what is out of date, store each result at once; False if it was interrupted.
-
-    Files are written from the store, so they always hold all results that count.
-    """
-    with planned(order, console) as plan:
+    """Grade what is out of date, store and publish each result; False if it was interrupted."""
+    with planned(order, console) as plan, publishing(plan) as publisher:
         todo = plan.todo
         graded = 0
         with stopping(console) as (bar, interrupt):
             for result in grading(plan, todo, bar, interrupt):
-                plan.store.add(result, plan.fingerprints[result.submission])
+                attempt = plan.store.add(result, plan.fingerprints[result.submission])
+                publisher.add(result, attempt.mark)
                 graded += 1
-        publish(plan, console)
+        finish(plan, publisher, console)
     left = len(todo) - graded
     console.print(f"{graded} graded, {len(plan.chosen) - len(todo)} up to date", highlight=False)
     if left:
@@ -126,7 +124,8 @@ def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -
             return True
         for result in results:
             plan.store.add(result, plan.fingerprints[result.submission])
-        publish(plan, console)
+        with publishing(plan) as publisher:
+            finish(plan, publisher, console)
     return True
 
 
@@ -246,16 +245,18 @@ def stopping(console: Console) -> Iterator[tuple[Progress, Interrupt]]:
         yield bar, interrupt
 
 
-def publish(plan: Plan, console: Console) -> None:
-    """Show the table of what is there and write the files, from the store."""
+def publishing(plan: Plan) -> Publisher:
+    notebooks = {(s.student, s.stage): s.path for s in plan.every}
+    return Publisher(plan.order.out, plan.order.course, plan.store, notebooks)
+
+
+def finish(plan: Plan, publisher: Publisher, console: Console) -> None:
+    """Show the table of what is there, and write what is out of date from the store."""
     attempts = plan.store.all_current()
     stages = {s.stage for s in plan.chosen}
     console.print(class_table([a for a in attempts if a.stage in stages]))
-    notebooks = {(s.student, s.stage): s.path for s in plan.every}
-    order = plan.order
-    publisher = Publisher(order.out, order.course, plan.store, notebooks)
     with console.status("writing") as status:
-        paths = publisher.write(attempts, status.update)
+        paths = publisher.finish(attempts, status.update)
     for name, path in paths.items():
         console.print(f"{name:<10} {path}", markup=False, highlight=False, soft_wrap=True)
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    insert,
     inspect,
     make_url,
     or_,
@@ -41,6 +42,7 @@ from mugrade.messages import printable
 from mugrade.picture import Picture
 
 NAME = "results.db"
+MARK = "mugrade-"
 NO_URL = (
     "--db: not a database URL: write sqlite:///results.db or "
     "postgresql://user:password@host/database"
@@ -77,7 +79,7 @@ class Attempt(Base):
     @property
     def mark(self) -> str:
         """What files written for this attempt are recognised by."""
-        return f"mugrade-{self.number}-{self.graded_at:%Y%m%dT%H%M%S%f}"
+        return f"{MARK}{self.number}-{self.graded_at:%Y%m%dT%H%M%S%f}"
 
     @property
     def result(self) -> Result:
@@ -106,20 +108,19 @@ class CheckRow(Base):
     verdict: Mapped[str]
     attempt: Mapped[Attempt] = relationship(back_populates="checks")
 
-    @classmethod
-    def of(cls, position: int, grade: Grade) -> "CheckRow":
+    @staticmethod
+    def columns_of(grade: Grade) -> dict[str, Any]:
         entry = grade.check
-        return cls(
-            position=position,
-            check=entry.id,
-            exercise=entry.of,
-            why=entry.why,
-            category=grade.verdict.category,
-            points=grade.points,
-            max_points=entry.points,
-            message="\n".join(printable(line) for line in grade.message.split("\n")),
-            verdict=json.dumps(asdict(grade.verdict)),
-        )
+        return {
+            "check": entry.id,
+            "exercise": entry.of,
+            "why": entry.why,
+            "category": grade.verdict.category,
+            "points": grade.points,
+            "max_points": entry.points,
+            "message": "\n".join(printable(line) for line in grade.message.split("\n")),
+            "verdict": json.dumps(asdict(grade.verdict)),
+        }
 
     def grade(self, stage: str) -> Grade:
         entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why)
@@ -205,27 +206,35 @@ class Store:
         return cls.open(url)
 
     def add(self, result: Result, fingerprint: str) -> Attempt:
-        """Store a finished result as the student's next attempt, in one transaction."""
+        """Store a finished result as the student's next attempt, in one transaction.
+
+        What is returned is without its checks.
+        """
         student, stage = result.submission.student, result.submission.stage
         last = select(func.coalesce(func.max(Attempt.number), 0) + 1)
-        attempt = Attempt(
-            student=student,
-            stage=stage,
-            number=last.where(Attempt.student == student, Attempt.stage == stage).scalar_subquery(),
-            fingerprint=fingerprint,
-            status=result.status,
-            reason=printable(result.reason),
-            summary=printable(result.what_went_wrong),
-            points=result.points,
-            max_points=sum(grade.check.points for grade in result.grades),
-            tier=result.tier,
-            graded_at=datetime.now(UTC).replace(tzinfo=None),
-            checks=[CheckRow.of(i, grade) for i, grade in enumerate(result.grades)],
-        )
+        number = last.where(Attempt.student == student, Attempt.stage == stage).scalar_subquery()
+        row = {
+            "student": student,
+            "stage": stage,
+            "number": number,
+            "fingerprint": fingerprint,
+            "status": result.status,
+            "reason": printable(result.reason),
+            "summary": printable(result.what_went_wrong),
+            "points": result.points,
+            "max_points": sum(grade.check.points for grade in result.grades),
+            "tier": result.tier,
+            "graded_at": datetime.now(UTC).replace(tzinfo=None),
+        }
         with self._sentence(), Session(self.engine, expire_on_commit=False) as session:
-            session.add(attempt)
-            session.flush()
-            session.refresh(attempt, ["number"])
+            attempt = session.scalars(insert(Attempt).values(row).returning(Attempt)).one()
+            key = {"attempt_id": attempt.id}
+            checks = [
+                {**key, "position": i, **CheckRow.columns_of(grade)}
+                for i, grade in enumerate(result.grades)
+            ]
+            if checks:
+                session.execute(insert(CheckRow), checks)
             session.commit()
         return attempt
 
