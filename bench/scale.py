@@ -6,7 +6,7 @@ in it), the time to write its files, the bytes that travel and that stay.
 
 Calculated, for a number of submissions N and of cores c:
 
-    hours = (start-up + max(N * worker / c, N * head) + N * files) / 3600
+    hours = (start-up + N * max(worker / c, head + files)) / 3600
 
 Assumed: every core is as fast as the one measured; submissions are like the sample, right and
 wrong in turn, and none of them hangs (one that does holds its core for the limit of `mugrade grade
@@ -57,15 +57,16 @@ class Each:
     kept: float = 0.0
 
     def hours(self, count: int, cores: int) -> float:
-        busy = max(count * self.worker / cores, count * self.head)
-        return (self.start + busy + count * self.files) / 3600
+        return (self.start + count * self.seconds(cores)) / 3600
 
-    def bound(self, count: int, cores: int) -> str:
-        return "the workers" if self.worker / cores > self.head else "the head"
+    def seconds(self, cores: int) -> float:
+        return max(self.worker / cores, self.head + self.files)
 
-    def megabits(self, count: int, cores: int) -> float:
-        seconds = max(self.worker / cores, self.head)
-        return self.sent / seconds * 8 / 1e6
+    def bound(self, cores: int) -> str:
+        return "the workers" if self.worker / cores > self.head + self.files else "the head"
+
+    def megabits(self, cores: int) -> float:
+        return self.sent / self.seconds(cores) * 8 / 1e6
 
 
 def worker_and_bytes(course: Course, todo: Sequence[Submission], each: Each) -> None:
@@ -163,8 +164,8 @@ def table(each: Each, count: int) -> Table:
             str(cores),
             f"{hours:.2f}",
             f"{hours * cores:.1f}",
-            each.bound(count, cores),
-            f"{each.megabits(count, cores):.0f}",
+            each.bound(cores),
+            f"{each.megabits(cores):.0f}",
         )
     return shown
 

@@ -1567,9 +1567,9 @@ for size, nanoseconds in zip(sizes, per_entry, strict=True):
 #
 # One thing lies outside the step: a batch must be there before anything can be learned from it.
 # The transforms of stage 07 take one image at a time, so 128 images with a flip and a crop are 256
-# calls and 256 draws. But a batch is an array too. All coins are thrown at once, and `np.where`
-# takes one image or the other. For the crop there is a view that holds every window of every
-# image, without a copy, and one index picks a window for each.
+# calls and 256 draws. But a batch is an array too. All coins are thrown at once, and the mask
+# of those that fell on the right side picks the images to mirror. For the crop there is a view that
+# holds every window of every image, without a copy, and one index picks a window for each.
 #
 # A transform alone makes the same draws as before. Two of them do not: the first draws for the
 # whole batch, then the second, where they used to take turns. So the same seed changes the images
@@ -1592,8 +1592,10 @@ class RandomFlipHorizontal(plain.RandomFlipHorizontal):
         """From shape (H, W, C) or (n, H, W, C) to the same shape and dtype."""
         if img.ndim == 3:
             return super().__call__(img)
-        mirrored = np.random.rand(len(img)) < self.p
-        return np.where(mirrored[:, None, None, None], img[:, :, ::-1], img)
+        chosen = np.random.rand(len(img)) < self.p
+        images = img.copy()
+        images[chosen] = img[chosen, :, ::-1]
+        return images
 
 
 class RandomCrop(plain.RandomCrop):

@@ -15,8 +15,10 @@ class RandomFlipHorizontal(plain.RandomFlipHorizontal):
         """From shape (H, W, C) or (n, H, W, C) to the same shape and dtype."""
         if img.ndim == 3:
             return super().__call__(img)
-        mirrored = np.random.rand(len(img)) < self.p
-        return np.where(mirrored[:, None, None, None], img[:, :, ::-1], img)
+        chosen = np.random.rand(len(img)) < self.p
+        images = img.copy()
+        images[chosen] = img[chosen, :, ::-1]
+        return images
 
 
 class RandomCrop(plain.RandomCrop):
