@@ -432,6 +432,19 @@ def test_one_image_is_changed_as_by_the_plain_transforms(seed: int) -> None:
     assert (found[0] == found[1]).all()
 
 
+@pytest.mark.parametrize(
+    "index",
+    [2, -1, slice(1, 4), np.array([3, 0, 3, -2]), np.array([], int), np.array([1, 0, 0, 1, 0]) > 0],
+)
+def test_a_fast_dataset_of_arrays_is_the_plain_one(index: object) -> None:
+    arrays = np.arange(30, dtype="float32").reshape(5, 2, 3), np.arange(5, dtype="uint8")
+    both = [space.NDArrayDataset(*arrays)[index] for space in (ndl.data, ndl.fast.data)]
+    for one, other in zip(*both, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
+    with pytest.raises(IndexError):
+        ndl.fast.data.NDArrayDataset(*arrays)[np.array([5])]
+
+
 def test_a_fast_dataset_without_transforms_is_the_plain_one() -> None:
     files = [
         str(ROOT / "notebooks" / "data" / "digits" / f"train-{part}-ubyte.gz")

@@ -84,7 +84,7 @@ def load(
         dataset = mnist(images, labels, space)
     else:
         rows = (images / np.float32(255)).reshape(len(images), -1)
-        dataset = ndl.data.NDArrayDataset(rows, labels)
+        dataset = space.NDArrayDataset(rows, labels)
     loader = ndl.data.DataLoader(dataset, problem.BATCH, shuffle=True)
     return lambda: ((x.numpy(), y.numpy()) for x, y in loader)
 

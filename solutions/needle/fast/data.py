@@ -1,5 +1,5 @@
 # %% fast-data
-"""Random changes of whole batches of images."""
+"""Whole batches, gathered and changed at once."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -35,6 +35,16 @@ class RandomCrop(plain.RandomCrop):
         windows = sliding_window_view(padded, (height, width), axis=(1, 2))
         top, left = (pad + np.random.randint(-pad, pad + 1, size=(n, 2))).T
         return np.moveaxis(windows[np.arange(n), top, left], 1, -1)
+
+
+class NDArrayDataset(plain.NDArrayDataset):
+    """data.NDArrayDataset that gathers the rows of a batch with `np.take`."""
+
+    def __getitem__(self, index: Index) -> tuple[np.ndarray, ...]:
+        """The entries of each array at `index`: an int, a slice or an array of ints."""
+        if isinstance(index, np.ndarray) and index.dtype.kind in "iu":
+            return tuple(array.take(index, axis=0) for array in self.arrays)
+        return super().__getitem__(index)
 
 
 class MNISTDataset(plain.MNISTDataset):
