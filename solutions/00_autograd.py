@@ -1800,6 +1800,9 @@ def reverse_mode_networks():
         y = y + w
     (y / 5_000).backward(Tensor(rng.standard_normal((3,)).astype("float32")))
     yield w.grad
+    v = Tensor(rng.uniform(0.5, 1, (3,)).astype("float32"))
+    (w / v).sum().backward()
+    yield v.grad
     ### END HIDDEN TESTS
 
 

@@ -11,7 +11,7 @@ import pytest
 from mugrade.answers import Verdict
 from mugrade.author.course import Stage
 from mugrade.blocks import cell_body
-from mugrade.grader.bundle import Bundle, run
+from mugrade.grader.bundle import Bundle, Outcome, run
 from mugrade.grader.exercises import Answers, submission_job
 from mugrade.grader.grade import Grader
 from tests.answers.named import NAMED
@@ -38,12 +38,12 @@ def variant_of(source: str) -> str:
     return str(zlib.crc32(source.encode()) % 4)
 
 
-def verdicts(
+def outcome(
     grader: Grader, stage: Stage, changed: dict[str, str], only: str = "", variant: str = ""
-) -> dict[str, Verdict]:
-    """The verdicts on the reference with some exercises answered otherwise.
+) -> Outcome:
+    """What becomes of the reference with some exercises answered otherwise.
 
-    Of all checks of the stage, or only of those that belong to one exercise, in a variant of the
+    All checks of the stage are run, or only those that belong to one exercise, in a variant of the
     hidden inputs.
     """
     exercises = {cell.id: cell_body(cell.source) for cell in stage.role("solution")} | changed
@@ -56,7 +56,14 @@ def verdicts(
         key.exercises,
         grader.limits,
     )
-    return key.named(run(bundle, grader.sandbox))
+    return run(bundle, grader.sandbox)
+
+
+def verdicts(
+    grader: Grader, stage: Stage, changed: dict[str, str], only: str = ""
+) -> dict[str, Verdict]:
+    """The verdicts of the same, with the mistakes named."""
+    return grader.stages[stage.name].named(outcome(grader, stage, changed, only))
 
 
 def edited(stage: Stage, exercise: str, edits: Edits) -> str:
@@ -107,8 +114,8 @@ def test_a_right_answer_gets_full_points(
     grader: Grader, stage: str, exercise: str, name: str, source: str
 ) -> None:
     changed = {exercise: cell_body(source)}
-    found = verdicts(grader, grader.course.find(stage), changed, variant=variant_of(source))
-    assert {id: verdict for id, verdict in found.items() if not verdict.passed} == {}
+    found = outcome(grader, grader.course.find(stage), changed, variant=variant_of(source))
+    assert {id: v for id, v in found.verdicts.items() if not v.passed} == {}
 
 
 def test_a_mistake_is_named_where_it_was_made(grader: Grader) -> None:
