@@ -613,6 +613,24 @@ def test_results_are_published_while_the_rest_is_graded(
     assert len(seen) > 1
 
 
+def test_what_could_not_be_published_at_once_is_made_up_for(
+    tiny: Course, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gradebook that is locked for a moment stops nothing."""
+    put, calls = Scores.put, []
+
+    def once_broken(scores: Scores, result: Result) -> None:
+        calls.append(result)
+        if len(calls) == 1:
+            raise RuntimeError("locked")
+        put(scores, result)
+
+    monkeypatch.setattr(Scores, "put", once_broken)
+    assert "3 graded" in said(lambda c: grade_class(order(tiny, folder), c))
+    found = (folder.parent / "out" / "autograded").rglob("*.ipynb")
+    assert {path.parts[-3] for path in found} == {"ada", "bob"}
+
+
 def test_a_gradebook_that_was_lost_is_written_again(tiny: Course, folder: Path) -> None:
     """Also where the grader was killed after it had made a new one."""
     from nbgrader.api import Gradebook

@@ -45,7 +45,7 @@ class Publisher:
         try:
             self._write_page(result, mark)
             self._write_scores(result, mark)
-        except (OSError, Unreadable):
+        except Exception:  # whatever it is, it must not stop the grading
             self.failed = True
 
     def finish(self, attempts: Sequence[Attempt], report: Callable[[str], None]) -> dict[str, str]:
