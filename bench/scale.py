@@ -18,7 +18,7 @@ import pickle
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -123,7 +123,7 @@ def files(course: Course, todo: Sequence[Submission], out: Path, store: Store, e
     notebooks = {(s.student, s.stage): s.path for s in todo}
     attempts = store.all_current()
     few = len(attempts) // 3
-    with Publisher(out, course, store, notebooks) as publisher:
+    with closing(Publisher(out, course, store, notebooks)) as publisher:
         publisher.finish(attempts[:few], lambda text: None)
         before, began = size(out), time.perf_counter()
         publisher.finish(attempts, lambda text: None)

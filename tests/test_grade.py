@@ -520,7 +520,7 @@ def test_one_failure_of_the_grader_stops_nobody(
 
 
 def write_gradebook(url: str, course: Course, results: Sequence[Result]) -> None:
-    with Scores(url, course) as scores:
+    with contextlib.closing(Scores(url, course)) as scores:
         for result in results:
             scores.put(result)
 

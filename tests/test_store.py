@@ -560,7 +560,7 @@ def test_the_gradebook_is_committed_once_for_each_submission(tiny: Course, tmp_p
 
     event.listen(Session, "after_commit", count)
     try:
-        with Scores(url, tiny) as scores:
+        with contextlib.closing(Scores(url, tiny)) as scores:
             for result in results:
                 scores.put(result)
                 committed.append(len(commits))

@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mugrade.author.course import Course, Stage
 from mugrade.errors import Unreadable
@@ -17,7 +16,7 @@ from mugrade.grader.results import Result
 
 
 class Scores:
-    """nbgrader's gradebook at `url`, opened for the first result; a context manager.
+    """nbgrader's gradebook at `url`, opened for the first result.
 
     Manual scores and comments of the instructor stay as they are.
     """
@@ -66,17 +65,6 @@ class Scores:
         self.opened.close()
         self.assignments.clear()
         vars(self).pop("_book", None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True)

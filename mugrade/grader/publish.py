@@ -8,8 +8,6 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mugrade.author.course import Course, CourseError
 from mugrade.errors import Unreadable
@@ -25,10 +23,7 @@ Notebooks = Mapping[tuple[str, str], Path | None]
 
 
 class Publisher:
-    """Writes what the store holds below `out`; a context manager.
-
-    `notebooks` says where submissions lie.
-    """
+    """Writes what the store holds below `out`; `notebooks` says where submissions lie."""
 
     def __init__(self, out: Path, course: Course, store: Store, notebooks: Notebooks) -> None:
         self.out, self.course, self.store, self.notebooks = out, course, store, notebooks
@@ -157,15 +152,7 @@ class Publisher:
         except CourseError:
             return stage
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self.scores.close()
 
 

@@ -86,7 +86,7 @@ class Plan:
 
 def grade_class(order: Order, console: Console) -> bool:
     """Grade what is out of date, store and publish each result; False if it was interrupted."""
-    with planned(order, console) as plan, publishing(plan) as publisher:
+    with planned(order, console) as plan, closing(publishing(plan)) as publisher:
         todo = plan.todo
         graded = 0
         with stopping(console) as (bar, interrupt):
@@ -124,7 +124,7 @@ def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -
             return True
         for result in results:
             plan.store.add(result, plan.fingerprints[result.submission])
-        with publishing(plan) as publisher:
+        with closing(publishing(plan)) as publisher:
             finish(plan, publisher, console)
     return True
 
