@@ -230,10 +230,15 @@ def _renounce(walls: Walls, scratch: str) -> None:
         _demand(libc.prctl(PR_SET_SECCOMP, 2, fprog, 0, 0))
 
 
+def landlock_version() -> int:
+    """The version of Landlock that this kernel knows; less than 1 if it has none."""
+    return int(_libc().syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
+
+
 def restrict_paths(readable: Sequence[str], writable: str) -> None:
     """Let this process and its children open nothing but these paths, by Landlock (Linux 5.13)."""
     libc = _libc()
-    version = libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
+    version = landlock_version()
     if version < 1:
         raise OSError(ctypes.get_errno(), "this kernel has no Landlock")
     rights = (1 << LANDLOCK_RIGHTS[min(version, len(LANDLOCK_RIGHTS)) - 1]) - 1
