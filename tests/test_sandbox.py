@@ -77,7 +77,6 @@ HONEST = {
         "        try: y *= 0 * len(importlib.import_module('matplotlib').__file__)\n"
         "        except ImportError: pass"
     ),
-
 }
 LEAVES = {
     "a file in /dev/shm": ("open('/dev/shm/left', 'w')", "os.path.exists('/dev/shm/left')"),

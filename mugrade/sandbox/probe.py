@@ -106,7 +106,7 @@ def strongest() -> Found:
             return Found(strong)
         reasons.append(f"strong: {failure}")
     if programs:
-        reasons.append(_advice())
+        reasons.append(advice())
     failure = _failure(Tier("medium"))
     if not failure:
         return Found(Tier("medium"), "; ".join(reasons))
@@ -122,7 +122,7 @@ def _failure(tier: Tier) -> str:
     return f"a submission can {', '.join(escapes)}" if escapes else ""
 
 
-def _advice() -> str:
+def advice() -> str:
     """What to do where bubblewrap is there and may not make its namespaces."""
     for name, forbidding, advice in SWITCHES:
         with contextlib.suppress(OSError):

@@ -94,7 +94,7 @@ def _bubblewrap(program: str) -> list[str]:
     devices = [word for path in DEVICES for word in ("--dev-bind", path, path)]
     return [
         program,
-        *("--unshare-all", "--new-session", "--uid", "65534", "--gid", "65534"),
+        *("--unshare-user", "--unshare-all", "--new-session", "--uid", "65534", "--gid", "65534"),
         *("--cap-drop", "ALL", "--hostname", "sandbox"),
         *binds,
         *("--tmpfs", "/dev", *devices, "--dir", "/dev/shm", "--remount-ro", "/dev"),
