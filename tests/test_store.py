@@ -212,7 +212,8 @@ def folder(tiny: Course, tmp_path: Path) -> Path:
 
 
 def order(course: Course, folder: Path, **options: object) -> Order:
-    return replace(Order(course, folder, folder.parent / "out", LIMITS, jobs=2), **options)
+    wanted = Order(course, folder, folder.parent / "out", LIMITS, jobs=2, accept_weak=True)
+    return replace(wanted, **options)
 
 
 def said(run: Callable[[Console], object]) -> str:
@@ -291,7 +292,8 @@ def test_regrade_shows_who_moves_before_anything_is_written(
 
 
 def test_regrade_writes_nothing_where_nobody_can_be_asked(tiny: Course, folder: Path) -> None:
-    arguments = ["grade", str(folder), "--course", str(tiny.root), "--regrade"]
+    accepted = ["--course", str(tiny.root), "--accept-weak-sandbox"]
+    arguments = ["grade", str(folder), "--regrade", *accepted]
     out = folder.parent / "out"
     found = CliRunner().invoke(app, [*arguments, "--out", str(out)])
     assert found.exit_code == 1 and "add --yes" in found.output
@@ -499,7 +501,8 @@ def imported(folder: Path, *arguments: str) -> set[str]:
 
 
 def test_nothing_heavy_is_imported_that_is_not_needed(tiny: Course, folder: Path) -> None:
-    grade = ("grade", "in", "--course", str(tiny.root), "--out", "out", "--seconds", "5")
+    options = ("--course", str(tiny.root), "--out", "out", "--seconds", "5")
+    grade = ("grade", "in", *options, "--accept-weak-sandbox")
     assert not imported(folder.parent, *grade[:1], "--help")
     assert "nbgrader" in imported(folder.parent, *grade)
     assert not imported(folder.parent, *grade)
