@@ -5,6 +5,7 @@ allow; no path in an archive is ever one outside of it.
 """
 
 import contextlib
+import os
 import stat
 import struct
 import zipfile
@@ -132,7 +133,7 @@ def _files(archive: zipfile.ZipFile) -> list[Packed]:
 
 def is_archive(path: Path) -> bool:
     """Whether a file, or a link, is called like a zip archive."""
-    return path.suffix.lower() == ".zip" and (path.is_symlink() or not path.is_dir())
+    return path.suffix.lower() == ".zip" and (path.is_symlink() or not os.path.isdir(path))
 
 
 def is_hidden(path: PurePath) -> bool:

@@ -10,7 +10,6 @@ from mugrade.errors import Unreadable
 from mugrade.ipynb import read_bytes
 
 LONGEST = 120
-NO_FILE = "no file "
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def stage_of(name: str, stages: Sequence[str]) -> str | None:
     return max(named, key=len, default=None) if name.endswith(".ipynb") else None
 
 
-def choose(stage: str, candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
+def take(stage: str, candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
     """The notebook that was handed in last, and those with other contents.
 
     Equal ones are one, handed in when the first of them was. Of those that came at once, the one
@@ -52,10 +51,10 @@ def choose(stage: str, candidates: Sequence[Candidate]) -> tuple[Candidate, list
     """
     if len(candidates) == 1:
         return candidates[0], []
-    equal: dict[str, list[Candidate]] = {}
+    equal: dict[tuple[bool, str], list[Candidate]] = {}
     for candidate in sorted(candidates, key=lambda c: _preference(c, stage)):
         equal.setdefault(_content(candidate), []).append(candidate)
-    taken = max(equal, key=lambda c: (not c.startswith(NO_FILE), max(map(_when, equal[c]))))
+    taken = max(equal, key=lambda content: (content[0], max(map(_when, equal[content]))))
     over = [c for content, group in equal.items() if content != taken for c in group]
     first = min(equal[taken], key=_when)
     return replace(equal[taken][0], handed_in=first.handed_in), over
@@ -67,11 +66,12 @@ def _preference(candidate: Candidate, stage: str) -> tuple[bool, bool, int, str]
     return not named, not sorted_in, len(inside.parts), f"{inside} in {candidate.archive}"
 
 
-def _content(candidate: Candidate) -> str:
+def _content(candidate: Candidate) -> tuple[bool, str]:
+    """Whether it is a file, and what tells its content from another's."""
     try:
-        return hashlib.sha256(read_bytes(candidate.path)).hexdigest()
+        return True, hashlib.sha256(read_bytes(candidate.path)).hexdigest()
     except Unreadable:
-        return f"{NO_FILE}{candidate.path}"
+        return False, str(candidate.path)
 
 
 def _when(candidate: Candidate) -> datetime:

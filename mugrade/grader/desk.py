@@ -68,7 +68,7 @@ class Desk:
         elif is_link and not where and path.name in self.stages:
             name = f"{path.name}.ipynb"
             self._add(path.name, Candidate(path / name, inside / name, "", modified(path)))
-        elif is_link and path.is_dir():
+        elif is_link and os.path.isdir(path):
             self.problems.append(f"{place(inside)} (a link, which is not followed)")
         elif path.suffix.lower() == ".ipynb":
             stage = stage_of(path.name, self.stages)
@@ -112,7 +112,7 @@ class Desk:
         try:
             content = file.read(self.budget)
             if len(content) > MAX_INNER:
-                raise Unreadable(f"it is larger than {MAX_INNER >> 20} MB")
+                raise Unreadable(f"it is larger than {MAX_INNER >> 20} MB: unpack what it is in")
             self.add_archive(self._written(content, "inner.zip"), place(inside), handed_in)
         except Unreadable as error:
             self.problems.append(f"{place(inside)} ({error})")

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 
 from mugrade.errors import Unreadable
 from mugrade.grader.archives import Exhausted, Packed, is_archive, is_hidden, opened
-from mugrade.grader.candidates import Candidate, choose, place
+from mugrade.grader.candidates import Candidate, place, take
 from mugrade.grader.desk import Desk
 from mugrade.grader.roster import Roster
 from mugrade.grader.times import modified
@@ -27,7 +27,8 @@ class Submission:
     """One student's notebook of one stage; `path` is None if there is none.
 
     `others` are notebooks in the student's folder that belong to no stage, `passed_over` those of
-    this stage that were not taken; `handed_in` is in UTC. `notes` say what a teacher should know.
+    this stage that were not taken; `handed_in` is in UTC. `taken` says where in the student's
+    folder or archive the notebook lay, `notes` what a teacher should know.
     """
 
     student: str
@@ -36,6 +37,7 @@ class Submission:
     others: tuple[str, ...] = ()
     handed_in: datetime | None = None
     passed_over: tuple[str, ...] = ()
+    taken: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -95,7 +97,7 @@ class Desks:
         name = _utf8(raw)
         desk = self.of.setdefault(name, Desk(raw, self.stages, self.scratch))
         if desk.raw != raw:
-            raise Unreadable(f"two students are called {name}: rename the folder of one")
+            raise Unreadable(f"two students are called {printable(name)}: rename the folder of one")
         return desk
 
     def read_folder(self, root: Path) -> None:
@@ -159,7 +161,7 @@ def _owner(file: Packed, name: str, stages: Sequence[str]) -> tuple[str | None, 
 
 def _is_folder(path: Path) -> bool:
     """Also for a link, wherever it leads, unless it is to a file."""
-    return path.is_dir() or (path.is_symlink() and not path.is_file())
+    return os.path.isdir(path) or (path.is_symlink() and not os.path.isfile(path))
 
 
 def _demand_known(archive: Path, strangers: set[str], confirm: Confirm | None) -> None:
@@ -183,15 +185,15 @@ def _submission(
     candidates = desk.candidates(stage)
     if not candidates:
         return Submission(student, stage, None, others, notes=tuple(notes))
-    taken, over = choose(stage, candidates)
+    taken, over = take(stage, candidates)
     passed_over = tuple(_utf8(candidate.label) for candidate in over)
     if over:
         few = ", ".join(passed_over[:3]) + (", ..." if len(over) > 3 else "")
         notes.append(f"{taken.label} is taken, not {few}")
     notes += _claims(taken, student, stage, known)
     notes += desk.problems[:3]
-    said = tuple(map(_utf8, notes))
-    return Submission(student, stage, taken.path, others, taken.handed_in, passed_over, said)
+    label, said = _utf8(taken.label), tuple(map(_utf8, notes))
+    return Submission(student, stage, taken.path, others, taken.handed_in, passed_over, label, said)
 
 
 def _claims(taken: Candidate, student: str, stage: str, known: set[str]) -> list[str]:
