@@ -2,13 +2,14 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mugrade.cli.shared import CourseFolder, Json, console, fail, say
+from mugrade.cli.shared import CourseFolder, Json, console, fail, say, wrapped
 
 OutFolder = Annotated[
     Path | None, typer.Option("--out", help="Where results go; by default build/grades.")
@@ -30,7 +31,10 @@ class On(StrEnum):
 
 def grade(
     submissions: Annotated[
-        Path, typer.Argument(help="nbgrader's submitted/ or a folder per student.")
+        Path,
+        typer.Argument(
+            help="nbgrader's submitted/, a folder or archive per student, or a class's archive."
+        ),
     ],
     course: CourseFolder = None,
     out: OutFolder = None,
@@ -48,7 +52,13 @@ def grade(
     regrade: Annotated[
         bool, typer.Option("--regrade", help="Show who would move, and ask before writing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --regrade: do not ask.")] = False,
+    roster: Annotated[
+        Path | None,
+        typer.Option(help="Who is in the class: CSV with a column student, id or username."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask about a class's archive or --regrade.")
+    ] = False,
     accept_weak: Annotated[
         bool,
         typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
@@ -63,6 +73,7 @@ def grade(
     """
     with console().status("reading the course"):
         from mugrade.author.course import find_course, load_course
+        from mugrade.grader.roster import read_roster
         from mugrade.grader.run import Order, grade_class, regrade_class
         from mugrade.sandbox.process import Limits
 
@@ -82,6 +93,8 @@ def grade(
         force=force,
         accept_weak=accept_weak,
         scheduler=scheduler,
+        roster=read_roster(roster) if roster else None,
+        confirm_class=lambda names: yes or _are_students(names),
     )
     if regrade:
         complete = regrade_class(order, console(), lambda: yes or _confirmed())
@@ -95,6 +108,16 @@ def _confirmed() -> bool:
     if not sys.stdin.isatty():
         raise fail("nothing is written: there is no terminal to ask on; add --yes to write it")
     return typer.confirm("write these results?")
+
+
+def _are_students(names: Sequence[str]) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    from mugrade.messages import printable
+
+    say("only the archive says that it holds the work of")
+    say(wrapped(printable(", ".join(names))))
+    return typer.confirm(f"grade these {len(names)} as students?")
 
 
 def grades(

@@ -31,8 +31,8 @@ class Fingerprints:
         stage = self.course.find(submission.stage)
         earlier = self.course.before(stage) if self.own else ()
         own = [handed_in(all_of_student.get(s.name)) for s in earlier]
-        others = submission.others if submission.path is None else ()
-        return sha256(self.stages[stage.name], handed_in(submission), own, others)
+        said = submission.others if submission.path is None else submission.notes
+        return sha256(self.stages[stage.name], handed_in(submission), own, said)
 
 
 def handed_in(submission: Submission | None) -> str:

@@ -30,8 +30,9 @@ from mugrade.grader.moved import Move, show_moves
 from mugrade.grader.publish import Publisher
 from mugrade.grader.report import class_table
 from mugrade.grader.results import Result
+from mugrade.grader.roster import Roster
 from mugrade.grader.store import NAME, Attempt, Store
-from mugrade.grader.submissions import Submission, by_student, find_submissions
+from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
 from mugrade.messages import printable
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Limits
@@ -44,7 +45,10 @@ FINISHING = "finishing what is running; Ctrl-C again stops at once"
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be graded, how, and where results go; no `stages` means all of them."""
+    """What is to be graded, how, and where results go; no `stages` means all of them.
+
+    `confirm_class` is asked about students of whom only the archive of a class says that they are.
+    """
 
     course: Course
     folder: Path
@@ -57,6 +61,8 @@ class Order:
     force: bool = False
     accept_weak: bool = False
     scheduler: str | None = None
+    roster: Roster | None = None
+    confirm_class: Confirm | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,10 @@ def planned(order: Order, console: Console) -> Iterator[Plan]:
     """What there is to do, with the store open and nobody else writing there."""
     with tempfile.TemporaryDirectory(prefix="mugrade-") as scratch:
         stages = [stage.name for stage in order.course.stages]
-        yield from _planned(order, find_submissions(order.folder, stages, Path(scratch)), console)
+        every = find_submissions(
+            order.folder, stages, Path(scratch), order.roster, order.confirm_class
+        )
+        yield from _planned(order, every, console)
 
 
 def _planned(order: Order, every: Sequence[Submission], console: Console) -> Iterator[Plan]:
