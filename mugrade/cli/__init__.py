@@ -8,13 +8,14 @@ from mugrade.cli.author import build, lint
 from mugrade.cli.checking import check, doctor
 from mugrade.cli.grading import grade, grades
 from mugrade.cli.shared import Commands, say
+from mugrade.cli.starting import start
 from mugrade.cli.student import data, hint, reset, status, take
 from mugrade.cli.submitting import submit
 
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-OF_A_STUDENT = (check, status, hint, reset, take, doctor, submit, data)
+OF_A_STUDENT = (start, check, status, hint, reset, take, doctor, submit, data)
 for command in (*OF_A_STUDENT, build, lint, grade, grades):
     app.command()(command)
 
