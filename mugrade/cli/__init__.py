@@ -35,4 +35,4 @@ def options(
         typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version."),
     ] = False,
 ) -> None:
-    """A course in which you write a deep-learning library, and the grader that checks it."""
+    """A course in notebooks, and the grader that checks it."""

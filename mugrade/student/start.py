@@ -1,7 +1,7 @@
 """The course as it comes with mugrade, laid out in a folder of the student's own."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment, PackageLoader
@@ -38,16 +38,9 @@ def lay_out(source: Path, folder: Path) -> Manifest:
             f"{error.filename} cannot be read ({error.strerror}): fetch the course again"
         ) from None
     files[PAGE] = _page(manifest).encode()
-    _demand_room(folder, {PurePosixPath(path).parts[0] for path in files})
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".mugrade-", dir=folder) as scratch:
-            for path, content in files.items():
-                target = Path(scratch, path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-            for item in list(Path(scratch).iterdir()):
-                item.rename(folder / item.name)
+        _demand_room(folder, {PurePosixPath(path).parts[0] for path in files})
+        _write(folder, files)
     except OSError as error:
         raise WorkspaceError(
             f"{folder} cannot be written ({error.strerror}): name a folder that you may write to"
@@ -78,6 +71,18 @@ def _demand_room(folder: Path, names: set[str]) -> None:
             f"{folder} holds {', '.join(there[:NAMED])}{more}, and is left as it is: "
             "name another folder"
         )
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """All files or, on a full disk, none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".mugrade-", dir=folder) as scratch:
+        for path, content in files.items():
+            target = Path(scratch, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        for item in list(Path(scratch).iterdir()):
+            item.rename(folder / item.name)
 
 
 def _page(manifest: Manifest) -> str:
