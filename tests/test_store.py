@@ -33,6 +33,7 @@ from mugrade.errors import Unreadable
 from mugrade.grader.fingerprint import Fingerprints
 from mugrade.grader.gradebook import Scores
 from mugrade.grader.publish import Publisher
+from mugrade.grader.report import to_json, write_csv, write_feedback
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.run import Order, grade_class, regrade_class
 from mugrade.grader.store import Attempt, Filter, Store
@@ -72,6 +73,24 @@ def test_what_comes_out_is_what_went_in(store: Store) -> None:
     assert (found.points, found.max_points, found.fingerprint, found.tier) == (2, 6, "f", "strong")
     assert not {"\ud800", "\x00", "\x1b"} & set(found.checks[1].message + found.summary)
     assert store.current("ada", "01_scale") is None
+
+
+def test_a_result_says_which_mugrade_gave_it(store: Store, tmp_path: Path) -> None:
+    def shown() -> tuple[str, str, bool]:
+        found = store.current("ada", "00_mean")
+        assert found is not None
+        write_csv(table := io.StringIO(), [found])
+        (row,) = csv.DictReader(io.StringIO(table.getvalue()))
+        write_feedback(tmp_path / "page.html", found.result, "Mean")
+        page = (tmp_path / "page.html").read_text()
+        return row["mugrade"], json.loads(to_json([found]))[0]["mugrade"], "mugrade 0.0.9" in page
+
+    store.add(replace(outcome("ada", WRONG), version="0.0.9"), "f")
+    assert shown() == ("0.0.9", "0.0.9", True)
+    with contextlib.closing(sqlite3.connect(store.name)) as old:  # as it was before
+        old.execute("UPDATE mugrade_checks SET verdict = json_remove(verdict, '$.mugrade')")
+        old.commit()
+    assert shown() == ("", "", False)
 
 
 def test_the_last_attempt_counts_and_the_others_stay(store: Store) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mugrade.cli.shared import CourseFolder, Json, console, fail, say, wrapped
+from mugrade.extras import require
 
 OutFolder = Annotated[
     Path | None, typer.Option("--out", help="Where results go; by default build/grades.")
@@ -71,6 +72,7 @@ def grade(
 
     What has not changed since it was last graded is not graded again.
     """
+    require("grade", "cluster" if scheduler else "grade")
     with console().status("reading the course"):
         from mugrade.author.course import find_course, load_course
         from mugrade.grader.roster import read_roster
@@ -133,6 +135,7 @@ def grades(
     json: Json = False,
 ) -> None:
     """Print the results that count, as `mugrade grade` has stored them."""
+    require("grades", "grade")
     from mugrade.author.course import find_course
     from mugrade.grader.report import class_table, to_json, write_csv
     from mugrade.grader.store import NAME, Filter, Store

@@ -17,7 +17,17 @@ from mugrade.grader.store import Attempt
 from mugrade.messages import printable, summary
 from mugrade.panel import page_panel, style
 
-COLUMNS = ("student", "stage", "status", "check", "points", "max_points", "verdict", "reason")
+COLUMNS = (
+    "student",
+    "stage",
+    "status",
+    "check",
+    "points",
+    "max_points",
+    "verdict",
+    "reason",
+    "mugrade",
+)
 LONGEST = 40
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -49,7 +59,7 @@ def write_csv(file: IO[str], attempts: Iterable[Attempt]) -> None:
     for a in attempts:
         for row in a.checks:
             who = [printable(a.student), a.stage, a.status, row.check]
-            what = [row.points, row.max_points, row.category, printable(a.reason)]
+            what = [row.points, row.max_points, row.category, printable(a.reason), a.version]
             writer.writerow([safe(x) if isinstance(x, str) else x for x in (*who, *what)])
 
 
@@ -66,7 +76,8 @@ def to_json(attempts: Iterable[Attempt]) -> str:
     def row(a: Attempt) -> dict[str, Any]:
         checks = [{name: getattr(c, name) for name in of_check} for c in a.checks]
         graded_at = f"{a.graded_at.isoformat(timespec='seconds')}Z"
-        return {n: getattr(a, n) for n in columns} | {"graded_at": graded_at, "checks": checks}
+        graded = {"graded_at": graded_at, "mugrade": a.version}
+        return {n: getattr(a, n) for n in columns} | graded | {"checks": checks}
 
     return json.dumps([row(a) for a in attempts], indent=1)
 

@@ -7,6 +7,7 @@ from mugrade.answers import Verdict
 from mugrade.grader.submissions import Submission
 from mugrade.manifest import CheckEntry
 from mugrade.messages import Report, summary
+from mugrade.version import __version__
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Result:
     """One student's stage: `status` is graded, or missing, unreadable or failed with a `reason`.
 
     Failed means that the grader itself could not do it, which is not the student's fault. `tier`
-    says how well the student's code was confined.
+    says how well the student's code was confined, `version` which mugrade graded it.
     """
 
     submission: Submission
@@ -43,6 +44,7 @@ class Result:
     reason: str = ""
     grades: Sequence[Grade] = field(default_factory=tuple)
     tier: str = ""
+    version: str = __version__
 
     @property
     def points(self) -> int:

@@ -43,6 +43,7 @@ from mugrade.picture import Picture
 
 NAME = "results.db"
 MARK = "mugrade-"
+VERSION = "mugrade"  # the key, in a stored verdict, of the version that gave it
 NO_URL = (
     "--db: not a database URL: write sqlite:///results.db or "
     "postgresql://user:password@host/database"
@@ -86,11 +87,16 @@ class Attempt(Base):
         """What was graded; without the path of the notebook."""
         submission = Submission(self.student, self.stage, None)
         grades = [row.grade(self.stage) for row in self.checks]
-        return Result(submission, self.status, self.reason, grades, self.tier)
+        return Result(submission, self.status, self.reason, grades, self.tier, self.version)
+
+    @property
+    def version(self) -> str:
+        """The mugrade that graded it; empty for those of before it was noted."""
+        return next((json.loads(row.verdict).get(VERSION, "") for row in self.checks), "")
 
 
 class CheckRow(Base):
-    """The outcome of one check; `verdict` is the whole Verdict as JSON."""
+    """The outcome of one check; `verdict` is the whole Verdict as JSON, and who gave it."""
 
     __tablename__ = "mugrade_checks"
     __table_args__ = (UniqueConstraint("attempt_id", "check"),)
@@ -109,7 +115,7 @@ class CheckRow(Base):
     attempt: Mapped[Attempt] = relationship(back_populates="checks")
 
     @staticmethod
-    def columns_of(grade: Grade) -> dict[str, Any]:
+    def columns_of(grade: Grade, version: str) -> dict[str, Any]:
         entry = grade.check
         return {
             "check": entry.id,
@@ -119,7 +125,7 @@ class CheckRow(Base):
             "points": grade.points,
             "max_points": entry.points,
             "message": "\n".join(printable(line) for line in grade.message.split("\n")),
-            "verdict": json.dumps(asdict(grade.verdict)),
+            "verdict": json.dumps({**asdict(grade.verdict), VERSION: version}),
         }
 
     def grade(self, stage: str) -> Grade:
@@ -230,7 +236,7 @@ class Store:
             attempt = session.scalars(insert(Attempt).values(row).returning(Attempt)).one()
             key = {"attempt_id": attempt.id}
             checks = [
-                {**key, "position": i, **CheckRow.columns_of(grade)}
+                {**key, "position": i, **CheckRow.columns_of(grade, result.version)}
                 for i, grade in enumerate(result.grades)
             ]
             if checks:
