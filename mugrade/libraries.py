@@ -2,18 +2,17 @@
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mugrade.blocks import Block
 
 LIBRARIES = ("numpy", "matplotlib")
 
 
-def unknown_imports(sources: Iterable[str], package: str) -> list[str]:
+def unknown_imports(source: str, package: str) -> list[str]:
     """The modules that code imports and the grader does not have, by name."""
     known = {*sys.stdlib_module_names, *LIBRARIES, "mpl_toolkits", "mugrade", package}
-    found = {name for source in sources for name in _imported(Block("", source).tree)}
-    return sorted(found - known)
+    return sorted({*_imported(Block("", source).tree)} - known)
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:

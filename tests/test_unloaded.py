@@ -16,7 +16,7 @@ from mugrade.grader.submissions import Submission
 from mugrade.ipynb import SubmittedCell, read_cells
 from mugrade.libraries import unknown_imports
 from mugrade.sandbox.process import Limits
-from mugrade.student.submit import import_warnings
+from mugrade.student.doctor import import_findings
 from tests.conftest import ROOT, STAGES
 from tests.test_grade import SOLVED, hand_in
 from tests.tiny import write_course
@@ -122,8 +122,6 @@ def test_imports_that_the_grader_does_not_have_are_said_beforehand(course: Cours
     source = f"import matplotlib.pyplot as plt\nimport pandas as pd, scipy.special\n{NOISE}"
     cells = [SubmittedCell("noise", "", f"#| export stats/scale.py\n{source}")]
     answers = find_answers(cells, make_manifest(course), "01_scale")
-    assert [text.partition(",")[0] for text in import_warnings(answers, "stats")] == [
-        "noise imports pandas",
-        "noise imports scipy",
-    ]
-    assert unknown_imports(["from . import x\nimport os, stats, numpy.linalg"], "stats") == []
+    (finding,) = import_findings("01_scale.ipynb", answers, "stats")
+    assert finding.what == "noise imports pandas, scipy, which the grader does not have"
+    assert unknown_imports("from . import x\nimport os, stats, numpy.linalg", "stats") == []

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from mugrade.blocks import is_stub
 from mugrade.errors import WorkspaceError
-from mugrade.grader.exercises import Answers, find_answers
+from mugrade.grader.exercises import find_answers
 from mugrade.ipynb import read_cells
-from mugrade.libraries import unknown_imports
-from mugrade.student.doctor import difference_findings
+from mugrade.student.doctor import difference_findings, import_findings
 from mugrade.student.notebook import Notebook, notebook_path
 from mugrade.student.progress import Progress, stage_progress
 from mugrade.student.workspace import Workspace
@@ -57,26 +56,16 @@ def hand_in(workspace: Workspace, stage: str) -> HandIn:
     written = tuple(i for i in ids if i in answers.exercises and not is_stub(answers.exercises[i]))
     missing = tuple(i for i in ids if i not in written)
     warnings = [f"{i} cannot be loaded: {text}" for i, text in answers.problems.items()]
-    warnings += import_warnings(answers, workspace.manifest.package)
-    findings = difference_findings(workspace, stage, notebook)
+    findings = [
+        *import_findings(path.name, answers, workspace.manifest.package),
+        *difference_findings(workspace, stage, notebook),
+    ]
     warnings += [f"{finding.what}: {finding.todo}" for finding in findings]
     if borrowed := [i.id for i in progress.items if i.state == "taken" and i.id in missing]:
         warnings.append(f"borrowed, so there is nothing to hand in: {', '.join(borrowed)}")
     elif missing:
         warnings.append(f"not written: {', '.join(missing)}")
     return HandIn(stage, path, written, missing, progress, (*warnings, *_of_checks(progress)))
-
-
-def import_warnings(answers: Answers, package: str) -> list[str]:
-    """What the answers import and the grader does not have."""
-    sources = {id: [source] for id, source in answers.exercises.items()}
-    helpers = (block for blocks in answers.helpers.values() for block in blocks)
-    sources |= {block.id: [block.source] for block in helpers}
-    return [
-        f"{id} imports {name}, which the grader does not have: write it without, or it is lost"
-        for id, found in sources.items()
-        for name in unknown_imports(found, package)
-    ]
 
 
 def _of_checks(progress: Progress) -> list[str]:
