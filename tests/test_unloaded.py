@@ -14,7 +14,7 @@ from mugrade.grader.exercises import find_answers
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Submission
 from mugrade.ipynb import SubmittedCell, read_cells
-from mugrade.libraries import unknown_imports
+from mugrade.libraries import library_paths, unknown_imports
 from mugrade.sandbox.process import Limits
 from mugrade.student.doctor import import_findings
 from tests.conftest import ROOT, STAGES
@@ -125,3 +125,15 @@ def test_imports_that_the_grader_does_not_have_are_said_beforehand(course: Cours
     (finding,) = import_findings("01_scale.ipynb", answers, "stats")
     assert finding.what == "noise imports pandas, scipy, which the grader does not have"
     assert unknown_imports("from . import x\nimport os, stats, numpy.linalg", "stats") == []
+
+
+def test_a_plot_costs_nothing(grade: Grade) -> None:
+    plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.savefig('x.png')"
+    assert all(verdict.passed for verdict in grade(scaler=f"{SOLVED['scaler']}\n{plot}").values())
+
+
+def test_the_libraries_come_with_all_that_they_require() -> None:
+    names = {path.name for path in library_paths()}
+    assert {"numpy", "matplotlib", "PIL", "pillow.libs", "dateutil"} <= names
+    assert not names & {"mugrade", "IPython", "nbgrader", "scipy", "rich"}
+    assert all(path.exists() for path in library_paths())
