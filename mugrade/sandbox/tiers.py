@@ -12,18 +12,18 @@ In all of them a submission finds the same Python with the same packages, and a 
 
 import base64
 import contextlib
-import importlib.util
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("numpy",)
+from mugrade.libraries import library_paths
+
 INSIDE = "/packages"
 DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom"))
 DENIED = """
@@ -55,6 +55,7 @@ class Tier:
             "PYTHONPATH": INSIDE if self.name == "strong" else _links().name,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
+            "MPLBACKEND": "agg",
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "PATH": "/usr/bin:/bin",
@@ -113,15 +114,10 @@ def _system() -> list[str]:
     return ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", _interpreter(), *own]
 
 
-def _packages() -> Iterator[Path]:
+@cache
+def _packages() -> list[Path]:
     """The folders of mugrade and of the libraries that submissions may import."""
-    for name in ("mugrade", *LIBRARIES):
-        spec = importlib.util.find_spec(name)
-        assert spec is not None and spec.origin is not None, name
-        folder = Path(spec.origin).parent
-        yield folder
-        if (binaries := folder.with_name(f"{name}.libs")).is_dir():
-            yield binaries
+    return [Path(__file__).parents[1], *library_paths()]
 
 
 @cache
