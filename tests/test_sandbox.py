@@ -59,6 +59,7 @@ ATTEMPTS = {
     "enter a new user namespace": f"{LIBC}libc.unshare(0x10000000) == 0",
     "make a file in memory": "import os; got = os.memfd_create('x') >= 0",
     "signal the grader": "import os; got = os.kill(GRADER, 0) is None",
+    "use a right of root": "import os; got = os.setgroups([]) is None",
 }
 HONEST = {
     "one folder for everything": (

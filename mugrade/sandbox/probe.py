@@ -32,7 +32,7 @@ SWITCHES = (  # a setting of the kernel, the value that forbids user namespaces,
     ),
 )
 CONTAINER = (
-    "in a container the filter of system calls and the masks on /proc forbid it: docker run "
+    "if this is a container, its system call filter and its masks on /proc forbid it: docker run "
     "--security-opt seccomp=unconfined --security-opt systempaths=unconfined"
 )
 ESCAPES = (
@@ -104,7 +104,7 @@ def strongest() -> Found:
         failure = _failure(strong)
         if not failure:
             return Found(strong)
-        reasons.append(f"strong: {failure}")
+        reasons.append(f"strong by {program or 'bubblewrap'}: {failure}")
     if programs:
         reasons.append(advice())
     failure = _failure(Tier("medium"))
