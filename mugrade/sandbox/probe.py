@@ -124,11 +124,14 @@ def _failure(tier: Tier) -> str:
 
 def advice() -> str:
     """What to do where bubblewrap is there and may not make its namespaces."""
-    for name, forbidding, advice in SWITCHES:
-        with contextlib.suppress(OSError):
-            if (KERNEL / name).read_text().strip() == forbidding:
-                return advice
-    return CONTAINER
+    return "; ".join([*(advice for *switch, advice in SWITCHES if _is_set(*switch)), CONTAINER])
+
+
+def _is_set(name: str, value: str) -> bool:
+    try:
+        return (KERNEL / name).read_text().strip() == value
+    except OSError:
+        return False
 
 
 def probe(tier: Tier) -> list[str]:
