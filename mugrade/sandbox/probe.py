@@ -32,7 +32,7 @@ SWITCHES = (  # a setting of the kernel, the value that forbids user namespaces,
     ),
 )
 CONTAINER = (
-    "in a container the filter of system calls and the masks on /proc forbid it: docker run "
+    "if this is a container, its system call filter and its masks on /proc forbid it: docker run "
     "--security-opt seccomp=unconfined --security-opt systempaths=unconfined"
 )
 ESCAPES = (
@@ -104,7 +104,7 @@ def strongest() -> Found:
         failure = _failure(strong)
         if not failure:
             return Found(strong)
-        reasons.append(f"strong: {failure}")
+        reasons.append(f"strong by {program or 'bubblewrap'}: {failure}")
     if programs:
         reasons.append(advice())
     failure = _failure(Tier("medium"))
@@ -124,11 +124,14 @@ def _failure(tier: Tier) -> str:
 
 def advice() -> str:
     """What to do where bubblewrap is there and may not make its namespaces."""
-    for name, forbidding, advice in SWITCHES:
-        with contextlib.suppress(OSError):
-            if (KERNEL / name).read_text().strip() == forbidding:
-                return advice
-    return CONTAINER
+    return "; ".join([*(advice for *switch, advice in SWITCHES if _is_set(*switch)), CONTAINER])
+
+
+def _is_set(name: str, value: str) -> bool:
+    try:
+        return (KERNEL / name).read_text().strip() == value
+    except OSError:
+        return False
 
 
 def probe(tier: Tier) -> list[str]:
