@@ -61,6 +61,8 @@ def grade(
 
     What has not changed since it was last graded is not graded again.
     """
+    if not hasattr(os, "fork"):
+        raise fail("grading needs Linux or macOS: on Windows run it in WSL 2")
     with console().status("reading the course"):
         from mugrade.author.course import find_course, load_course
         from mugrade.grader.run import Order, grade_class, regrade_class

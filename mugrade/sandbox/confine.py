@@ -199,8 +199,9 @@ def _enter(ends: Ends, walls: Walls, scratch: str) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: SCRATCH,
         resource.RLIMIT_NOFILE: MAX_FILES,
-        resource.RLIMIT_AS: walls.memory + (1 << 30),
     }
+    if sys.platform == "linux":  # macOS refuses to lower it
+        limits[resource.RLIMIT_AS] = walls.memory + (1 << 30)
     if walls.namespaces:
         limits[resource.RLIMIT_NPROC] = 2 * MAX_PROCESSES
     for limit, value in limits.items():
