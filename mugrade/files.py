@@ -14,7 +14,7 @@ class InUse(PermissionError):
 
     def __str__(self) -> str:
         return (
-            f"{self.filename} cannot be replaced: another program has it open; "
+            f"{self.filename} cannot be replaced: another program may have it open; "
             "close it there and try again"
         )
 

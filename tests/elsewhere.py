@@ -31,7 +31,9 @@ def without_unix(name, globals=None, *rest, **more):
     return imported(name, globals, *rest, **more)
 
 
-import asyncio, multiprocessing.popen_spawn_posix, multiprocessing.resource_tracker  # they need it
+import asyncio  # which needs some of it, as does
+if os.name == "posix":
+    import multiprocessing.popen_spawn_posix, multiprocessing.resource_tracker
 
 builtins.__import__ = without_unix
 for module, names in NAMES.items():

@@ -56,7 +56,8 @@ c.CourseDirectory.root = {root!r}
 c.OverwriteCells.add_missing_cells = True
 c.Execute.timeout = 30
 c.FileNameCollectorPlugin.named_regexp = (  # archives of `mugrade submit`, for zip_collect
-    r".*/(?P<file_id>[^/]+)/extracted/.*?(?P<student_id>[^/]+)/(?P=file_id)/(?P=file_id)\\.ipynb$"
+    r".*[/\\\\](?P<file_id>[^/\\\\]+)[/\\\\]extracted[/\\\\].*?"
+    r"(?P<student_id>[^/\\\\]+)[/\\\\](?P=file_id)[/\\\\](?P=file_id)\\.ipynb$"
 )
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",

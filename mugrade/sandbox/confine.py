@@ -261,7 +261,7 @@ def _leave_namespaces() -> None:
         ("uid_map", f"{user} {user} 1"),
         ("gid_map", f"{group} {group} 1"),
     ):
-        with open(f"/proc/self/{name}", "w") as file:
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
     _demand(_libc().unshare(CLONE_REST))
 

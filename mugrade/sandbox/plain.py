@@ -1,7 +1,7 @@
 """Outside of any sandbox: a process for code that one trusts, on every system.
 
 It runs what nothing has to be protected from: a student's own checks and, where a system has no
-fork, an author's reference. It can hang and die without harm, and is told apart by nothing else.
+fork, an author's reference. It may hang or die: that costs only itself.
 """
 
 import multiprocessing
