@@ -1,9 +1,9 @@
 # Everything sets itself up in .venv on first use.
 
-PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test mutants browser bench-engine bench-grading bench-scale soak lab build dist clean
+.PHONY: demo test python-3.14 mutants browser bench-engine bench-grading bench-scale soak lab build dist clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -19,6 +19,10 @@ test: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/mugrade build --check
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# What pip would install for it, and for other systems; asks the package index.
+python-3.14: .venv/ready
+	$(BIN)/pytest tests/resolves.py
 
 mutants: .venv/ready
 	$(BIN)/python -m tests.mutants
@@ -67,7 +71,7 @@ build/engine/ready: pyproject.toml
 
 # What an older mugrade left there would be taken for the version that is installed.
 .venv/ready: pyproject.toml
-	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found: install one, or say make PYTHON=/path/to/python3"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12, 3.13 or 3.14 found: install one, or say make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
 	@rm -rf mugrade.egg-info
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'

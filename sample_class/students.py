@@ -262,7 +262,8 @@ def hand_in(root: Path, folder: Path) -> int:
             if result is not None:
                 path = folder / student.__name__ / stage.name / f"{stage.name}.ipynb"
                 path.parent.mkdir(parents=True)
-                path.write_text(result if isinstance(result, str) else json.dumps(result, indent=1))
+                text = result if isinstance(result, str) else json.dumps(result, indent=1)
+                path.write_text(text, encoding="utf-8")
                 count += 1
     return count
 

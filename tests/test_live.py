@@ -224,6 +224,27 @@ def test_future_imports_hold_for_the_whole_module(kernel: Kernel) -> None:
         assert kernel.value("stats.mean.mean.__annotations__['x']") == "Unknown"
 
 
+def test_annotations_are_those_of_the_last_run(kernel: Kernel) -> None:
+    kernel.run("from dataclasses import dataclass, fields")
+    kernel.run(MEAN + "from dataclasses import dataclass", "mean-imports")
+    for annotation, expected in (("x: int", {"x": int}), ("x", {}), ("x: str", {"x": str})):
+        kernel.run(MEAN + f"def mean({annotation}): return 1")
+        assert kernel.value("stats.mean.mean.__annotations__") == expected
+    for names in ("ab", "bc", ""):
+        lines = "".join(f"    {name}: int = 1\n" for name in names)
+        kernel.run(MEAN + f"@dataclass\nclass Point:\n{lines}    pass")
+        assert kernel.value("[f.name for f in fields(Point)]") == list(names)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are computed at once")
+def test_annotations_may_name_what_is_not_there_yet(kernel: Kernel) -> None:
+    for body in ("1", "2"):
+        assert "not exported" not in kernel.run(MEAN + f"def mean(x: Later): return {body}").text
+        assert kernel.value("mean(0)") == int(body)
+    kernel.run(MEAN + "class Later: pass", "later")
+    assert kernel.value("mean.__annotations__['x'] is stats.mean.Later")
+
+
 def test_names_that_only_the_notebook_knows_are_reported(kernel: Kernel) -> None:
     kernel.run("scale, other, x = 2, 3, 4")
     text = kernel.run(

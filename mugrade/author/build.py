@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 import numpy as np
 
+from mugrade import files
 from mugrade.answers import Answer, answers_from_json, answers_to_json, record, same_answers
 from mugrade.author.course import Cell, Course, CourseError, Stage
 from mugrade.author.rehearse import rehearse
@@ -40,8 +41,8 @@ from mugrade.mistakes import (
     shown_part,
 )
 from mugrade.sandbox.loader import Package, Piece, module_name
+from mugrade.sandbox.plain import Plain, for_trusted
 from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
-from mugrade.sandbox.tiers import WEAK
 from mugrade.student.workspace import INSTRUCTOR
 
 Tree = dict[str, str]
@@ -55,7 +56,8 @@ c.CourseDirectory.root = {root!r}
 c.OverwriteCells.add_missing_cells = True
 c.Execute.timeout = 30
 c.FileNameCollectorPlugin.named_regexp = (  # archives of `mugrade submit`, for zip_collect
-    r".*/(?P<file_id>[^/]+)/extracted/.*?(?P<student_id>[^/]+)/(?P=file_id)/(?P=file_id)\\.ipynb$"
+    r".*[/\\\\](?P<file_id>[^/\\\\]+)[/\\\\]extracted[/\\\\].*?"
+    r"(?P<student_id>[^/\\\\]+)[/\\\\](?P=file_id)[/\\\\](?P=file_id)\\.ipynb$"
 )
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
@@ -89,7 +91,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     public: dict[str, list[Answer]] = {}
     full: dict[str, list[Answer]] = {}
     known: dict[str, Sequence[Trace]] = {}
-    with Sandbox(WEAK) as sandbox:
+    with for_trusted() as sandbox:
         for stage in course.stages:
             report(f"answers of {stage.name}")
             for part, tasks in (
@@ -245,7 +247,7 @@ def check_names(stage: Stage) -> list[tuple[str, list[str]]]:
 
 
 def record_answers(
-    course: Course, stage: Stage, tasks: Iterable[Task], sandbox: Sandbox
+    course: Course, stage: Stage, tasks: Iterable[Task], sandbox: Sandbox | Plain
 ) -> dict[str, list[Answer]]:
     """What the reference yields for every check; raises CourseError where it fails."""
     lines = {cell.id: cell.line for cell in stage.cells}
@@ -341,10 +343,9 @@ def _read(path: Path) -> str | None:
 
 def _write(root: Path, path: str, text: str | None) -> None:
     if text is None:
-        (root / path).unlink()
+        files.remove(root / path)
         return
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_bytes(text.encode("utf-8"))
+    files.write(root / path, text.encode("utf-8"))
 
 
 def _text(notebook: Any) -> str:

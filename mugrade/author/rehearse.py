@@ -7,6 +7,7 @@ from mugrade.answers import Answer
 from mugrade.author.course import CourseError, Mistake, Stage
 from mugrade.blocks import cell_body
 from mugrade.mistakes import Known, Trace, trace
+from mugrade.sandbox.plain import Plain
 from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
 
 LIMITS = Limits(load=60, check=60, total=600)
@@ -17,7 +18,7 @@ def rehearse(
     job: Job,
     tasks: Sequence[Task],
     answers: Mapping[str, Sequence[Answer]],
-    sandbox: Sandbox,
+    sandbox: Sandbox | Plain,
 ) -> Known:
     """The traces of a stage's mistakes in each check of their exercise.
 
@@ -45,7 +46,7 @@ def _make(
     job: Job,
     tasks: Sequence[Task],
     answers: Mapping[str, Sequence[Answer]],
-    sandbox: Sandbox,
+    sandbox: Sandbox | Plain,
 ) -> dict[str, Trace]:
     """Check -> the trace of one mistake, of the checks that tell it."""
     made = {}

@@ -170,4 +170,4 @@ def _say_what_is_done(ran: list[Ran], names: list[str]) -> None:
     done = sum(len(r.reports) for r in ran)
     left = [r.stage for r in ran if not r.problem and len(r.reports) < r.total]
     left += names[len(ran) :]
-    typer.echo(f"stopped: {done} checks ran and are remembered; left: {', '.join(left)}", err=True)
+    say(f"stopped: {done} checks ran and are remembered; left: {', '.join(left)}", err=True)

@@ -1,6 +1,7 @@
 """What the commands share: options, the console, and errors as one sentence."""
 
 import shutil
+import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mugrade import streams
 from mugrade.errors import MugradeError
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 class Commands(TyperGroup):
     """Commands whose MugradeErrors end as one sentence, not as a traceback."""
 
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        streams.ready()
+        return super().main(*arguments, **options)
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -39,9 +45,9 @@ def console(stderr: bool = False) -> "Console":
     return Console(stderr=stderr)
 
 
-def say(text: str) -> None:
-    """Print a line as it is."""
-    typer.echo(text)
+def say(text: str, err: bool = False, **style: bool) -> None:
+    """Print a line as it is; typer would write UTF-8 where ASCII is asked for."""
+    typer.secho(text, file=sys.stderr if err else sys.stdout, **style)
 
 
 def wrapped(text: str) -> str:
@@ -52,7 +58,7 @@ def wrapped(text: str) -> str:
 
 def fail(error: Exception | str) -> typer.Exit:
     """Print one clear sentence; the caller raises what this returns."""
-    typer.echo(str(error), err=True)
+    say(str(error), err=True)
     return typer.Exit(1)
 
 

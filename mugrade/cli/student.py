@@ -92,11 +92,11 @@ def hint(
         return _compare(workspace, exercise)
     number = min(number or next_hint(workspace, exercise), len(hints))
     for i in range(1, len(hints) + 1) if every else [number]:
-        typer.secho(f"{exercise}, hint {i} of {len(hints)}", bold=True)
+        say(f"{exercise}, hint {i} of {len(hints)}", bold=True)
         say(wrapped(readable(hints[i - 1])))
     remember_hint(workspace, exercise, len(hints) if every else number)
     if number < len(hints) and not every:
-        typer.secho(f"one more: mugrade hint {exercise}", dim=True)
+        say(f"one more: mugrade hint {exercise}", dim=True)
 
 
 def _compare(workspace: "Workspace", exercise: str) -> None:
@@ -106,7 +106,7 @@ def _compare(workspace: "Workspace", exercise: str) -> None:
     where, source = reference_source(workspace, exercise)
     if not source:
         return say(f"the checks of {exercise} pass; this copy of the course has no reference")
-    typer.secho(f"the checks of {exercise} pass; the reference, {where}:", bold=True)
+    say(f"the checks of {exercise} pass; the reference, {where}:", bold=True)
     say(f"\n{source}")
 
 

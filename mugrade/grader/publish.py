@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from mugrade import files
 from mugrade.author.course import Course, CourseError
 from mugrade.errors import Unreadable
 from mugrade.grader.gradebook import Scores
@@ -79,7 +80,7 @@ class Publisher:
                 write_csv(file, self.store.with_checks(attempts))
                 file.close()
                 Path(file.name).chmod(0o644)
-                os.replace(file.name, target)
+                files.replace(Path(file.name), target)
             except BaseException as error:
                 os.unlink(file.name)
                 if isinstance(error, OSError):

@@ -201,8 +201,9 @@ def _enter(ends: Ends, walls: Walls, scratch: str) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: SCRATCH,
         resource.RLIMIT_NOFILE: MAX_FILES,
-        resource.RLIMIT_AS: walls.memory + (1 << 30),
     }
+    if sys.platform == "linux":  # macOS refuses to lower it
+        limits[resource.RLIMIT_AS] = walls.memory + (1 << 30)
     if walls.namespaces:
         limits[resource.RLIMIT_NPROC] = 2 * MAX_PROCESSES
     for limit, value in limits.items():
@@ -266,7 +267,7 @@ def _leave_namespaces() -> None:
         ("uid_map", f"{user} {user} 1"),
         ("gid_map", f"{group} {group} 1"),
     ):
-        with open(f"/proc/self/{name}", "w") as file:
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
     _demand(_libc().unshare(CLONE_REST))
 

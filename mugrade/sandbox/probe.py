@@ -138,7 +138,7 @@ def probe(tier: Tier) -> list[str]:
     """What a submission can do in a tier that none should; raises SandboxError or Death."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         canary, secret = Path(folder, "canary"), os.urandom(8).hex()
-        canary.write_text(secret)
+        canary.write_text(secret, encoding="ascii")
         attempt = ATTEMPT.format(
             canary=str(canary),
             secret=secret,

@@ -208,13 +208,8 @@ class Process:
         finally:
             for fd in theirs:
                 os.close(fd)
-        request = {
-            "package": package_to_json(added(job.package, nursery.base)),
-            "setup": job.setup,
-            "names": job.names,
-            "files": {path: base64.b64encode(job.files[path]).decode() for path in job.files},
-        }
         try:
+            request = first_request(job, nursery.base)
             self.failures = _failures(self._ask(request, limits.load))
         except BaseException:
             self.close()
@@ -294,6 +289,16 @@ class Process:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def first_request(job: Job, base: Package) -> dict[str, Any]:
+    """What a worker that has `base` is told before the first check, in JSON's types."""
+    return {
+        "package": package_to_json(added(job.package, base)),
+        "setup": job.setup,
+        "names": job.names,
+        "files": {path: base64.b64encode(job.files[path]).decode() for path in job.files},
+    }
 
 
 def _write(fd: int, data: bytes, deadline: float) -> None:

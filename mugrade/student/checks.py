@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mugrade import streams
 from mugrade.answers import HIDDEN_MARK, judge
 from mugrade.manifest import CheckEntry
 from mugrade.messages import Report
@@ -156,6 +157,7 @@ def current_workspace() -> Workspace:
 
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext mugrade`: export the notebook's cells and let its checks find the course."""
+    streams.ready()
     workspace = current_workspace()
     if any(isinstance(finder, PackageFinder) for finder in sys.meta_path):
         return

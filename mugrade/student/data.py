@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from mugrade import files
 from mugrade.errors import DataError
 
 MIRRORS = (
@@ -100,6 +101,8 @@ def _fetch_file(file: Packed, folder: Path, mirrors: Sequence[str], report: Repo
         try:
             _fetch_from(f"{_url(mirror)}/{file.name}", file, folder / file.name, report)
             return
+        except files.InUse as error:
+            raise DataError(str(error)) from None
         except (OSError, HTTPException, ValueError, DataError) as error:
             problems.append(f"{mirror}: {_reason(error)}")
     raise DataError(
@@ -115,7 +118,7 @@ def _fetch_from(url: str, file: Packed, target: Path, report: Report) -> None:
     if not continued or not file.is_in(part):
         _download(url, part, lambda done, total: report(file.name, done, total), 2 * file.size)
     if file.is_in(part):
-        part.replace(target)
+        files.replace(part, target)
         return
     part.unlink()
     if not continued:

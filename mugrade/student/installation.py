@@ -75,7 +75,8 @@ def _package_findings(text: str) -> Iterator[Finding]:
         return
     if asked.marker and not asked.marker.evaluate():
         return
-    todo = f"{sys.executable} -m pip install '{asked.name}{asked.specifier}'"
+    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
+    todo = f'{python} -m pip install "{asked.name}{asked.specifier}"'
     try:
         version = importlib.metadata.version(asked.name)
     except importlib.metadata.PackageNotFoundError:

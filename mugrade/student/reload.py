@@ -13,14 +13,7 @@ from mugrade.blocks import Block
 from mugrade.sandbox.loader import compile_block
 
 KEPT = {"__dict__", "__weakref__", "__slots__", "__module__"}
-FUNCTION_PARTS = (
-    "__code__",
-    "__defaults__",
-    "__kwdefaults__",
-    "__doc__",
-    "__annotations__",
-    "__dict__",
-)
+FUNCTION_PARTS = ("__code__", "__defaults__", "__kwdefaults__", "__doc__", "__dict__")
 Saved = list[tuple[type, tuple[type, ...], dict[str, Any]]]
 
 
@@ -119,11 +112,16 @@ def _form(function: types.FunctionType) -> tuple[str, str, int]:
 
 
 def _update_function(old: types.FunctionType, new: types.FunctionType) -> types.FunctionType:
-    for part in FUNCTION_PARTS:
+    for part in (*FUNCTION_PARTS, _annotations(new)):
         setattr(old, part, getattr(new, part))
     for cell, source in zip(old.__closure__ or (), new.__closure__ or (), strict=True):
         cell.cell_contents = source.cell_contents
     return old
+
+
+def _annotations(function: types.FunctionType) -> str:
+    """Where a function's annotations are: since Python 3.14 they may name what is not there yet."""
+    return "__annotate__" if getattr(function, "__annotate__", None) else "__annotations__"
 
 
 def _same_class(old: Any, new: type) -> TypeGuard[type]:

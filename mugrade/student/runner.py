@@ -5,15 +5,13 @@ that hangs or dies costs only itself.
 """
 
 import importlib
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mugrade.answers import Verdict
 from mugrade.author.course import plain_python
@@ -21,8 +19,9 @@ from mugrade.blocks import export_path
 from mugrade.errors import WorkspaceError
 from mugrade.manifest import BlockEntry, CheckEntry
 from mugrade.messages import Report
-from mugrade.observe import Observed, describe, seed_of
+from mugrade.observe import describe, seed_of
 from mugrade.sandbox.loader import module_name
+from mugrade.sandbox.plain import Child, silence
 from mugrade.sandbox.process import Death
 from mugrade.sandbox.worker import bind, run_check
 from mugrade.student.checks import report_on
@@ -51,7 +50,7 @@ def run_checks(workspace: Workspace, stage: str, seconds: float) -> Iterator[Rep
         raise WorkspaceError(f"cells.json lacks {missing[0]}: fetch the course again")
     hung: dict[str, str] = {}
     while left:
-        with Child(workspace, stage) as child:
+        with _loaded(workspace, stage) as child:
             while left and child.alive:
                 check = left.pop(0)
                 if check.of in hung:
@@ -66,14 +65,14 @@ def run_checks(workspace: Workspace, stage: str, seconds: float) -> Iterator[Rep
 
 
 def _run(
-    workspace: Workspace, check: CheckEntry, child: "Child", source: str, seconds: float
+    workspace: Workspace, check: CheckEntry, child: Child, source: str, seconds: float
 ) -> Report:
     if check.of not in workspace.exported(check.stage):
         where = f"run its cell in {check.stage}.ipynb, or: mugrade take {check.stage[:2]}"
         missing = f"{check.of} is not in your package yet"
         return _report(check, Verdict("unsolved", missing, advice=where))
     try:
-        report = report_on(workspace, check, child.run(check.id, source, seconds))
+        report = report_on(workspace, check, child.ask((check.id, source), seconds))
     except Death as death:
         advice = ADVICE[death.category]
         return _report(check, Verdict(death.category, str(death), advice=advice))
@@ -87,70 +86,26 @@ def _report(check: CheckEntry, verdict: Verdict) -> Report:
     return Report.of(check.id, verdict, check.points, check.why, check.of)
 
 
-class Child:
-    """A process with a stage's package loaded; a context manager that leaves nothing running."""
-
-    def __init__(self, workspace: Workspace, stage: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(
-            target=serve, args=(workspace.folder, stage, theirs), daemon=True
-        )
-        self.process.start()
-        theirs.close()
-        try:
-            if problem := self._answer(LOAD_SECONDS):
-                raise WorkspaceError(problem)
-        except Death as death:
-            self.close()
-            raise WorkspaceError(f"{stage} cannot be loaded: {death}") from None
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def alive(self) -> bool:
-        return self.process.is_alive()
-
-    def run(self, check: str, source: str, seconds: float) -> list[Observed]:
-        """The values that a check yields; raises Death, and then the process is gone."""
-        try:
-            self.pipe.send((check, source))
-            return self._answer(seconds)
-        except Death:
-            self.close()
-            raise
-
-    def _answer(self, seconds: float) -> Any:
-        try:
-            if self.pipe.poll(seconds):
-                return self.pipe.recv()
-        except (EOFError, OSError):
-            self.process.join(5)
-            raise Death("crash", f"the process ended ({self.process.exitcode})") from None
-        raise Death("timeout", f"no answer within {seconds:.3g} seconds")
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+def _loaded(workspace: Workspace, stage: str) -> Child:
+    """A process with a stage's package loaded; raises WorkspaceError."""
+    child = Child(serve, workspace.folder, stage)
+    try:
+        problem = child.answer(LOAD_SECONDS)
+    except Death as death:
+        raise WorkspaceError(f"{stage} cannot be loaded: {death}") from None
+    except BaseException:
+        child.close()
+        raise
+    if problem:
+        child.close()
+        raise WorkspaceError(problem)
+    return child
 
 
 def serve(folder: Path, stage: str, pipe: Connection) -> None:
     """In the new process: load the package, say what is wrong with it, then answer checks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this process
-    _silence()
+    silence()
     scope: dict[str, Any] = {"__name__": "__main__"}
     try:
         workspace = Workspace.find(folder)
@@ -166,13 +121,6 @@ def serve(folder: Path, stage: str, pipe: Connection) -> None:
     while True:
         check, source = pipe.recv()
         pipe.send(run_check(source, seed_of(check), scope))
-
-
-def _silence() -> None:
-    """Keep what the student's code prints from the terminal, where the outcome is shown."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
 
 
 def _prepare(workspace: Workspace, stage: str, scope: dict[str, Any]) -> None:

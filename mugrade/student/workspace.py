@@ -2,7 +2,6 @@
 
 import atexit
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from mugrade import files
 from mugrade.blocks import Block, indices, parse_module, render_module
 from mugrade.errors import WorkspaceError
 from mugrade.manifest import (
@@ -151,7 +151,8 @@ class Workspace:
         if blocks or path.endswith("/__init__.py"):
             self.write(self.root / path, render_module(blocks) if blocks else "")
         else:
-            (self.root / path).unlink(missing_ok=True)
+            with _said(self.root / path):
+                files.remove(self.root / path)
 
     def write(self, path: Path, text: str) -> None:
         """Write a file atomically; raises WorkspaceError where that is not allowed."""
@@ -159,16 +160,8 @@ class Workspace:
 
     def write_bytes(self, path: Path, content: bytes) -> None:
         """Write a file atomically; raises WorkspaceError where that is not allowed."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = path.with_name(f".{path.name}.{os.getpid()}")
-            scratch.write_bytes(content)
-            scratch.replace(path)
-        except OSError as error:
-            raise WorkspaceError(
-                f"{path} cannot be written ({error.strerror}): "
-                "move the course to a folder that you may write to"
-            ) from None
+        with _said(path):
+            files.write(path, content)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -243,6 +236,20 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.read(folder)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _broken(folder / MANIFEST, error) from None
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Say in one sentence why `path` cannot be written."""
+    try:
+        yield
+    except files.InUse as error:
+        raise WorkspaceError(str(error)) from None
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path} cannot be written ({error.strerror}): "
+            "move the course to a folder that you may write to"
+        ) from None
 
 
 def _broken(path: Path, error: Exception) -> WorkspaceError:
