@@ -1,6 +1,6 @@
 """What grading a submission gives: a grade per check."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mugrade.answers import Verdict
@@ -35,7 +35,8 @@ class Result:
     """One student's stage: `status` is graded, or missing, unreadable or failed with a `reason`.
 
     Failed means that the grader itself could not do it, which is not the student's fault. `tier`
-    says how well the student's code was confined.
+    says how well the student's code was confined, and `draws` which checks had their hidden inputs
+    drawn again, and how often: with the secret, it repeats what was asked.
     """
 
     submission: Submission
@@ -43,6 +44,7 @@ class Result:
     reason: str = ""
     grades: Sequence[Grade] = field(default_factory=tuple)
     tier: str = ""
+    draws: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def points(self) -> int:
