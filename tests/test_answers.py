@@ -4,7 +4,7 @@ known wrong answer loses points."""
 import functools
 import importlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -56,16 +56,22 @@ def outcome(
     All checks of the stage are run, or only those that belong to one exercise, with the hidden
     inputs that a secret draws.
     """
+    key = grader.stages[stage.name]
+    parts = key.parts(only={only} if only else None)
+    if secret:
+        hidden = drawn_parts(key, secret)
+        parts = [hidden[part.task.id] if part.hidden else part for part in parts]
+    return asked(grader, stage, changed, parts)
+
+
+def asked(grader: Grader, stage: Stage, changed: dict[str, str], parts: Sequence[Part]) -> Outcome:
+    """What becomes of it in some parts of the checks."""
     exercises = {cell.id: cell_body(cell.source) for cell in stage.role("solution")} | changed
     given = Answers({id: source for id, source in exercises.items() if source})
     key = grader.stages[stage.name]
     job = replace(
         submission_job(grader.course, stage, {stage.name: given}, key.names), base=key.base
     )
-    parts = key.parts(only={only} if only else None)
-    if secret:
-        hidden = drawn_parts(key, secret)
-        parts = [hidden[part.task.id] if part.hidden else part for part in parts]
     bundle = Bundle(job, parts, key.exercises, grader.limits)
     return run(bundle, grader.sandbox)
 
