@@ -5,10 +5,12 @@ in all of them. Every known answer, wrong or right, is loaded once; of each chec
 part does not settle, the hidden part is run as one secret after another draws it. What is reported
 passes in some courses and fails in others.
 
-A check that computes for long is drawn less often, and so is a check of another exercise where the
-answer gives the very bits of the reference.
+A check that computes for long is drawn less often, and so is one where no draw makes a difference:
+a check of another exercise in which the answer gives the very bits of the reference, or one that it
+fails by a shape or a dtype.
 """
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +25,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mugrade.answers import Answer, compare
+from mugrade.author.build import reference_job
 from mugrade.author.course import Course, Stage, load_course
 from mugrade.blocks import cell_body
 from mugrade.grader.bundle import Part
@@ -31,12 +34,13 @@ from mugrade.grader.exercises import Answers, submission_job
 from mugrade.grader.key import StageKey
 from mugrade.judges import Close
 from mugrade.observe import Observed
-from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox
+from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
 from mugrade.sandbox.tiers import WEAK
 from tests.conftest import ROOT, STAGES
 from tests.test_answers import edited, table
 
 LIMITS = Limits(check=10.0)
+WORKERS = 2 * (os.cpu_count() or 1)  # each waits for its process half of the time
 SECONDS = 6.0  # that the reference may take for a check in all its draws
 FEWEST = 12  # draws of a check
 ENOUGH = 3  # draws unlike the others tell enough
@@ -80,10 +84,11 @@ class Search:
     def __init__(self, key: StageKey, secrets: int, pool: ThreadPoolExecutor) -> None:
         self.key, self.pool = key, pool
         self.draws: dict[str, list[Part]] = {part.task.id: [] for part in key.built if part.hidden}
-        most = {id: min(secrets, self._affordable(id)) for id in self.draws}
+        with key.sandbox.start(reference_job(key.course, key.stage), LIMITS) as process:
+            most = {t.id: min(secrets, affordable(process, t)) for t in key.tasks}
 
         def draw(number: int) -> dict[str, Part]:
-            wanted = [t for t in key.tasks if number < most.get(t.id, 0)]
+            wanted = [t for t in key.tasks if t.id in self.draws and number < most[t.id]]
             tasks = [drawn(task, b"%d" % number, 0) for task in wanted]
             return hidden_parts(key.course, key.stage, tasks, key.sandbox)
 
@@ -91,30 +96,25 @@ class Search:
             for id, part in parts.items():
                 self.draws[id].append(part)
 
-    def _affordable(self, id: str) -> int:
-        """How often a check is drawn, by the time that the reference takes for it."""
-        began = time.perf_counter()
-        tasks = [task for task in self.key.tasks if task.id == id]
-        hidden_parts(self.key.course, self.key.stage, tasks, self.key.sandbox)
-        return max(FEWEST, int(SECONDS / (time.perf_counter() - began)))
-
     def undecided(self, known: Known) -> list[str]:
         """A line for each check that the answer passes in some draws and fails in others."""
         with closing(Runner(self.key, known)) as runner:
             shown = [part for part in self.key.built if not part.hidden]
-            settled = {p.task.id for p in shown if not _passes(runner.run(p), p.answers)}
+            settled = {p.task.id for p in shown if not compare(runner.run(p), p.answers).passed}
             lines = [self._line(runner, known, id) for id in self.draws if id not in settled]
         return [line for line in lines if line]
 
     def _line(self, runner: Runner, known: Known, id: str) -> str:
         own = self.key.exercises[id] == known.exercise
-        passed, equal = [], True
+        passed, decided = [], True
         for part in self.draws[id]:
             values = runner.run(part)
-            passed.append(_passes(values, part.answers))
-            equal = equal and _equal(values, part.answers)
+            verdict = compare(values, part.answers)
+            passed.append(verdict.passed)
+            same = not own and _equal(values, part.answers)
+            decided = decided and (same or verdict.category in ("shape", "dtype"))
             rarer = min(sum(passed), len(passed) - sum(passed))
-            if rarer >= ENOUGH or (equal and not own and len(passed) >= FEWEST):
+            if rarer >= ENOUGH or (decided and len(passed) >= FEWEST):
                 break
         if len(set(passed)) < 2:
             return ""
@@ -122,15 +122,21 @@ class Search:
         return f"{self.key.stage.name[:2]} {known.exercise}: {known.name}: {id} passes {ratio}"
 
 
+def affordable(process: Process, task: Task) -> int:
+    """How often a check is drawn, by the time that the reference takes for it."""
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        process.run(task)
+        seconds.append(time.perf_counter() - began)
+    return max(FEWEST, int(SECONDS / min(seconds)))
+
+
 def _job(key: StageKey, known: Known) -> Job:
     exercises = {cell.id: cell_body(cell.source) for cell in key.stage.role("solution")}
     answers = Answers(exercises | {known.exercise: known.source})
     job = submission_job(key.course, key.stage, {key.stage.name: answers}, key.names)
     return replace(job, base=key.base)
-
-
-def _passes(values: Sequence[Observed], answers: Sequence[Answer]) -> bool:
-    return compare(values, answers).passed
 
 
 def _equal(values: Sequence[Observed], answers: Sequence[Answer]) -> bool:
@@ -157,7 +163,7 @@ def search(course: Course, stage: Stage, secrets: int, bar: Progress) -> int:
     """Print what is found in a stage as it is found; returns how much that is."""
     count = 0
     task = bar.add_task(f"{stage.name}: the reference", total=None)
-    with Sandbox(WEAK) as sandbox, ThreadPoolExecutor(2) as pool:
+    with Sandbox(WEAK) as sandbox, ThreadPoolExecutor(WORKERS) as pool:
         searched = Search(StageKey(course, stage, sandbox), secrets, pool)
         known = list(known_answers(stage))
         bar.update(task, description=stage.name, total=len(known))
