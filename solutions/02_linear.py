@@ -524,7 +524,9 @@ def sequential_chains():
     chain = ndl.nn.Sequential(Square(), Increase())
     yield chain(x)
     yield ndl.nn.Sequential(Increase(), Square())(x)
-    yield ndl.nn.Sequential(chain, Square(), chain, Increase())(x * 0.25)
+    more = Increase()
+    nested = ndl.nn.Sequential(Square(), more, ndl.nn.Sequential(Square()), more, Square())
+    yield nested(x * 0.25)
     ### BEGIN HIDDEN TESTS
     x = ndl.Tensor(rng.standard_normal((3, 2)).astype("float32"))
     for module in chain.modules:

@@ -388,12 +388,12 @@ NAMED: dict[str, dict[str, list[str]]] = {
     },
     "sequential": {
         "the wrong way round": ["the modules run in the wrong order"],
-        "only the first": ["every entry is off by the same amount"],
-        "only the last": ["there is no gradient"],
-        "return inside the loop": ["every entry is off by the same amount"],
-        "each gets the original input": ["there is no gradient"],
-        "the first is left out": ["there is no gradient"],
-        "the last is left out": ["every entry is off by the same amount"],
+        "only the first": ["only the first module runs"],
+        "only the last": ["only the last module counts", "there is no gradient"],
+        "return inside the loop": ["only the first module runs"],
+        "each gets the original input": ["only the last module counts", "there is no gradient"],
+        "the first is left out": ["the first module is left out", "there is no gradient"],
+        "the last is left out": ["the last module is left out"],
         "the outputs are added up": ["the outputs are added up"],
         "residual at every link": ["each module's input is added to its output"],
         "the graph is cut between the modules": ["the graph is cut", "there is no gradient"],
@@ -952,8 +952,14 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "drawn once, for all images": ["one draw for all images"],
     },
     "data-loader": {
-        "the last short batch is dropped": ["fewer results than there should be"],
-        "the last batch is always dropped": ["fewer results than there should be"],
+        "the last short batch is dropped": [
+            "fewer results than there should be",
+            "the last short batch is dropped",
+        ],
+        "the last batch is always dropped": [
+            "fewer results than there should be",
+            "the last batch is always dropped",
+        ],
         "the last batch begins again at the first example": [
             "the last batch begins again at the first example"
         ],
@@ -1180,7 +1186,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
     },
     "fast-batchnorm": {
         "the variance with n - 1": ["the variance with n - 1"],
-        "the variance is left with eps in it": ["every entry is off by the same amount"],
+        "the variance is left with eps in it": [
+            "eps is left in the variance",
+            "every entry is off by the same amount",
+        ],
         "the deviation is left for the variance": ["the deviation is left for the variance"],
         "eps outside the root": ["eps outside the root"],
         "eps forgotten": ["eps is ignored"],
