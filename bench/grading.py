@@ -7,9 +7,9 @@ student code and the same checks called in a warm process.
 Each system grades a smaller and a larger class. The difference, divided by the number of the
 others, is what one more submission costs; the rest is start-up. For the slow systems these are the
 first few and all thirty; for `mugrade grade` all thirty, and the same thirty in five classes
-together, because what it does once for a class (run the reference, make its known mistakes in
-each variant of the inputs) is done when thirty have been graded, not when a few have been. CPU
-time is that of the whole process tree (bench/measure.py says how).
+together, because what it does once for a class (run the reference, make its known mistakes) is
+start-up, not what a submission costs. CPU time is that of the whole process tree
+(bench/measure.py says how).
 
 `--otter PYTHON` names the interpreter of an environment that has otter-grader beside mugrade:
 `make bench-grading` makes one in build/bench. `--without nbgrader` leaves a system out, and

@@ -203,6 +203,7 @@ def xavier_uniform_spread():
     """A variable spread evenly over an interval varies less than the interval's ends suggest."""
     yield distribution(ndl.init.xavier_uniform(100, 100))
     yield distribution(ndl.init.xavier_uniform(50, 400))
+    yield distribution(ndl.init.xavier_uniform(100, 100, gain=2.0))
     ### BEGIN HIDDEN TESTS
     for fan_in, fan_out in ((400, 50), (7, 3000), (12000, 1)):
         yield distribution(ndl.init.xavier_uniform(fan_in, fan_out))
@@ -220,6 +221,11 @@ def xavier_uniform_options():
     w = ndl.init.xavier_uniform(100, 100, requires_grad=True)
     (w * w).sum().backward()
     yield distribution(w.grad)
+    np.random.seed(0)
+    first, other = ndl.init.xavier_uniform(100, 100), ndl.init.xavier_uniform(100, 100)
+    np.random.seed(0)
+    yield distribution(first + ndl.init.xavier_uniform(100, 100))
+    yield distribution(first - other)
     ### BEGIN HIDDEN TESTS
     np.random.seed(11)
     first, other = ndl.init.xavier_uniform(70, 160), ndl.init.xavier_uniform(70, 160)
@@ -268,6 +274,7 @@ def xavier_normal_spread():
     """A normal distribution has no ends: its width is given by its standard deviation alone."""
     yield distribution(ndl.init.xavier_normal(100, 100))
     yield distribution(ndl.init.xavier_normal(50, 400))
+    yield distribution(ndl.init.xavier_normal(100, 100, gain=2.0))
     ### BEGIN HIDDEN TESTS
     for fan_in, fan_out in ((400, 50), (500, 400), (7, 3000), (12000, 1)):
         yield distribution(ndl.init.xavier_normal(fan_in, fan_out))
@@ -285,6 +292,11 @@ def xavier_normal_options():
     w = ndl.init.xavier_normal(100, 100, requires_grad=True)
     (w * 3.0 + w).sum().backward()
     yield distribution(w * w.grad)
+    np.random.seed(0)
+    first, other = ndl.init.xavier_normal(100, 100), ndl.init.xavier_normal(100, 100)
+    np.random.seed(0)
+    yield distribution(first + ndl.init.xavier_normal(100, 100))
+    yield distribution(first - other)
     ### BEGIN HIDDEN TESTS
     np.random.seed(12)
     first, other = ndl.init.xavier_normal(70, 160), ndl.init.xavier_normal(70, 160)
@@ -404,6 +416,11 @@ def kaiming_uniform_options():
     w = ndl.init.kaiming_uniform(100, 100, requires_grad=True)
     (w * w).sum().backward()
     yield distribution(w.grad)
+    np.random.seed(0)
+    first, other = ndl.init.kaiming_uniform(100, 100), ndl.init.kaiming_uniform(100, 100)
+    np.random.seed(0)
+    yield distribution(first + ndl.init.kaiming_uniform(100, 100))
+    yield distribution(first - other)
     ### BEGIN HIDDEN TESTS
     np.random.seed(13)
     first, other = ndl.init.kaiming_uniform(70, 160), ndl.init.kaiming_uniform(70, 160)
@@ -470,6 +487,11 @@ def kaiming_normal_options():
     w = ndl.init.kaiming_normal(100, 100, requires_grad=True)
     (w * 3.0 + w).sum().backward()
     yield distribution(w * w.grad)
+    np.random.seed(0)
+    first, other = ndl.init.kaiming_normal(100, 100), ndl.init.kaiming_normal(100, 100)
+    np.random.seed(0)
+    yield distribution(first + ndl.init.kaiming_normal(100, 100))
+    yield distribution(first - other)
     ### BEGIN HIDDEN TESTS
     np.random.seed(14)
     first, other = ndl.init.kaiming_normal(70, 160), ndl.init.kaiming_normal(70, 160)

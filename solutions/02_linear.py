@@ -238,6 +238,14 @@ def linear_draws():
     yield distribution(ndl.nn.Linear(2, 10000).bias)
     (weight,) = ndl.nn.Linear(100, 120, bias=False).parameters()
     yield distribution(weight)
+    bias, weight = sorted(ndl.nn.Linear(2, 3).parameters(), key=lambda p: p.numpy().size)
+    yield np.array([bias.numpy().size, weight.numpy().size])
+    np.random.seed(21)
+    weight, bias = ndl.init.kaiming_uniform(2, 13000), ndl.init.kaiming_uniform(13000, 1)
+    np.random.seed(21)
+    layer = ndl.nn.Linear(2, 13000)
+    yield distribution(layer.weight + weight)
+    yield distribution(layer.bias + bias.transpose())
     ### BEGIN HIDDEN TESTS
     found = ndl.nn.Linear(3, 12000).parameters()
     bias, weight = sorted(found, key=lambda p: p.numpy().size)
@@ -247,12 +255,6 @@ def linear_draws():
     yield distribution(layer.weight)
     yield distribution(layer.bias)
     yield distribution(ndl.nn.Linear(11000, 1, device=ndl.cpu()).weight)
-    np.random.seed(21)
-    weight, bias = ndl.init.kaiming_uniform(2, 13000), ndl.init.kaiming_uniform(13000, 1)
-    np.random.seed(21)
-    layer = ndl.nn.Linear(2, 13000)
-    yield distribution(layer.weight + weight)
-    yield distribution(layer.bias + bias.transpose())
     ### END HIDDEN TESTS
 
 
@@ -400,7 +402,12 @@ from needle.nn.basic import Flatten
 @check
 def flatten_rows():
     """One row per image, for images with any number of axes, and a way back for the gradient."""
-    yield ndl.nn.Flatten()(ndl.Tensor(np.arange(12.0).reshape(2, 3, 2)))
+    for shape in ((2, 3, 2), (2, 1, 3, 2)):
+        x = ndl.Tensor(np.arange(12.0).reshape(shape))
+        y = ndl.nn.Flatten()(x)
+        yield y
+    y.backward(y * 10)
+    yield x.grad
     ### BEGIN HIDDEN TESTS
     for shape in ((3, 4), (4, 2, 3), (2, 3, 2, 2), (1, 3, 2), (5, 1, 1, 4), (2, 2, 3, 1, 2), (4,)):
         x = ndl.Tensor(rng.standard_normal(shape).astype("float32"))
@@ -517,6 +524,9 @@ def sequential_chains():
     chain = ndl.nn.Sequential(Square(), Increase())
     yield chain(x)
     yield ndl.nn.Sequential(Increase(), Square())(x)
+    more = Increase()
+    nested = ndl.nn.Sequential(Square(), more, ndl.nn.Sequential(Square()), more, Square())
+    yield nested(x * 0.25)
     ### BEGIN HIDDEN TESTS
     x = ndl.Tensor(rng.standard_normal((3, 2)).astype("float32"))
     for module in chain.modules:

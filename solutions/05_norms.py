@@ -149,10 +149,13 @@ def layernorm_forward():
     layer = ndl.nn.LayerNorm1d(3)
     yield layer(ndl.Tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 60.0]]))
     yield layer(ndl.Tensor([[1.0, 2.0, 6.0], [0.0, 3.0, 0.0], [5.0, 4.0, -3.0]]))
+    yield ndl.nn.LayerNorm1d(3, eps=2.0)(ndl.Tensor([[2.0, 2.0, 2.0], [1.0, 2.0, 6.0]]))
     ### BEGIN HIDDEN TESTS
     for shape in ((5, 4), (4, 4), (1, 6), (7, 2), (3, 50)):
         layer = ndl.nn.LayerNorm1d(shape[1])
-        x = ndl.Tensor((2 + 3 * rng.standard_normal(shape)).astype("float32"))
+        apart = np.tile(np.linspace(-3, 5, shape[1]), (shape[0], 1))  # no row of equal entries
+        x = rng.permuted(apart, axis=1) + rng.random(shape) + rng.standard_normal((shape[0], 1))
+        x = ndl.Tensor(x.astype("float32"))
         yield close(layer(x), rtol=1e-3, atol=1e-5)
         layer.weight.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
         layer.bias.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
@@ -322,10 +325,13 @@ def batchnorm_forward():
     layer = ndl.nn.BatchNorm1d(2)
     yield layer(ndl.Tensor([[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]]))
     yield layer(ndl.Tensor([[0.0, 1.0], [4.0, 2.0]]))
+    yield ndl.nn.BatchNorm1d(2, eps=2.0)(ndl.Tensor([[2.0, 1.0], [2.0, 2.0], [2.0, 6.0]]))
     ### BEGIN HIDDEN TESTS
     for shape in ((5, 4), (4, 4), (9, 1), (2, 7), (50, 3)):
         layer = ndl.nn.BatchNorm1d(shape[1])
-        x = ndl.Tensor((2 + 3 * rng.standard_normal(shape)).astype("float32"))
+        apart = np.tile(np.linspace(-3, 5, shape[0])[:, None], shape[1])  # no column of equal ones
+        x = rng.permuted(apart, axis=0) + rng.random(shape) + rng.standard_normal(shape[1])
+        x = ndl.Tensor(x.astype("float32"))
         yield close(layer(x), rtol=1e-3, atol=1e-5)
         layer.weight.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
         layer.bias.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
@@ -440,6 +446,7 @@ def batchnorm_state():
         yield close(second.grad, rtol=1e-3, atol=1e-4)
         for running in (layer.running_mean, layer.running_var):
             yield running.numpy() * len(nodes_behind([running]))
+        yield ndl.nn.BatchNorm1d(5, dtype=dtype).running_mean - scale
         yield np.sort(np.concatenate([theta.numpy() for theta in layer.parameters()]))
     ### END HIDDEN TESTS
 

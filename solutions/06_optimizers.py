@@ -178,6 +178,12 @@ def decayed_gradient_is_clean():
     yield decayed_gradient(a, 0.5)
     yield decayed_gradient(b, 0.5)
     yield b.grad
+    a.grad = ndl.Tensor(np.array([1.0, -1.0], "float64"))
+    yield decayed_gradient(a, 0.5)
+    a = ndl.Tensor(np.array([1.0, 2.0], "float64"))
+    (a * a).sum().backward(create_graph=True)
+    grad = decayed_gradient(a, 0.5)
+    yield grad.numpy() * (2.0 if grad.requires_grad else 1.0)
     ### BEGIN HIDDEN TESTS
     w = ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32")
     x = ndl.Tensor(rng.standard_normal((5, 3)))
@@ -272,6 +278,11 @@ def clip_is_careful():
     clip_grad_norm([a, unused, b], max_norm=0.5)
     yield a.grad
     yield b.grad
+    c = ndl.Tensor([1.0, 2.0, 3.0])
+    for grad in ([0.03, -0.04, 0.01], [3e20, -4e20, 1e20], np.array([3.0, -4.0, 1.0], "float64")):
+        c.grad = ndl.Tensor(grad)
+        clip_grad_norm([c], max_norm=0.5)
+        yield close(c.grad, rtol=1e-5)
     ### BEGIN HIDDEN TESTS
     out_grad = ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32")
     a, b = (ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32") for _ in range(2))
@@ -439,6 +450,9 @@ def sgd_momentum():
         opt.step()
         yield a
         yield b
+    for b.grad in (None, ndl.Tensor([1.0, 0.0])):
+        opt.step()
+        yield b
     ### BEGIN HIDDEN TESTS
     for dtype, beta in (("float32", 0.9), ("float64", 0.8), ("float32", 0.0)):
         shapes = ((3, 2), (3, 2), (), (4,))
@@ -446,7 +460,7 @@ def sgd_momentum():
         opt = ndl.optim.SGD(params, 0.5, beta)
         for t in range(5):
             for i, param in enumerate(params):
-                grad = rng.standard_normal(param.shape)
+                grad = np.float32(rng.standard_normal(param.shape))  # float32 has all its digits
                 param.grad = None if i == t else ndl.Tensor(grad, dtype=dtype)
             opt.step()
             for param in params:
@@ -534,6 +548,11 @@ def sgd_leaves_no_trace():
         opt.step()
         yield a
         yield b.grad
+    (a * a).sum().backward(create_graph=True)
+    seen = weakref.ref(a.grad)
+    opt.step()
+    opt.reset_grad()
+    yield a.numpy() * (1 if seen() is None else 2)
     ### BEGIN HIDDEN TESTS
     w = ndl.Tensor(1 + rng.random((3, 2)), dtype="float32")
     for dtype, keywords in (
@@ -734,6 +753,9 @@ def adam_uncorrected():
         theta.grad = ndl.Tensor(grad)
         opt.step()
         yield theta
+    theta.grad = ndl.Tensor([0.5, -100.0, 0.0])
+    ndl.optim.Adam([theta], lr=0.1, eps=0.5, bias_correction=False).step()
+    yield theta
     ### BEGIN HIDDEN TESTS
     for eps, scale in ((1e-8, 1e-7), (1e-8, 1.0), (0.1, 0.3), (0.0, 2.0)):
         for bias_correction in (True, False):
@@ -792,6 +814,11 @@ def adam_leaves_no_trace():
         yield b
         yield b.grad
         yield unused
+    (a * a).sum().backward(create_graph=True)
+    seen = weakref.ref(a.grad)
+    opt.step()
+    opt.reset_grad()
+    yield a.numpy() * (1 if seen() is None else 2)
     ### BEGIN HIDDEN TESTS
     w = ndl.Tensor(1 + rng.random((3, 2)), dtype="float32")
     for dtype, bias_correction in (("float32", True), ("float64", False)):
@@ -1072,6 +1099,7 @@ def hessian_is_careful():
     yield hessian(lambda t: (t * w).sum(), theta)
     yield hessian(lambda t: (t * w * t).sum(), theta)
     yield theta.grad
+    yield hessian(lambda t: t.sum(), theta)
     ### BEGIN HIDDEN TESTS
     theta = ndl.Tensor(rng.standard_normal(3))
     theta.grad = ndl.Tensor(rng.standard_normal(3))
@@ -1140,6 +1168,10 @@ def newton_step_lands():
     theta = ndl.Tensor([-2.0, 7.0])
     newton_step(parabola, theta, lr=0.5)
     yield close(theta, atol=1e-4)
+    theta.grad = ndl.Tensor([0.5, 0.25])
+    newton_step(parabola, theta)
+    yield close(theta, atol=1e-4)
+    yield theta.grad
     ### BEGIN HIDDEN TESTS
     for shape in ((3,), (2, 2), (4, 1)):
         for dtype, rtol in (("float32", 1e-3), ("float64", 1e-6)):

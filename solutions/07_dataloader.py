@@ -150,6 +150,7 @@ def idx_refused():
     whole = bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 200, 1])
     wrong_type = bytes([0, 0, 13, 1, 0, 0, 0, 3, 7, 200, 1])
     contents = [whole, wrong_type, whole[:-1], whole + b"\0", whole[:6], whole[:2], b""]
+    contents.append(b"\1" + whole[1:])
     yield np.array([summary(ndl.data.parse_idx, content) for content in contents])
     ### BEGIN HIDDEN TESTS
     images = rng.integers(1, 256, (4, 3, 5), dtype="uint8")
@@ -236,8 +237,10 @@ def idx_file():
         cut = write_file(folder, "cut.gz", gzip.compress(pack_idx(labels))[:-9])
         plain = write_file(folder, "plain.gz", pack_idx(labels))
         other = write_file(folder, "other.gz", gzip.compress(b"not IDX at all"))
+        packed = gzip.compress(pack_idx(labels))
+        garbled = write_file(folder, "garbled.gz", packed[:10] + b"\xff" * 8 + packed[18:])
         nowhere = os.path.join(folder, "nowhere.gz")
-        paths = [good, cut, plain, other, nowhere]
+        paths = [good, cut, plain, other, garbled, nowhere]
         yield np.array([summary(ndl.data.read_idx, path) for path in paths])
         ### BEGIN HIDDEN TESTS
         images = rng.integers(0, 256, (6, 5, 4), dtype="uint8")
@@ -553,7 +556,9 @@ def mnist_transforms():
             return image * (np.random.rand(*image.shape) < 0.5)
 
         n = 14
-        images = write_idx(folder, "images.gz", rng.integers(0, 256, (n, 4, 3), dtype="uint8"))
+        pixels = rng.integers(0, 256, (n, 4, 3), dtype="uint8")
+        pixels[:, 0, 0] = 255  # what the largest pixel is for is another check's question
+        images = write_idx(folder, "images.gz", pixels)
         labels = write_idx(folder, "labels.gz", rng.integers(0, 10, n, dtype="uint8"))
         order = rng.permutation(n)
         for transforms in ([brighten, double], [double, brighten], [mask, first_rows]):
@@ -937,10 +942,11 @@ def loader_shuffles():
 @check
 def loader_two_at_once():
     """Who looks at the next batch while a loop is running must not move that loop."""
-    loader = ndl.data.DataLoader(Numbers(5), batch_size=2)
-    for (x, _), (other, _) in zip(loader, loader, strict=True):
-        yield values(x)
-        yield values(other)
+    for n, shuffle in ((5, False), (6, True)):
+        loader = ndl.data.DataLoader(Numbers(n), batch_size=2, shuffle=shuffle)
+        for (x, _), (other, _) in zip(loader, loader, strict=True):
+            yield values(x)
+            yield values(other)
     ### BEGIN HIDDEN TESTS
     for shuffle in (False, True):
         loader = ndl.data.DataLoader(Numbers(7), batch_size=3, shuffle=shuffle)

@@ -257,6 +257,8 @@ def mlp_resnet_forward():
     for num_blocks in (0, 1):
         model = refill(MLPResNet(3, 4, num_blocks, num_classes=2, drop_prob=0.0))
         yield close(model(x), rtol=1e-3, atol=1e-5)
+    model = refill(MLPResNet(3, 5, 1, 2, norm=ndl.nn.LayerNorm1d, drop_prob=0.0))
+    yield close(model(x), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
     options = (
         {"hidden_dim": 9, "num_blocks": 2, "num_classes": 4, "norm": ndl.nn.LayerNorm1d},

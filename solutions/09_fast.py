@@ -221,6 +221,9 @@ def profile_costs():
     loss = Slow(clock, 0.5, 2.0)(Slow(clock, 0.25, 1.0)(a))
     loss.backward()
     yield as_row(ndl.fast.profile.profile(loss, clock=clock)["Slow"])
+    loss = (a.reshape((5, 4)) * 2.0).sum()
+    loss.backward()
+    yield as_row(ndl.fast.profile.profile(loss, clock=clock)["Reshape"])
     ### BEGIN HIDDEN TESTS
     profile = ndl.fast.profile.profile
     for repeats in (1, 3, 8):
@@ -254,6 +257,7 @@ def profile_order():
     loss.backward()
     costs = ndl.fast.profile.profile(loss, clock=clock)
     yield np.stack([as_row(cost) for cost in costs.values()])
+    yield np.array([loss.op.seen, clock.now])
     ### BEGIN HIDDEN TESTS
     for forward, backward in ((1.0, 5.0), (9.0, 5.0), (0.5, 0.25)):
         clock = Clock()
@@ -706,6 +710,8 @@ def fast_linear_gradients():
     yield x.grad
     yield weight.grad
     yield bias.grad
+    stack = ndl.Tensor([[[1.0, 2.0], [3.0, -1.0]]])
+    yield from tried(rng, ndl.fast.ops.linear, (1, 2, 3), stack, weight, bias)
     ### BEGIN HIDDEN TESTS
     for shape, m in (((4, 3), 5), ((1, 6), 2), ((3, 3), 3), ((2, 5, 3), 4), ((2, 1, 4, 3), 1)):
         for dtype in ("float32", "float64"):
@@ -837,6 +843,7 @@ def fast_dropout_gradients():
     y = ndl.fast.ops.dropout(x, 0.25)
     y.backward(ndl.Tensor([[1.0, -1.0, 2.0, 0.5], [3.0, 1.0, -2.0, 4.0]]))
     yield x.grad
+    yield from tried(rng, lambda x: ndl.fast.ops.dropout(x, 0.25), (2, 4), x)
     ### BEGIN HIDDEN TESTS
     for p, shape in ((0.5, (5, 6)), (0.8, (40,)), (0.3, (2, 3, 4)), (0.0, (3, 3))):
         for dtype in ("float32", "float64"):
@@ -953,6 +960,7 @@ def fast_loss_gradients():
     logits = ndl.Tensor([[1.0, 2.0, 3.0], [0.0, 0.5, 0.0]])
     (3.0 * ndl.fast.ops.softmax_loss(logits, np.array([2, 0]))).backward()
     yield logits.grad
+    yield from tried(rng, lambda z: ndl.fast.ops.softmax_loss(z, np.array([2, 0])), (), logits)
     ### BEGIN HIDDEN TESTS
     for n, k, scale in ((4, 3, 1.0), (1, 5, 30.0), (7, 2, 1e4), (3, 3, 0.01)):
         for dtype in ("float32", "float64"):
@@ -1103,6 +1111,8 @@ def fast_layernorm_gradients():
     yield close(x.grad, rtol=1e-3, atol=1e-5)
     yield close(weight.grad, rtol=1e-3, atol=1e-5)
     yield bias.grad
+    inputs = random_tensor(rng, 2, 3), random_tensor(rng, 3), random_tensor(rng, 3)
+    yield from tried(rng, lambda *a: ndl.fast.ops.layernorm(*a, eps=2.0), (2, 3), *inputs)
     ### BEGIN HIDDEN TESTS
     for shape, eps in (((5, 4), 1e-5), ((4, 4), 0.1), ((1, 6), 0.1), ((3, 20), 1e-3)):
         for dtype in ("float32", "float64"):
@@ -1251,6 +1261,10 @@ def fast_batchnorm_gradients():
     yield close(x.grad, rtol=1e-3, atol=1e-5)
     yield close(weight.grad, rtol=1e-3, atol=1e-5)
     yield bias.grad
+    op = ndl.fast.ops.FusedBatchNorm(eps=2.0)
+    inputs = random_tensor(rng, 3, 3), random_tensor(rng, 3), random_tensor(rng, 3)
+    yield from tried(rng, op, (3, 3), *inputs)
+    yield op.var
     ### BEGIN HIDDEN TESTS
     for shape, eps in (((5, 4), 1e-5), ((4, 4), 0.1), ((6, 1), 0.1), ((20, 3), 1e-3)):
         for dtype in ("float32", "float64"):
@@ -1485,6 +1499,9 @@ def fast_adam_steps():
     """The same steps as those of the plain Adam, whatever the settings."""
     params, _ = trained(rng, [(2, 2), (3,)], 2, lr=0.1)
     yield from params
+    for settings in ({"weight_decay": 0.3}, {"bias_correction": False}, {"eps": 0.1}):
+        params, _ = trained(rng, [(3,)], 2, **settings)
+        yield from params
     ### BEGIN HIDDEN TESTS
     for settings in (
         {},

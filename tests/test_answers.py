@@ -1,9 +1,10 @@
 """Every check fails on the stub, passes on the reference and on other right answers, and every
 known wrong answer loses points."""
 
+import functools
 import importlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from mugrade.answers import Verdict
 from mugrade.author.course import Stage
 from mugrade.blocks import cell_body
-from mugrade.grader.bundle import Bundle, Outcome, run
+from mugrade.grader.bundle import Bundle, Outcome, Part, run
+from mugrade.grader.draw import drawn, hidden_parts
 from mugrade.grader.exercises import Answers, submission_job
 from mugrade.grader.grade import Grader
+from mugrade.grader.key import StageKey
 from tests.answers.named import NAMED
 from tests.conftest import STAGES
 
@@ -33,29 +36,43 @@ def answers(kind: int) -> Iterator[object]:
                 yield pytest.param(stage, exercise, name, answer, id=f"{exercise}: {name}")
 
 
-def variant_of(source: str) -> str:
-    """One of a few variants of the hidden inputs: answers must not depend on which."""
-    return str(zlib.crc32(source.encode()) % 4)
+@functools.cache
+def drawn_parts(key: StageKey, secret: bytes) -> dict[str, Part]:
+    """The hidden parts of a stage as a secret draws them at first."""
+    tasks = [drawn(part.task, secret, 0) for part in key.built if part.hidden]
+    return hidden_parts(key.course, key.stage, tasks, key.sandbox)
+
+
+def secret_of(source: str) -> bytes:
+    """One of a few secrets: points must not depend on which."""
+    return bytes([zlib.crc32(source.encode()) % 4])
 
 
 def outcome(
-    grader: Grader, stage: Stage, changed: dict[str, str], only: str = "", variant: str = ""
+    grader: Grader, stage: Stage, changed: dict[str, str], only: str = "", secret: bytes = b""
 ) -> Outcome:
     """What becomes of the reference with some exercises answered otherwise.
 
-    All checks of the stage are run, or only those that belong to one exercise, in a variant of the
-    hidden inputs.
+    All checks of the stage are run, or only those that belong to one exercise, with the hidden
+    inputs that a secret draws.
     """
+    key = grader.stages[stage.name]
+    parts = key.parts(only={only} if only else None)
+    if secret:
+        hidden = drawn_parts(key, secret)
+        parts = [hidden[part.task.id] if part.hidden else part for part in parts]
+    return asked(grader, stage, changed, parts)
+
+
+def asked(grader: Grader, stage: Stage, changed: dict[str, str], parts: Sequence[Part]) -> Outcome:
+    """What becomes of it in some parts of the checks."""
     exercises = {cell.id: cell_body(cell.source) for cell in stage.role("solution")} | changed
     given = Answers({id: source for id, source in exercises.items() if source})
     key = grader.stages[stage.name]
-    job = submission_job(grader.course, stage, {stage.name: given}, key.names)
-    bundle = Bundle(
-        replace(job, base=key.base),
-        key.parts(variant, only={only} if only else None),
-        key.exercises,
-        grader.limits,
+    job = replace(
+        submission_job(grader.course, stage, {stage.name: given}, key.names), base=key.base
     )
+    bundle = Bundle(job, parts, key.exercises, grader.limits)
     return run(bundle, grader.sandbox)
 
 
@@ -114,7 +131,7 @@ def test_a_right_answer_gets_full_points(
     grader: Grader, stage: str, exercise: str, name: str, source: str
 ) -> None:
     changed = {exercise: cell_body(source)}
-    found = outcome(grader, grader.course.find(stage), changed, variant=variant_of(source))
+    found = outcome(grader, grader.course.find(stage), changed, secret=secret_of(source))
     assert {id: v for id, v in found.verdicts.items() if not v.passed} == {}
 
 

@@ -40,6 +40,7 @@ from mugrade.mistakes import (
     same_traces,
     shown_part,
 )
+from mugrade.observe import seed_of
 from mugrade.sandbox.loader import Package, Piece, module_name
 from mugrade.sandbox.plain import Plain, for_trusted
 from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
@@ -266,11 +267,14 @@ def record_answers(
 
 
 def check_tasks(stage: Stage, notebook: nbformat.NotebookNode | None = None) -> list[Task]:
-    """The checks of a stage, as they stand in a notebook or, without one, in full."""
+    """The checks of a stage, as they stand in a notebook or, without one, in full.
+
+    Their inputs are those of the build.
+    """
     if notebook is None:
-        return [Task(cell.id, cell.source) for cell in stage.role("check")]
+        return [Task(cell.id, cell.source, seed_of(cell.id)) for cell in stage.role("check")]
     ids = {cell.id for cell in stage.role("check")}
-    return [Task(cell.id, cell.source) for cell in notebook.cells if cell.id in ids]
+    return [Task(c.id, c.source, seed_of(c.id)) for c in notebook.cells if c.id in ids]
 
 
 def labels_of(course: Course) -> dict[str, np.ndarray]:

@@ -1,14 +1,16 @@
 """Make the course's own mistakes: run the reference with each edit through its checks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from mugrade.answers import Answer
 from mugrade.author.course import CourseError, Mistake, Stage
 from mugrade.blocks import cell_body
 from mugrade.mistakes import Known, Trace, trace
-from mugrade.sandbox.plain import Plain
-from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
+from mugrade.observe import Observed
+from mugrade.sandbox.plain import Plain, PlainProcess
+from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
 
 LIMITS = Limits(load=60, check=60, total=600)
 
@@ -26,44 +28,54 @@ def rehearse(
     graph, where a later check differentiates it. `job` is the reference and `answers` what it
     yields for `tasks`. Raises CourseError.
     """
-    of = {cell.id: cell.of for cell in stage.role("check")}
     known: dict[str, list[Trace]] = {}
     for mistake in stage.mistakes:
-        own = [task for task in tasks if of[task.id] == mistake.of]
-        others = [task for task in tasks if of[task.id] != mistake.of]
-        made = _make(stage, mistake, job, own, answers, sandbox)
-        made = made or _make(stage, mistake, job, others, answers, sandbox)
-        if not made:
-            raise CourseError(f"{_where(stage, mistake)}: no check tells it by a value")
-        for check, found in made.items():
-            known.setdefault(check, []).append(found)
+        found: dict[str, Trace] = {}
+        with made(stage, mistake, job, sandbox) as process:
+            for group in own_first(stage, mistake):
+                for task in [] if found else [task for task in tasks if task.id in group]:
+                    told = trace_of(mistake, process.run(task), answers[task.id])
+                    if told:
+                        found[task.id] = told
+        if not found:
+            raise CourseError(f"{place(stage, mistake)}: no check tells it by a value")
+        for check, told in found.items():
+            known.setdefault(check, []).append(told)
     return known
 
 
-def _make(
-    stage: Stage,
-    mistake: Mistake,
-    job: Job,
-    tasks: Sequence[Task],
-    answers: Mapping[str, Sequence[Answer]],
-    sandbox: Sandbox | Plain,
-) -> dict[str, Trace]:
-    """Check -> the trace of one mistake, of the checks that tell it."""
-    made = {}
+def own_first(stage: Stage, mistake: Mistake) -> tuple[set[str], set[str]]:
+    """The ids of the checks of the mistake's exercise, and of all the others."""
+    own = {cell.id for cell in stage.role("check") if cell.of == mistake.of}
+    return own, {cell.id for cell in stage.role("check")} - own
+
+
+@contextmanager
+def made(
+    stage: Stage, mistake: Mistake, job: Job, sandbox: Sandbox | Plain
+) -> Iterator[Process | PlainProcess]:
+    """A process with the reference in which the mistake is made; raises CourseError."""
     try:
         with sandbox.start(_with(stage, mistake, job), LIMITS, trusted=True) as process:
             if process.failures:
                 why = f"it does not load: {process.failures}"
-                raise CourseError(f"{_where(stage, mistake)}: {why}")
-            for task in tasks:
-                arrays, judges = zip(*((a.array, a.judge) for a in answers[task.id]), strict=True)
-                values = process.run(task)
-                found = trace(mistake.diagnosis, values, arrays, judges, mistake.plain, mistake.id)
-                if found:
-                    made[task.id] = found
+                raise CourseError(f"{place(stage, mistake)}: {why}")
+            yield process
     except Death as death:
-        raise CourseError(f"{_where(stage, mistake)}: {death}") from None
-    return made
+        raise CourseError(f"{place(stage, mistake)}: {death}") from None
+
+
+def trace_of(
+    mistake: Mistake, values: Sequence[Observed], answers: Sequence[Answer]
+) -> Trace | None:
+    """What tells the mistake in a check that yielded `values`."""
+    arrays, judges = [a.array for a in answers], [a.judge for a in answers]
+    return trace(mistake.diagnosis, values, arrays, judges, mistake.plain, mistake.id)
+
+
+def place(stage: Stage, mistake: Mistake) -> str:
+    """Where the course declares the mistake, and its name."""
+    return f"mistakes/{stage.mistakes_path.name}:{mistake.line}: {mistake.diagnosis.name}"
 
 
 def _with(stage: Stage, mistake: Mistake, job: Job) -> Job:
@@ -75,7 +87,3 @@ def _with(stage: Stage, mistake: Mistake, job: Job) -> Job:
         for path, pieces in job.package.items()
     }
     return replace(job, package=package)
-
-
-def _where(stage: Stage, mistake: Mistake) -> str:
-    return f"mistakes/{stage.mistakes_path.name}:{mistake.line}: {mistake.diagnosis.name}"

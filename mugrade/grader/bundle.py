@@ -27,15 +27,13 @@ class Part:
     hidden: bool
 
     @classmethod
-    def of(
-        cls, task: Task, variant: str, answers: Sequence[Answer], whole: Sequence[Answer]
-    ) -> "Iterator[Part]":
-        """The shown part of a check and, if it hides something, the whole in a variant."""
+    def of(cls, task: Task, answers: Sequence[Answer]) -> "Iterator[Part]":
+        """The shown part of a check and, if it hides something, the whole."""
         shown = [answer for answer in answers if not answer.hidden]
         if shown or not answers:
             yield cls(replace(task, source="\n".join(visible_lines(task.source))), shown, False)
         if len(shown) < len(answers):
-            yield cls(replace(task, variant=variant), whole, True)
+            yield cls(task, answers, True)
 
 
 @dataclass(frozen=True)

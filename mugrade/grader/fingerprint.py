@@ -11,7 +11,7 @@ from mugrade.grader.submissions import Submission
 from mugrade.ipynb import read_bytes
 from mugrade.sandbox.process import Limits
 
-GRADER = 1  # counts up when the same submission would be graded differently
+GRADER = 2  # counts up when the same submission would be graded differently
 GRADED = ("given", "solution", "check")
 
 

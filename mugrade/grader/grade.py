@@ -1,7 +1,5 @@
 """Grade submissions: each stage of each student in a process of its own, compared out here."""
 
-import hashlib
-import hmac
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,15 +22,13 @@ from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Limits, Sandbox
 from mugrade.sandbox.tiers import Tier
 
-VARIANTS = 4  # of the hidden inputs
-
 
 class Grader:
     """A course ready to grade: the reference has been run, its answers are known.
 
     Submissions run in `tier`, by default the strongest that holds here, or wherever `run` sends
-    them. `secret` seeds the hidden inputs, which come in a few variants; without one they are those
-    of the build.
+    them. `secret` draws the hidden inputs, the same for everybody; without one they are those of
+    the build. `too_weak` says which checks let known mistakes pass, however they are drawn.
     """
 
     def __init__(
@@ -45,11 +41,14 @@ class Grader:
         secret: bytes = b"",
         run: Callable[[Bundle], Outcome] | None = None,
     ) -> None:
-        self.course, self.limits, self.own, self.secret = course, limits, own, secret
+        self.course, self.limits, self.own = course, limits, own
         self.sandbox = Sandbox(tier or strongest().tier)
         self.run = run or (lambda bundle: run_here(bundle, self.sandbox))
         self.manifest: Manifest = make_manifest(course)
-        self.stages = {name: StageKey(course, course.find(name), self.sandbox) for name in stages}
+        self.stages = {
+            name: StageKey(course, course.find(name), self.sandbox, secret) for name in stages
+        }
+        self.too_weak = [text for key in self.stages.values() for text in key.too_weak]
 
     def close(self) -> None:
         self.sandbox.close()
@@ -73,7 +72,7 @@ class Grader:
         job = submission_job(self.course, key.stage, answers, key.names)
         bundle = Bundle(
             replace(job, base=key.base),
-            key.parts(self._variant(submission)),
+            key.parts(),
             key.exercises,
             self.limits,
             answers[submission.stage].problems,
@@ -81,7 +80,7 @@ class Grader:
         outcome = self._on_reference(bundle, self.run(bundle), answers, key)
         verdicts = key.named(outcome)
         grades = [Grade(self.manifest.check[task.id], verdicts[task.id]) for task in key.tasks]
-        return Result(submission, "graded", "", grades, outcome.tier)
+        return Result(submission, "graded", "", grades, outcome.tier, draws=key.draws)
 
     def _on_reference(
         self, bundle: Bundle, outcome: Outcome, answers: Mapping[str, Answers], key: StageKey
@@ -134,15 +133,6 @@ class Grader:
             warnings.simplefilter("ignore", SyntaxWarning)  # of the students' cells
             results = map(work, submissions) if jobs == 1 else in_threads(work, submissions, jobs)
             yield from (result for result in results if result is not None)
-
-    def _variant(self, submission: Submission) -> str:
-        """The variant of the hidden inputs: picked by what was handed in, seeded by the secret."""
-        if not self.secret:
-            return ""
-        assert submission.path is not None
-        digest = hashlib.sha256(submission.path.read_bytes()).digest()
-        number = int.from_bytes(digest[:8]) % VARIANTS
-        return hmac.new(self.secret, str(number).encode(), "sha256").hexdigest()
 
     def _answers(self, submission: Submission) -> Answers:
         assert submission.path is not None

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
-from mugrade.answers import Answer, Verdict, judge
+from mugrade.answers import Verdict, judge
 from mugrade.author.build import (
     REFERENCE_LIMITS,
     check_names,
@@ -14,9 +14,9 @@ from mugrade.author.build import (
     reference_job,
 )
 from mugrade.author.course import Course, CourseError, Stage
-from mugrade.author.rehearse import rehearse
 from mugrade.grader.bundle import Bundle, Outcome, Part, run
-from mugrade.mistakes import Known, shown_part, uncontradicted
+from mugrade.grader.draw import Draw, Missed, Rehearsal, known_of
+from mugrade.mistakes import uncontradicted
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.process import Sandbox, Task
 
@@ -24,61 +24,47 @@ from mugrade.sandbox.process import Sandbox, Task
 class StageKey:
     """What the grader knows of a stage; threads may share it.
 
+    With a secret its hidden inputs are drawn and proved, without one they are those of the build.
     Raises CourseError if the reference does not get full points when it is graded like a student.
     """
 
-    def __init__(self, course: Course, stage: Stage, sandbox: Sandbox) -> None:
+    def __init__(self, course: Course, stage: Stage, sandbox: Sandbox, secret: bytes = b"") -> None:
         self.course, self.stage, self.sandbox = course, stage, sandbox
         self.tasks: Sequence[Task] = check_tasks(stage)
         self.exercises = {cell.id: cell.of for cell in stage.role("check")}
         self.names: Sequence[tuple[str, Sequence[str]]] = check_names(stage)
         self.base: Package = reference(course, course.before(stage))
+        answers = record_answers(course, stage, self.tasks, sandbox)
+        self.built = [part for task in self.tasks for part in Part.of(task, answers[task.id])]
         self.lock = threading.Lock()
-        self.variants: dict[str, Mapping[str, Sequence[Answer]]] = {}
-        self.mistakes: dict[str, Known] = {}
+        self._rehearsal: Rehearsal | None = None
+        self.drawn: Mapping[str, Draw] = self.rehearsal.draw(secret) if secret else {}
         self._grade_reference()
 
-    def _grade_reference(self) -> None:
-        job = reference_job(self.course, self.stage)
-        bundle = Bundle(job, self.parts(), self.exercises, REFERENCE_LIMITS)
-        for id, verdict in run(bundle, self.sandbox).verdicts.items():
-            if not verdict.passed:
-                where = f"{self.stage.path.name}: {id}"
-                found = f"{verdict.category} {verdict.actual}".strip()
-                raise CourseError(f"{where}: the reference does not agree with itself: {found}")
-
-    def answers(self, variant: str = "") -> Mapping[str, Sequence[Answer]]:
-        """What the reference yields in one variant of the hidden inputs; run once."""
+    @property
+    def rehearsal(self) -> Rehearsal:
+        """The known mistakes, made when they are first asked for."""
         with self.lock:
-            if variant not in self.variants:
-                tasks = [replace(task, variant=variant) for task in self.tasks]
-                self.variants[variant] = record_answers(
-                    self.course, self.stage, tasks, self.sandbox
-                )
-            return self.variants[variant]
+            if self._rehearsal is None:
+                self._rehearsal = Rehearsal(self.course, self.stage, self.built, self.sandbox)
+            return self._rehearsal
 
-    def known(self, variant: str) -> Known:
-        """The traces of the recorded mistakes in one variant of the hidden inputs; made once."""
-        answers = self.answers(variant)
-        with self.lock:
-            if variant not in self.mistakes:
-                tasks = [replace(task, variant=variant) for task in self.tasks]
-                job = reference_job(self.course, self.stage)
-                found = rehearse(self.stage, job, tasks, answers, self.sandbox)
-                self.mistakes[variant] = found
-            return self.mistakes[variant]
+    @property
+    def draws(self) -> dict[str, int]:
+        """Check -> how often its inputs were drawn again, if they were."""
+        return {id: draw.counter for id, draw in self.drawn.items() if draw.counter}
 
-    def parts(self, variant: str = "", only: Container[str] | None = None) -> list[Part]:
-        """All that a submission is asked: what is shown, and the whole in one variant.
+    @property
+    def too_weak(self) -> list[str]:
+        """A sentence about each check that no draw makes tell all known mistakes."""
+        return [self.rehearsal.too_weak(draw) for draw in self.drawn.values() if draw.passed]
 
-        Of every check, or only of those of some exercises.
-        """
-        shown, whole = self.answers(), self.answers(variant)
+    def parts(self, only: Container[str] | None = None) -> list[Part]:
+        """All that a submission is asked: of every check, or only of those of some exercises."""
         return [
-            part
-            for task in self.tasks
-            if only is None or self.exercises[task.id] in only
-            for part in Part.of(task, variant, shown[task.id], whole[task.id])
+            self.drawn[part.task.id].part if part.hidden and self.drawn else part
+            for part in self.built
+            if only is None or self.exercises[part.task.id] in only
         ]
 
     def named(self, outcome: Outcome) -> dict[str, Verdict]:
@@ -89,13 +75,26 @@ class StageKey:
         verdicts = dict(outcome.verdicts)
         failed = (of for id, of in self.exercises.items() if id in verdicts.keys() - outcome.passed)
         first = next(failed, "")
+        missed = self._missed() if outcome.misses else []
         for id, miss in outcome.misses.items():
             if self.exercises[id] != first:
                 continue
-            known = self.known(miss.part.task.variant)
-            traces = uncontradicted(known.get(id, ()), outcome.passed, known)
-            if not miss.part.hidden:
-                traces = shown_part(traces, len(miss.part.answers))
+            here = known_of(known for known in missed if known.part.hidden == miss.part.hidden)
+            traces = uncontradicted(here.get(id, ()), outcome.passed, known_of(missed))
             found = judge(miss.values, miss.part.answers, traces).diagnosis
             verdicts[id] = replace(verdicts[id], diagnosis=found)
         return verdicts
+
+    def _missed(self) -> list[Missed]:
+        """What the known mistakes miss of the parts that are asked."""
+        missed = [m for m in self.rehearsal.missed if not (m.part.hidden and self.drawn)]
+        return [*missed, *(miss for draw in self.drawn.values() for miss in draw.missed)]
+
+    def _grade_reference(self) -> None:
+        job = reference_job(self.course, self.stage)
+        bundle = Bundle(job, self.parts(), self.exercises, REFERENCE_LIMITS)
+        for id, verdict in run(bundle, self.sandbox).verdicts.items():
+            if not verdict.passed:
+                where = f"{self.stage.path.name}: {id}"
+                found = f"{verdict.category} {verdict.actual}".strip()
+                raise CourseError(f"{where}: the reference does not agree with itself: {found}")

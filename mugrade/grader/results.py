@@ -1,6 +1,6 @@
 """What grading a submission gives: a grade per check."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mugrade.answers import Verdict
@@ -36,7 +36,9 @@ class Result:
     """One student's stage: `status` is graded, or missing, unreadable or failed with a `reason`.
 
     Failed means that the grader itself could not do it, which is not the student's fault. `tier`
-    says how well the student's code was confined, `version` which mugrade graded it.
+    says how well the student's code was confined, `version` which mugrade graded it, and `draws`
+    which checks had their hidden inputs drawn again, and how often: with the secret, it repeats
+    what was asked.
     """
 
     submission: Submission
@@ -45,6 +47,7 @@ class Result:
     grades: Sequence[Grade] = field(default_factory=tuple)
     tier: str = ""
     version: str = __version__
+    draws: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def points(self) -> int:

@@ -186,6 +186,8 @@ def grading(
             tier = demand_sandbox(order.accept_weak, bar.console)
         grader = Grader(order.course, stages, order.limits, order.own, tier, secret, elsewhere)
         stack.callback(grader.close)
+        for text in grader.too_weak:
+            bar.console.print(text, markup=False, highlight=False)
         bar.remove_task(task)
         task = bar.add_task("grading", total=len(todo))
         for result in grader.grade_all(todo, jobs, plan.every, lambda: interrupt.asked):
@@ -211,7 +213,8 @@ def demand_sandbox(accept_weak: bool, console: Console) -> Tier:
 def own_secret(path: Path) -> bytes:
     """The secret that seeds hidden inputs: made once, readable by the grader only, then kept.
 
-    Whoever has it can draw the same inputs again, which is what an appeal needs.
+    Whoever has it, and the draws of a result, can draw the same inputs again, which is what an
+    appeal needs.
     """
     with contextlib.suppress(FileExistsError):
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

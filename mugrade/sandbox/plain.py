@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from mugrade.observe import Observed, describe, seed_of
+from mugrade.observe import Observed, describe
 from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task, first_request
 from mugrade.sandbox.tiers import WEAK
 from mugrade.sandbox.worker import load, run_check, write_files
@@ -136,7 +136,7 @@ def _serve(request: dict[str, Any], folder: str, pipe: Connection) -> None:
         pipe.send(failures)
         while True:
             task = pipe.recv()
-            pipe.send(run_check(task.source, seed_of(task.id, task.variant), scope))
+            pipe.send(run_check(task.source, task.seed, scope))
     except (Exception, SystemExit) as error:
         pipe.send(describe(error))
 

@@ -90,7 +90,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "reshaped instead of moved": ["the entries have kept their order"],
         "swapped twice": ["the result is transposed"],
         "the first and the last": ["the axes are in another order"],
-        "the sign of the axes is lost": ["an axis that the array does not have"],
+        "the sign of the axes is lost": ["the axes are in another order"],
         "the input transposed": ["the entries have kept their order"],
         "arrays instead of tensors": ["the gradient of the transpose has no graph"],
     },
@@ -172,14 +172,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the outputs are left out": ["the outputs are missing in the order"],
     },
     "reverse-mode": {
-        "the last contribution wins": [
-            "every entry is off by the same factor",
-            "the last contribution replaces the others",
-        ],
-        "the first contribution wins": [
-            "every entry is off by the same factor",
-            "only the first contribution counts",
-        ],
+        "the last contribution wins": ["the last contribution replaces the others"],
+        "the first contribution wins": ["only the first contribution counts"],
         "the contributions are averaged": ["the contributions are averaged"],
         "in the order of computation": [
             "None is used as if it were a value",
@@ -367,14 +361,13 @@ NAMED: dict[str, dict[str, list[str]]] = {
     "flatten": {
         "everything becomes one row": ["the values are not in the right shape"],
         "one row, batch axis of one": ["the values are not in the right shape"],
-        "only three axes": ["an index beyond the end"],
+        "only three axes": ["a reshape to another number of entries"],
         "only the last two axes": ["a reshape to another number of entries"],
         "the last axis is kept instead of the first": ["the values are not in the right shape"],
         "the sizes in the other order": ["the values are not in the right shape"],
         "column-major order": ["column-major order"],
         "transposed": ["the result is transposed"],
         "NumPy's reshape leaves the graph": ["there is no gradient"],
-        "the last two axes are swapped first": ["column-major order"],
         "an array is returned": ["an array stands where another object is expected"],
         "the input is returned": ["the values are not in the right shape"],
     },
@@ -395,12 +388,12 @@ NAMED: dict[str, dict[str, list[str]]] = {
     },
     "sequential": {
         "the wrong way round": ["the modules run in the wrong order"],
-        "only the first": ["every entry is off by the same amount"],
-        "only the last": ["there is no gradient"],
-        "return inside the loop": ["every entry is off by the same amount"],
-        "each gets the original input": ["there is no gradient"],
-        "the first is left out": ["there is no gradient"],
-        "the last is left out": ["every entry is off by the same amount"],
+        "only the first": ["only the first module runs"],
+        "only the last": ["only the last module counts", "there is no gradient"],
+        "return inside the loop": ["only the first module runs"],
+        "each gets the original input": ["only the last module counts", "there is no gradient"],
+        "the first is left out": ["the first module is left out", "there is no gradient"],
+        "the last is left out": ["the last module is left out"],
         "the outputs are added up": ["the outputs are added up"],
         "residual at every link": ["each module's input is added to its output"],
         "the graph is cut between the modules": ["the graph is cut", "there is no gradient"],
@@ -598,6 +591,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the input is changed in place": ["the input is changed in place"],
         "nothing is done in eval mode": ["nothing is done in eval mode"],
         "weight and bias are numbers": ["two shapes do not fit together"],
+        "eps squared": ["eps is squared"],
+        "eps forgotten": ["eps is not used"],
     },
     "batchnorm": {
         "the rows are averaged": ["the running values are never updated"],
@@ -714,6 +709,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "float64 out of float32": ["float64 comes out of float32"],
         "the parameters walk out of an iterator": ["every entry is off by the same factor"],
         "the limit is ignored": ["the limit is ignored"],
+        "a norm for each parameter": ["a norm for each parameter"],
     },
     "sgd": {
         "uphill": ["the step goes uphill"],
@@ -956,8 +952,14 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "drawn once, for all images": ["one draw for all images"],
     },
     "data-loader": {
-        "the last short batch is dropped": ["fewer results than there should be"],
-        "the last batch is always dropped": ["fewer results than there should be"],
+        "the last short batch is dropped": [
+            "fewer results than there should be",
+            "the last short batch is dropped",
+        ],
+        "the last batch is always dropped": [
+            "fewer results than there should be",
+            "the last batch is always dropped",
+        ],
         "the last batch begins again at the first example": [
             "the last batch begins again at the first example"
         ],
@@ -1125,10 +1127,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the input has never a gradient": ["there is no gradient"],
     },
     "fast-dropout": {
-        "the survivors are not rescaled": [
-            "every entry is off by the same factor",
-            "the survivors are not rescaled",
-        ],
+        "the survivors are not rescaled": ["the survivors are not rescaled"],
         "divided by p": ["divided by p"],
         "multiplied by 1 - p": ["multiplied by 1 - p"],
         "the dropped survive": ["the kept are dropped"],
@@ -1187,7 +1186,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
     },
     "fast-batchnorm": {
         "the variance with n - 1": ["the variance with n - 1"],
-        "the variance is left with eps in it": ["every entry is off by the same amount"],
+        "the variance is left with eps in it": [
+            "eps is left in the variance",
+            "every entry is off by the same amount",
+        ],
         "the deviation is left for the variance": ["the deviation is left for the variance"],
         "eps outside the root": ["eps outside the root"],
         "eps forgotten": ["eps is ignored"],

@@ -1,0 +1,144 @@
+"""The hidden inputs: drawn once per course secret and check, and proved on the known mistakes.
+
+A recorded mistake that passes what a check shows and fails the rest as the build draws it has to
+fail it as the secret draws it, too. Where one passes, the check is drawn again.
+"""
+
+import hmac
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from mugrade.answers import compare
+from mugrade.author.build import record_answers, reference_job
+from mugrade.author.course import Course, Mistake, Stage
+from mugrade.author.rehearse import made, own_first, place, trace_of
+from mugrade.grader.bundle import Part
+from mugrade.mistakes import Known, Trace
+from mugrade.sandbox.process import Sandbox, Task
+
+DRAWS = 10  # of a check, before it is called too weak
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A mistake, the first part of a check that it fails, and what tells it there, if anything."""
+
+    mistake: Mistake
+    part: Part
+    trace: Trace | None
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The hidden part of a check as drawn for the time `counter`, and what mistakes make of it.
+
+    Of those that must fail it; `passed` should be empty.
+    """
+
+    counter: int
+    part: Part
+    missed: Sequence[Missed]
+    passed: Sequence[Mistake]
+
+
+def drawn(task: Task, secret: bytes, counter: int) -> Task:
+    """The check with the inputs that a secret draws."""
+    digest = hmac.digest(secret, f"{task.id}/{counter}".encode(), "sha256")
+    return replace(task, seed=int.from_bytes(digest[:4]))
+
+
+def hidden_parts(
+    course: Course, stage: Stage, tasks: Sequence[Task], sandbox: Sandbox
+) -> dict[str, Part]:
+    """Check -> its hidden part, with what the reference answers; raises CourseError."""
+    answers = record_answers(course, stage, tasks, sandbox) if tasks else {}
+    return {task.id: Part(task, answers[task.id], True) for task in tasks}
+
+
+def known_of(missed: Iterable[Missed]) -> Known:
+    """Check -> the traces of the mistakes that have missed it."""
+    known: dict[str, list[Trace]] = {}
+    for miss in missed:
+        if miss.trace:
+            known.setdefault(miss.part.task.id, []).append(miss.trace)
+    return known
+
+
+class Rehearsal:
+    """The mistakes of a stage, made in the `parts` of its checks as they are built.
+
+    Raises CourseError where one cannot be made.
+    """
+
+    def __init__(
+        self, course: Course, stage: Stage, parts: Sequence[Part], sandbox: Sandbox
+    ) -> None:
+        self.course, self.stage, self.parts, self.sandbox = course, stage, parts, sandbox
+        self.job = reference_job(course, stage)
+        self.missed = self._make(stage.mistakes, self._own_first)
+
+    def draw(self, secret: bytes) -> dict[str, Draw]:
+        """Check -> its hidden part as drawn: the first draw that lets no mistake pass, or least."""
+        best: dict[str, Draw] = {}
+        weak: Mapping[str, Task] = {p.task.id: p.task for p in self.parts if p.hidden}
+        for counter in range(DRAWS):
+            for draw in self._drawn([drawn(t, secret, counter) for t in weak.values()], counter):
+                id = draw.part.task.id
+                if id not in best or len(draw.passed) < len(best[id].passed):
+                    best[id] = draw
+            weak = {id: task for id, task in weak.items() if best[id].passed}
+        return best
+
+    def too_weak(self, draw: Draw) -> str:
+        """What to say about a check that lets mistakes pass however it is drawn."""
+        id, (first, *more) = draw.part.task.id, draw.passed
+        others = f" and {len(more)} more" if more else ""
+        return (
+            f"{self.stage.path.name}: {id} is too weak: of {DRAWS} draws of its hidden inputs none "
+            f"tells {place(self.stage, first)}{others}; put the telling input in by hand"
+        )
+
+    def _drawn(self, tasks: Sequence[Task], counter: int) -> Iterator[Draw]:
+        """Draws of some checks, on which the mistakes that must fail them have been made."""
+        parts = hidden_parts(self.course, self.stage, tasks, self.sandbox)
+        must: dict[str, list[Part]] = {}
+        for miss in self.missed:
+            if miss.part.hidden and miss.part.task.id in parts:
+                must.setdefault(miss.mistake.id, []).append(parts[miss.part.task.id])
+        mistakes = [mistake for mistake in self.stage.mistakes if mistake.id in must]
+        missed = self._make(mistakes, lambda mistake: [must[mistake.id]])
+        for part in parts.values():
+            there = [miss for miss in missed if miss.part is part]
+            failed = {miss.mistake.id for miss in there}
+            passed = [m for m in mistakes if part in must[m.id] and m.id not in failed]
+            yield Draw(counter, part, there, passed)
+
+    def _own_first(self, mistake: Mistake) -> list[list[Part]]:
+        groups = own_first(self.stage, mistake)
+        return [[part for part in self.parts if part.task.id in group] for group in groups]
+
+    def _make(
+        self,
+        mistakes: Sequence[Mistake],
+        asked: Callable[[Mistake], Sequence[Sequence[Part]]],
+    ) -> list[Missed]:
+        """What the mistakes miss of what each is asked, all of them made side by side."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = pool.map(lambda mistake: self._made(mistake, asked(mistake)), mistakes)
+            return [miss for misses in found for miss in misses]
+
+    def _made(self, mistake: Mistake, groups: Sequence[Sequence[Part]]) -> list[Missed]:
+        """What it misses of the first group of which it misses anything."""
+        missed: dict[str, Missed] = {}
+        with made(self.stage, mistake, self.job, self.sandbox) as process:
+            for group in groups:
+                for part in [] if missed else group:
+                    if part.task.id in missed:
+                        continue
+                    values = process.run(part.task)
+                    if not compare(values, part.answers).passed:
+                        told = trace_of(mistake, values, part.answers)
+                        missed[part.task.id] = Missed(mistake, part, told)
+        return list(missed.values())

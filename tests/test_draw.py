@@ -1,0 +1,132 @@
+"""One draw of the hidden inputs per course secret and check, proved on the known mistakes."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from rich.console import Console
+
+from mugrade.author.build import build
+from mugrade.author.course import Course, load_course
+from mugrade.grader.draw import DRAWS, drawn
+from mugrade.grader.grade import Grader
+from mugrade.grader.results import Result
+from mugrade.grader.run import Order, grade_class
+from mugrade.grader.submissions import Submission
+from mugrade.observe import seed_of
+from mugrade.sandbox.process import Task
+from tests.test_grade import LIMITS, hand_in
+from tests.tiny import write_course
+
+CHECK, STAGE = "mean-of-three", "00_mean"
+INPUTS = 'rng.standard_normal((4, 5)).astype("float32")'
+NEGATIVE_AT_TIMES = "np.sign(rng.standard_normal()) * rng.random(3)"
+MISTAKE = """
+[[mistake]]
+of = "mean"
+name = "the mean of the sizes"
+why = "signs count"
+try = "leave abs out"
+edits = [["x.sum()", "abs(x).sum()"]]
+"""
+SIZES = "def mean(x):\n    return np.asarray(abs(x).sum() / x.size, dtype=x.dtype)"
+NAIVE = """\
+#| export needle/ops/logsumexp.py
+def stable_logsumexp(array, axes=None):
+    return np.log(np.exp(array).sum(axis=axes))
+"""
+Weak = Callable[[str], Course]
+
+
+@pytest.fixture
+def weak(tmp_path: Path) -> Weak:
+    """The tiny course with a recorded mistake that the shown input does not tell."""
+
+    def write(inputs: str) -> Course:
+        root = write_course(tmp_path / "course", stage_00=(INPUTS, inputs))
+        (root / "solutions" / "mistakes").mkdir()
+        (root / "solutions" / "mistakes" / f"{STAGE}.toml").write_text(MISTAKE)
+        build(load_course(root))
+        return load_course(root)
+
+    return write
+
+
+@contextmanager
+def grader_of(course: Course, stage: str, secret: bytes) -> Iterator[Grader]:
+    with closing(Grader(course, [stage], LIMITS, secret=secret)) as grader:
+        yield grader
+
+
+def grade_sizes(course: Course, grader: Grader) -> Result:
+    """The result of a student who made the recorded mistake."""
+    path = hand_in(course, course.root / "ada", STAGE, mean=SIZES)
+    return grader.grade(Submission("ada", STAGE, path), {})
+
+
+def negative(seed: int) -> bool:
+    return bool(np.random.default_rng(seed).standard_normal() < 0)
+
+
+def test_equal_cells_get_equal_points(course: Course, tmp_path: Path) -> None:
+    path = course.root / "notebooks" / "03_logsumexp.ipynb"
+    notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
+    (cell,) = (cell for cell in notebook.cells if cell.id == "stable-logsumexp")
+    cell.source = NAIVE
+    submissions = []
+    for number in range(24):
+        notebook.metadata["saved"] = number
+        path = tmp_path / f"student-{number}.ipynb"
+        path.write_text(nbformat.writes(notebook), encoding="utf-8")
+        submissions.append(Submission(path.stem, "03_logsumexp", path))
+    with grader_of(course, "03_logsumexp", b"some secret") as grader:
+        points = {result.points for result in grader.grade_all(submissions, 2)}
+    assert len(points) == 1
+
+
+@pytest.mark.parametrize("secret", [b"0", b"1", b"2", b"3", b"4"])
+def test_a_check_is_drawn_until_its_known_mistakes_fail(weak: Weak, secret: bytes) -> None:
+    assert negative(seed_of(CHECK)), "else the mistake is not recorded to fail"
+    seeds = [drawn(Task(CHECK, "", 0), secret, counter).seed for counter in range(DRAWS)]
+    counter = [negative(seed) for seed in seeds].index(True)
+    course = weak(NEGATIVE_AT_TIMES)
+    with grader_of(course, STAGE, secret) as grader:
+        result = grade_sizes(course, grader)
+    assert result.draws == ({CHECK: counter} if counter else {})
+    assert result.points == 0 and grader.too_weak == []
+    assert [g.verdict.diagnosis.name for g in result.grades if g.verdict.diagnosis] == [
+        "the mean of the sizes"
+    ]
+
+
+def test_a_check_that_no_draw_makes_tell_is_named_and_used(weak: Weak) -> None:
+    number = np.random.default_rng(seed_of(CHECK)).integers(1 << 30)
+    course = weak(f"np.full(3, 1.0 - 2.0 * (rng.integers(1 << 30) == {number}))")
+    hand_in(course, course.root / "submitted" / "ada", STAGE, mean=SIZES)
+    screen = io.StringIO()
+    order = Order(course, course.root / "submitted", course.root / "out", LIMITS)
+    grade_class(order, Console(file=screen, width=300))
+    assert "mean-of-three is too weak" in screen.getvalue()
+    assert "mistakes/00_mean.toml:2: the mean of the sizes" in screen.getvalue()
+    assert f'"ada","{STAGE}","graded"' in (course.root / "out" / "grades.csv").read_text()
+
+
+def test_without_a_secret_the_inputs_are_those_of_the_build(weak: Weak) -> None:
+    course = weak(NEGATIVE_AT_TIMES)
+    with grader_of(course, STAGE, b"") as grader:
+        assert [part.task.seed for part in grader.stages[STAGE].parts()] == [seed_of(CHECK)] * 2
+        assert grade_sizes(course, grader).points == 0
+
+
+def test_a_secret_draws_every_check_and_every_counter_anew() -> None:
+    draws = [
+        drawn(Task(check, "", 0), secret, counter).seed
+        for check in ("one", "two")
+        for secret in (b"a", b"b")
+        for counter in range(DRAWS)
+    ]
+    assert len(set(draws)) == len(draws) and max(draws) < 1 << 32
