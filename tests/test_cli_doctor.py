@@ -86,7 +86,7 @@ def test_versions_are_compared(
 
 def test_what_is_asked_for_is_what_pyproject_says() -> None:
     python, packages = asked_for()
-    assert python == ">=3.11,<3.14" and "numpy>=2.1,<3" in packages
+    assert python == ">=3.11,<3.15" and "numpy>=2.1,<3" in packages
     assert not any("pytest" in package for package in packages)
 
 
