@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mugrade.author.settings import Policy
 from mugrade.errors import MugradeError
 
 if TYPE_CHECKING:
@@ -20,6 +21,19 @@ CourseFolder = Annotated[
     typer.Option("--course", help="The course's folder; by default the one you are in."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+
+OutFolder = Annotated[
+    Path | None, typer.Option("--out", help="Where results go; by default build/grades.")
+]
+Database = Annotated[
+    str | None,
+    typer.Option("--db", help="URL or file of the results; by default results.db in --out."),
+]
+PolicyOption = Annotated[
+    Policy | None,
+    typer.Option("--policy", help="Which attempt counts; by default what course.toml says."),
+]
+RESULTS = Path("build") / "grades"
 
 
 class Commands(TyperGroup):

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from mugrade.errors import Unreadable
@@ -13,13 +14,16 @@ from mugrade.grader.archives import find_archives, unpack_all
 class Submission:
     """One student's notebook of one stage; `path` is None if there is none.
 
-    `others` are notebooks in the student's folder that belong to no stage.
+    `others` are notebooks in the student's folder that belong to no stage, `passed_over` those of
+    this stage that were not taken; `handed_in` is in UTC.
     """
 
     student: str
     stage: str
     path: Path | None
     others: tuple[str, ...] = ()
+    handed_in: datetime | None = None
+    passed_over: tuple[str, ...] = ()
 
 
 def find_submissions(
