@@ -6,6 +6,7 @@ import os
 import stat
 import struct
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -53,13 +54,17 @@ def files(folder: Path) -> list[str]:
     ("archive", "names", "student"),
     [
         ("ada.zip", ["ada/00_mean/00_mean.ipynb"], "ada"),
-        ("hw1_ada_late.zip", ["ada/00_mean/00_mean.ipynb"], "ada"),
+        ("hw1_ada_late.zip", ["ada/00_mean/00_mean.ipynb"], "hw1_ada_late"),
         ("ada.zip", ["00_mean.ipynb"], "ada"),
         ("ada.ZIP", ["00_mean/00_mean.ipynb"], "ada"),
-        ("class.zip", ["submitted/ada/00_mean/00_mean.ipynb"], "ada"),
+        ("class.zip", ["submitted/ada/00_mean/00_mean.ipynb"], "class"),
         ("ada.zip", ["ada\\00_mean\\00_mean (1).ipynb"], "ada"),
         ("Ada L_12_file_/work.zip", ["00_mean.ipynb"], "Ada L_12_file_"),
-        ("Ada L_12_file_/work.zip", ["ada/00_mean.ipynb"], "ada"),
+        ("Ada L_12_file_/work.zip", ["ada/00_mean.ipynb"], "Ada L_12_file_"),
+        ("ada/00_mean/work.zip", ["00_mean.ipynb"], "ada"),
+        ("eve.zip", ["ada/a/b/c/d/00_mean.ipynb"], "eve"),
+        ("eve.zip", ["submitted//etc/00_mean.ipynb"], "eve"),
+        ("eve.zip", ["C:\\ada\\00_mean.ipynb"], "eve"),
         ("ada.zip", ["ada/00_mean.ipynb", "__MACOSX/ada/._00_mean.ipynb"], "ada"),
     ],
 )
@@ -73,7 +78,9 @@ def test_layouts(root: Path, scratch: Path, archive: str, names: list[str], stud
 
 def test_an_archive_itself_can_be_given(root: Path, scratch: Path) -> None:
     path = pack(root / "class.zip", "ada/00_mean.ipynb", "bob/00_mean.ipynb")
-    assert list(find(path, scratch)) == [("ada", "00_mean"), ("bob", "00_mean")]
+    found = find_submissions(path, STAGES, scratch, confirm=lambda names: True)
+    assert [(s.student, s.stage) for s in found] == [("ada", "00_mean"), ("bob", "00_mean")]
+    assert all(s.path and read_cells(s.path) == [] for s in found)
 
 
 def test_archives_and_folders_may_stand_side_by_side(root: Path, scratch: Path) -> None:
@@ -90,18 +97,24 @@ def test_archives_and_folders_may_stand_side_by_side(root: Path, scratch: Path) 
 
 
 def test_two_archives_that_agree_are_one(root: Path, scratch: Path) -> None:
-    pack(root / "one.zip", "ada/00_mean.ipynb")
-    pack(root / "two.zip", "ada/00_mean.ipynb")
-    assert find(root, scratch)["ada", "00_mean"].path
-
-
-def test_archives_that_do_not_agree_are_a_row_with_a_reason(root: Path, scratch: Path) -> None:
-    pack(root / "bob.zip", "bob/00_mean.ipynb")
-    for name in ("one", "three", "two"):
-        pack(root / f"{name}.zip", "ada/00_mean.ipynb", content=NOTEBOOK + name.encode())
+    pack(root / "ada" / "one.zip", "ada/00_mean.ipynb")
+    pack(root / "ada" / "two.zip", "00_mean.ipynb")
     found = find(root, scratch)["ada", "00_mean"]
-    assert found.path is None
-    assert found.others == ("00_mean.ipynb in one.zip and another in three.zip",)
+    assert found.path and found.passed_over == found.notes == ()
+
+
+def test_of_archives_that_do_not_agree_the_newest_is_taken(root: Path, scratch: Path) -> None:
+    for age, name in enumerate(("two", "three", "one")):
+        content = NOTEBOOK + name.encode()
+        path = pack(root / "ada" / f"{name}.zip", "ada/00_mean.ipynb", content=content)
+        os.utime(path, (1e9 - age, 1e9 - age))
+    found = find(root, scratch)["ada", "00_mean"]
+    assert found.path and found.path.read_bytes() == NOTEBOOK + b"two"
+    assert found.handed_in == datetime.fromtimestamp(1e9, UTC)
+    assert sorted(found.passed_over) == [
+        "ada/00_mean.ipynb in one.zip",
+        "ada/00_mean.ipynb in three.zip",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -110,10 +123,8 @@ def test_archives_that_do_not_agree_are_a_row_with_a_reason(root: Path, scratch:
         "../00_mean.ipynb",
         "ada/../../00_mean.ipynb",
         "{outside}/00_mean.ipynb",
-        "submitted/{outside}/00_mean.ipynb",
         "..\\..\\00_mean.ipynb",
         "ada/.ssh/00_mean.ipynb",
-        "ada/a/b/c/d/00_mean.ipynb",
         "ada/00_mean.py",
         "ada/00_mean.ipynb/",
         ".ipynb",
@@ -127,10 +138,14 @@ def test_nothing_leaves_the_folder(root: Path, scratch: Path, name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["/00_mean.ipynb", "/eve/00_mean.ipynb", "../00_mean.ipynb"])
-def test_a_short_path_that_leads_outside_is_no_notebook(root: Path, name: str) -> None:
-    with zipfile.ZipFile(pack(root / "eve.zip", name, "eve/01_scale.ipynb")) as archive:
-        found = [(s, str(path)) for _, s, path in archives._notebooks(archive, "eve", STAGES)]
-    assert found == [("eve", "01_scale.ipynb")]
+def test_a_short_path_that_leads_outside_is_no_notebook(
+    root: Path, scratch: Path, name: str
+) -> None:
+    pack(root / "eve.zip", name, "eve/01_scale.ipynb")
+    found = find(root, scratch)
+    assert list(found) == [("eve", "01_scale")]
+    said = "00_mean.ipynb in eve.zip (its path leads out of the archive)"
+    assert found["eve", "01_scale"].notes == (said,)
 
 
 def test_a_link_is_not_followed(root: Path, scratch: Path) -> None:
@@ -178,7 +193,7 @@ def test_a_damaged_notebook_costs_itself_only(root: Path, scratch: Path) -> None
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("ada/00_mean.ipynb", b"{damaged}")
         file.writestr("ada/01_scale.ipynb", NOTEBOOK)
-        file.writestr("bob/00_mean.ipynb", NOTEBOOK)
+    pack(root / "bob.zip", "bob/00_mean.ipynb")
     path.write_bytes(path.read_bytes().replace(b"{damaged}", b"{DAMAGED}"))
     found = find(root, scratch)
     assert found["ada", "00_mean"].others == ("00_mean.ipynb in ada.zip (it is damaged)",)

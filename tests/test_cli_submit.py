@@ -127,7 +127,7 @@ def test_json_says_the_same(mine: Path) -> None:
 
 
 def test_mugrade_grade_takes_it(mine: Path, tiny: Course, tmp_path: Path) -> None:
-    mugrade("submit", "--student", "ada", "--out", str(tmp_path / "in" / "whatever.zip"))
+    mugrade("submit", "--student", "ada", "--out", str(tmp_path / "in" / "ada.zip"))
     command = ["grade", str(tmp_path / "in"), "--course", str(tiny.root)]
     out = ["--out", str(tmp_path / "out"), "--accept-weak-sandbox"]
     outcome = mugrade(*command, *out)

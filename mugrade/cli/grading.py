@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,8 @@ from mugrade.cli.shared import (
     PolicyOption,
     console,
     fail,
+    say,
+    wrapped,
 )
 
 INTERRUPTED = 130
@@ -31,7 +34,10 @@ class On(StrEnum):
 
 def grade(
     submissions: Annotated[
-        Path, typer.Argument(help="nbgrader's submitted/ or a folder per student.")
+        Path,
+        typer.Argument(
+            help="nbgrader's submitted/, a folder or archive per student, or a class's archive."
+        ),
     ],
     course: CourseFolder = None,
     out: OutFolder = None,
@@ -55,7 +61,13 @@ def grade(
             help="Show who would move, also of those who are not there now; ask before writing.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --regrade: do not ask.")] = False,
+    roster: Annotated[
+        Path | None,
+        typer.Option(help="Who is in the class: CSV with a column student, id or username."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask about a class's archive or --regrade.")
+    ] = False,
     accept_weak: Annotated[
         bool,
         typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
@@ -70,6 +82,7 @@ def grade(
     """
     with console().status("reading the course"):
         from mugrade.author.course import find_course, load_course
+        from mugrade.grader.roster import read_roster
         from mugrade.grader.run import Order, grade_class, regrade_class
         from mugrade.sandbox.process import Limits
 
@@ -94,6 +107,8 @@ def grade(
         force=force,
         accept_weak=accept_weak,
         scheduler=scheduler,
+        roster=read_roster(roster) if roster else None,
+        confirm_class=lambda names: yes or _are_students(names),
     )
     if regrade:
         complete = regrade_class(order, console(), lambda: yes or _confirmed())
@@ -107,3 +122,13 @@ def _confirmed() -> bool:
     if not sys.stdin.isatty():
         raise fail("nothing is written: there is no terminal to ask on; add --yes to write it")
     return typer.confirm("write these results?")
+
+
+def _are_students(names: Sequence[str]) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    from mugrade.messages import printable
+
+    say("only the archive says that it holds the work of")
+    say(wrapped(printable(", ".join(names))))
+    return typer.confirm(f"grade these {len(names)} as students?")

@@ -1,94 +1,93 @@
 """Zip archives of submissions, as `mugrade submit` or a learning platform makes them.
 
-They are untrusted data. Nothing is written but notebooks, as regular files below one folder, and no
-more of them than the limits allow.
+They are untrusted data. Nothing is read but what is asked for, and no more of it than the limits
+allow; no path in an archive is ever one outside of it.
 """
 
 import contextlib
+import os
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from mugrade.errors import Unreadable
 
-MAX_ARCHIVE = 1 << 30  # bytes, and as many when it is unpacked
+MAX_ARCHIVE = 1 << 30  # bytes, and as many of one student when they are unpacked
 MAX_FILES = 10_000
 MAX_DIRECTORY = 4 << 20  # bytes of its table of contents
 MAX_NOTEBOOK = 32 << 20
-DEEPEST = 4  # a student's folder, two more, and the notebook
+MAX_INNER = 64 << 20  # of an archive in an archive
 END, END_SIZE, LOCATOR64 = b"PK\5\6", 22, b"PK\6\7"
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 CHUNK = 1 << 16
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error, NotImplementedError)
+HIDDEN = (".", "__MACOSX")
+
+
+class Exhausted(Unreadable):
+    """More is packed than may be unpacked."""
 
 
 @dataclass
-class Unpacked:
-    """The folder of students that was filled, and what of whom could not be unpacked.
+class Budget:
+    """How many bytes may still be unpacked."""
 
-    `origin`: file -> the archive it is from, None if two archives hold different ones.
-    """
+    left: int = field(default_factory=lambda: MAX_ARCHIVE)
 
-    folder: Path
-    problems: dict[str, list[str]] = field(default_factory=dict)
-    origin: dict[Path, Path | None] = field(default_factory=dict)
-
-    def blame(self, student: str, text: str) -> None:
-        self.problems.setdefault(student, []).append(text)
+    def spend(self, count: int) -> None:
+        """Raises Exhausted if that is not left."""
+        self.left = max(0, self.left - count)
+        if not self.left:
+            raise Exhausted(f"it unpacks to more than {MAX_ARCHIVE >> 20} MB")
 
 
-def find_archives(folder: Path) -> list[Path]:
-    """The archive that `folder` is, or those that lie in it and in its students' folders."""
-    if folder.is_file():
-        return [folder] if folder.suffix.lower() == ".zip" else []
-    try:
-        found = [*folder.glob("*.[zZ][iI][pP]"), *folder.glob("*/*.[zZ][iI][pP]")]
-    except OSError as error:
-        raise Unreadable(f"{folder}: cannot be read ({error.strerror})") from None
-    return sorted(path for path in found if not path.name.startswith("."))
+@dataclass(frozen=True)
+class Packed:
+    """A file or folder in an open archive, and its path there without `submitted/`."""
 
+    archive: zipfile.ZipFile
+    info: zipfile.ZipInfo
+    path: PurePosixPath
 
-def unpack_all(
-    archives: Sequence[Path], root: Path, stages: Sequence[str], folder: Path
-) -> Unpacked:
-    """Unpack the notebooks of archives below `root` into `folder`/student/.
+    @property
+    def is_outside(self) -> bool:
+        """Whether its path is none in the archive."""
+        return self.path.is_absolute() or ".." in self.path.parts
 
-    A notebook is of the student whose folder it lies in, else of the one that the archive, or the
-    folder of the archive, is called after. A bad archive is a problem of that student.
-    """
-    unpacked = Unpacked(folder)
-    for path in archives:
-        name = path.stem if path == root or path.parent == root else path.parent.name
+    def read(self, budget: Budget) -> bytes:
+        """Its content, cut one byte after the most that it may be; raises Unreadable."""
+        most = MAX_INNER if self.path.suffix.lower() == ".zip" else MAX_NOTEBOOK
+        content = self._content(min(budget.left, most))
+        budget.spend(len(content))
+        return content
+
+    def _content(self, most: int) -> bytes:
+        """At most one byte more than `most`, whatever size the archive says."""
+        if self.is_outside:
+            raise Unreadable("its path leads out of the archive")
+        if stat.S_ISLNK(self.info.external_attr >> 16):
+            raise Unreadable("it is a link")
+        if self.info.flag_bits & 1:
+            raise Unreadable("it is encrypted")
+        if self.info.compress_type not in METHODS:
+            raise Unreadable("it is packed in another way than zip's usual ones")
+        content = bytearray()
         try:
-            _unpack(path, name, stages, unpacked)
-        except Unreadable as error:
-            unpacked.blame(name, f"{path.name} ({error})")
-    return unpacked
-
-
-def _unpack(path: Path, name: str, stages: Sequence[str], unpacked: Unpacked) -> None:
-    left = MAX_ARCHIVE
-    with _opened(path) as archive:
-        for entry, student, inside in _notebooks(archive, name, stages):
-            target = unpacked.folder / student / inside
-            try:
-                content = _read(archive, entry, min(left, MAX_NOTEBOOK))
-            except Unreadable as error:
-                unpacked.blame(student, f"{inside.name} in {path.name} ({error})")
-                continue
-            left -= min(len(content), left)
-            if not left:
-                raise Unreadable(f"it unpacks to more than {MAX_ARCHIVE >> 20} MB")
-            _write(path, target, content, student, unpacked)
+            with self.archive.open(self.info) as file:
+                while len(content) <= most and (chunk := file.read(CHUNK)):
+                    content += chunk
+        except (*BROKEN, OSError, RuntimeError):
+            raise Unreadable("it is damaged") from None
+        return bytes(content[: most + 1])
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive; raises Unreadable for one that is broken or larger than allowed."""
+def opened(path: Path) -> Iterator[list[Packed]]:
+    """What an archive holds; raises Unreadable for one that is broken or larger than allowed."""
     try:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode):
@@ -99,7 +98,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             if len(archive.infolist()) > MAX_FILES:
                 raise Unreadable(f"it holds more than {MAX_FILES} files")
-            yield archive
+            yield _files(archive)
     except BROKEN:
         raise Unreadable("it is not a complete zip archive") from None
     except OSError as error:
@@ -120,50 +119,23 @@ def _demand_small_directory(path: Path, size: int) -> None:
         at = tail.find(END, at + 1)
 
 
-def _notebooks(
-    archive: zipfile.ZipFile, name: str, stages: Sequence[str]
-) -> Iterator[tuple[zipfile.ZipInfo, str, PurePosixPath]]:
-    """Each notebook, whose it is, and its path in the student's folder."""
-    for entry in archive.infolist():
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        parts = path.parts[1:] if path.parts[:1] == ("submitted",) else path.parts
-        hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
-        if entry.is_dir() or path.suffix != ".ipynb" or hidden or path.is_absolute():
-            continue
-        bare = len(parts) == 1 or parts[0] in stages
-        student, inside = (name, parts) if bare else (parts[0], parts[1:])
-        if len(inside) < DEEPEST:
-            yield entry, student, PurePosixPath(*inside)
+def _files(archive: zipfile.ZipFile) -> list[Packed]:
+    """All that is not hidden."""
+    found = []
+    for info in archive.infolist():
+        path = PurePosixPath(info.filename.replace("\\", "/"))
+        if path.parts[:1] == ("submitted",) and len(path.parts) > 1:
+            path = path.relative_to("submitted")
+        if path.name and not is_hidden(path):
+            found.append(Packed(archive, info, path))
+    return found
 
 
-def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
-    """At most one byte more than `most`, whatever size the archive says; raises Unreadable."""
-    if stat.S_ISLNK(entry.external_attr >> 16):
-        raise Unreadable("it is a link")
-    if entry.flag_bits & 1:
-        raise Unreadable("it is encrypted")
-    if entry.compress_type not in METHODS:
-        raise Unreadable("it is packed in another way than zip's usual ones")
-    content = bytearray()
-    try:
-        with archive.open(entry) as file:
-            while len(content) <= most and (chunk := file.read(CHUNK)):
-                content += chunk
-    except (*BROKEN, OSError, RuntimeError):
-        raise Unreadable("it is damaged") from None
-    return bytes(content[: most + 1])
+def is_archive(path: Path) -> bool:
+    """Whether a file, or a link, is called like a zip archive."""
+    return path.suffix.lower() == ".zip" and (path.is_symlink() or not os.path.isdir(path))
 
 
-def _write(path: Path, target: Path, content: bytes, student: str, unpacked: Unpacked) -> None:
-    try:
-        if target not in unpacked.origin:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-            unpacked.origin[target] = path
-        elif (other := unpacked.origin[target]) and target.read_bytes() != content:
-            target.unlink()
-            unpacked.origin[target] = None
-            text = f"{target.name} in {other.name} and another in {path.name}"
-            unpacked.blame(student, text)
-    except OSError as error:
-        unpacked.blame(student, f"{target.name} in {path.name} ({error.strerror})")
+def is_hidden(path: PurePath) -> bool:
+    """Whether a system or an editor put it there: checkpoints, resource forks."""
+    return any(part.startswith(HIDDEN) and part != ".." for part in path.parts)

@@ -21,7 +21,6 @@ class Basis:
     course: str = ""
     grader: str = ""
     rules: Mapping[str, Any] = field(default_factory=dict)
-    taken: str = ""
     hand_in: int | None = None
 
 

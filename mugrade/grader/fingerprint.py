@@ -61,7 +61,7 @@ class Fingerprints:
         before = map(all_of_student.get, self._earlier(submission.stage))
         return self._of(submission, handed_in(submission), [_own(s) for s in before])
 
-    def basis(self, result: Result, taken: str = "") -> Basis:
+    def basis(self, result: Result) -> Basis:
         """What a result was graded with; the fingerprint is that of what was really read."""
         stage, notebook = result.submission.stage, result.notebook
         own = [n.sha256 if n else NOTHING for n in map(result.earlier.get, self._earlier(stage))]
@@ -73,7 +73,6 @@ class Fingerprints:
             self.courses[stage],
             judging(),
             self.rules,
-            taken,
         )
 
     def _earlier(self, stage: str) -> list[str]:
@@ -82,9 +81,9 @@ class Fingerprints:
         return [s.name for s in before]
 
     def _of(self, submission: Submission, handed_in: str, own: Sequence[str]) -> str:
-        others = submission.others if submission.path is None else ()
+        said = submission.others if submission.path is None else submission.notes
         rules = [judging(), self.rules, self.courses[submission.stage]]
-        return sha256(rules, handed_in, own, others)
+        return sha256(rules, handed_in, own, said)
 
 
 @cache

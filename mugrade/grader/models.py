@@ -84,6 +84,7 @@ class Attempt(Base):
     notebook: Mapped[str | None] = mapped_column(ForeignKey(NotebookRow.sha256), index=True)
     taken: Mapped[str]
     passed_over: Mapped[list[str]] = mapped_column(JSON)
+    notes: Mapped[list[str]] = mapped_column(JSON)
     handed_in: Mapped[datetime | None] = mapped_column(Utc)
     graded_at: Mapped[datetime] = mapped_column(Utc)
     fingerprint: Mapped[str]
@@ -110,11 +111,14 @@ class Attempt(Base):
 
     @staticmethod
     def columns_of(result: Result) -> dict[str, Any]:
+        submission = result.submission
         return {
-            "student": result.submission.student,
-            "stage": result.submission.stage,
-            "passed_over": [printable(path) for path in result.submission.passed_over],
-            "handed_in": result.submission.handed_in,
+            "student": submission.student,
+            "stage": submission.stage,
+            "taken": printable(submission.taken),
+            "passed_over": [printable(path) for path in submission.passed_over],
+            "notes": list(submission.notes),
+            "handed_in": submission.handed_in,
             "draws": dict(result.draws),
             "status": result.status,
             "reason": printable(result.reason),
@@ -130,17 +134,24 @@ class Attempt(Base):
         return f"{MARK}{self.number}-{self.graded_at:%Y%m%dT%H%M%S%f}"
 
     @property
-    def result(self) -> Result:
-        """What was graded; without the notebook and where it lay."""
-        submission = Submission(
+    def submission(self) -> Submission:
+        """What was handed in; without the path of the notebook."""
+        return Submission(
             self.student,
             self.stage,
             None,
-            handed_in=self.handed_in,
-            passed_over=tuple(self.passed_over),
+            (),
+            self.handed_in,
+            tuple(self.passed_over),
+            self.taken,
+            tuple(self.notes),
         )
+
+    @property
+    def result(self) -> Result:
+        """What was graded; without the notebook."""
         grades = [row.grade(self.stage) for row in self.checks]
-        return Result(submission, self.status, self.reason, grades, self.tier, self.draws)
+        return Result(self.submission, self.status, self.reason, grades, self.tier, self.draws)
 
 
 class Earlier(Base):

@@ -18,9 +18,9 @@ from mugrade.grader.fingerprint import Fingerprints, handed_in, judging
 from mugrade.grader.models import Attempt, Pin
 from mugrade.grader.policy import Standing, candidates, choose
 from mugrade.grader.results import Result
+from mugrade.grader.roster import Roster
 from mugrade.grader.store import NAME, Key, Store
-from mugrade.grader.submissions import Submission, by_student, find_submissions
-from mugrade.messages import printable
+from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
 from mugrade.sandbox.process import Limits
 
 LOCK = ".mugrade.lock"
@@ -30,7 +30,8 @@ LOCK = ".mugrade.lock"
 class Order:
     """What is to be graded, how, and where results go; no `stages` or `students` means all.
 
-    With `stored`, also what was handed in earlier and lies in the folder no more.
+    With `stored`, also what was handed in earlier and lies in the folder no more. `confirm_class`
+    is asked about students of whom only the archive of a class says that they are.
     """
 
     course: Course
@@ -46,6 +47,8 @@ class Order:
     stored: bool = False
     accept_weak: bool = False
     scheduler: str | None = None
+    roster: Roster | None = None
+    confirm_class: Confirm | None = None
 
     @property
     def settings(self) -> Settings:
@@ -103,17 +106,8 @@ class Plan:
 
     def basis(self, result: Result) -> Basis:
         """What the result of a submission of this plan was graded with."""
-        submission = result.submission
-        again = self.again.get(submission)
-        if again:
-            return replace(self.prints.basis(result, again.taken), hand_in=again.hand_in)
-        return self.prints.basis(result, self._taken(submission.path))
-
-    def _taken(self, path: Path | None) -> str:
-        """Where the notebook lies, in the folder of submissions or in an archive."""
-        roots = (root for root in (self.scratch, self.order.folder) if path)
-        inside = (path.relative_to(r) for r in roots if path and path.is_relative_to(r))
-        return printable(str(next(inside, path or "")))
+        again = self.again.get(result.submission)
+        return replace(self.prints.basis(result), hand_in=again.hand_in if again else None)
 
     def standing(self, key: Key, more: Sequence[Attempt] = ()) -> Standing | None:
         """What counts of a student's stage before this order, or with more attempts."""
@@ -139,7 +133,9 @@ def planned(order: Order, console: Console) -> Iterator[Plan]:
     """What there is to do, with the store open and nobody else writing there."""
     with tempfile.TemporaryDirectory(prefix="mugrade-") as name:
         stages = [stage.name for stage in order.course.stages]
-        present = find_submissions(order.folder, stages, Path(name))
+        present = find_submissions(
+            order.folder, stages, Path(name), order.roster, order.confirm_class
+        )
         with opened(order.out, order.url, console) as store:
             with console.status("looking for what has changed"):
                 plan = make_plan(order, store, present, Path(name))
@@ -201,5 +197,4 @@ def _written(attempt: Attempt, store: Store, scratch: Path) -> Submission:
     """What an attempt graded, as a file again."""
     path = scratch / f"attempt-{attempt.id}.ipynb"
     path.write_bytes(store.notebook(attempt) or b"")
-    student, stage, handed_in = attempt.student, attempt.stage, attempt.handed_in
-    return Submission(student, stage, path, (), handed_in, tuple(attempt.passed_over))
+    return replace(attempt.submission, path=path)

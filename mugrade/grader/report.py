@@ -72,7 +72,16 @@ def safe(text: str) -> str:
 def to_json(standings: Iterable[Standing]) -> str:
     """Everything that is known of the results, for other programs."""
     columns = ("student", "stage", "status", "reason", "points", "why", "note")
-    of_attempt = ("number", "hand_in", "max_points", "tier", "taken", "passed_over", "draws")
+    of_attempt = (
+        "number",
+        "hand_in",
+        "max_points",
+        "tier",
+        "taken",
+        "passed_over",
+        "notes",
+        "draws",
+    )
     of_check = ("check", "exercise", "category", "max_points", "message")
 
     def row(s: Standing) -> dict[str, Any]:

@@ -72,7 +72,11 @@ class Result:
 
     @property
     def what_went_wrong(self) -> str:
-        """A few words for the class's table."""
+        """A few words for the class's table, and what a teacher should know of the submission."""
+        return "; ".join(text for text in (self._outcome, *self.submission.notes) if text)
+
+    @property
+    def _outcome(self) -> str:
         if self.status != "graded":
             return f"{self.status}: {self.reason}" if self.reason else self.status
         failed: dict[str, list[str]] = {}

@@ -1,13 +1,25 @@
-"""Who has handed in what, and where it lies."""
+"""Who has handed in what, and where it lies.
+
+Whose a notebook is comes from outside: the student's folder, the archive's name, or the archive of
+the whole class, which a teacher names. What lies inside says only which stage it is.
+"""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from mugrade.errors import Unreadable
-from mugrade.grader.archives import find_archives, unpack_all
+from mugrade.grader.archives import Exhausted, Packed, is_archive, is_hidden, opened
+from mugrade.grader.candidates import Candidate, place, take
+from mugrade.grader.desk import Desk
+from mugrade.grader.roster import Roster
+from mugrade.grader.times import modified
+from mugrade.messages import printable
+
+SUBMITTED = "submitted"
+Confirm = Callable[[Sequence[str]], bool]
 
 
 @dataclass(frozen=True)
@@ -15,7 +27,8 @@ class Submission:
     """One student's notebook of one stage; `path` is None if there is none.
 
     `others` are notebooks in the student's folder that belong to no stage, `passed_over` those of
-    this stage that were not taken; `handed_in` is in UTC.
+    this stage that were not taken; `handed_in` is in UTC. `taken` says where in the student's
+    folder or archive the notebook lay, `notes` what a teacher should know.
     """
 
     student: str
@@ -24,56 +37,8 @@ class Submission:
     others: tuple[str, ...] = ()
     handed_in: datetime | None = None
     passed_over: tuple[str, ...] = ()
-
-
-def find_submissions(
-    folder: Path, stages: Sequence[str], scratch: Path | None = None
-) -> list[Submission]:
-    """Every student below `folder` with every stage that somebody handed in.
-
-    Reads nbgrader's `submitted/<student>/<stage>/<stage>.ipynb` and plain folders
-    `<student>/<stage>.ipynb`; also such folders in zip archives, which are unpacked into
-    `scratch`. Raises Unreadable if there is no student at all.
-    """
-    root = folder / "submitted" if (folder / "submitted").is_dir() else folder
-    archives = find_archives(root) if scratch else []
-    if not root.is_dir() and not archives:
-        raise Unreadable(f"{folder}: no such folder of submissions")
-    students = _student_folders(root) if root.is_dir() else []
-    if students and all(student.name in stages for student in students):
-        raise Unreadable(f"{root}: one student's folder; give the folder that holds all of them")
-    problems: dict[str, list[str]] = {}
-    if archives and scratch:
-        blamed = unpack_all(archives, root, stages, scratch).problems
-        problems = {_utf8(name): [*map(_utf8, texts)] for name, texts in blamed.items()}
-        packed = {path.parent for path in archives}
-        students = [s for s in students if s not in packed or any(s.rglob("*.ipynb"))]
-        students += _student_folders(scratch)
-    of: dict[str, list[Path]] = {name: [] for name in problems}
-    for student in students:
-        of.setdefault(_name(student), []).append(student)
-    if not of:
-        raise Unreadable(f"{root}: no student's folder in it")
-    found = {s: {stage: _first(of[s], stage, stages) for stage in stages} for s in sorted(of)}
-    handed_in = [stage for stage in stages if any(found[s][stage] for s in found)]
-    if not handed_in:
-        why = "".join(f"; {text}" for texts in problems.values() for text in texts[:1])
-        raise Unreadable(f"{root}: no notebook called like a stage ({', '.join(stages)}){why}")
-    others = {s: [name for path in of[s] for name in _others(path, stages)] for s in of}
-    seen = {s: (*problems.get(s, ()), *others[s]) for s in of}
-    return [Submission(s, stage, found[s][stage], seen[s]) for s in found for stage in handed_in]
-
-
-def _student_folders(root: Path) -> list[Path]:
-    try:
-        return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    except OSError as error:
-        raise Unreadable(f"{root}: cannot be read ({error.strerror})") from None
-
-
-def _first(folders: Iterable[Path], stage: str, stages: Sequence[str]) -> Path | None:
-    """The student's notebook of a stage, from the first of his folders that has one."""
-    return next((p for folder in folders if (p := _notebook(folder, stage, stages))), None)
+    taken: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def by_student(submissions: Iterable[Submission]) -> dict[str, dict[str, Submission]]:
@@ -84,39 +49,163 @@ def by_student(submissions: Iterable[Submission]) -> dict[str, dict[str, Submiss
     return of
 
 
-def _others(student: Path, stages: Sequence[str]) -> tuple[str, ...]:
-    """Where in the student's folder, at most two folders deep, notebooks lie that nobody reads."""
-    if student.is_symlink():
-        return ()
-    try:
-        found = [p for depth in ("", "*/", "*/*/") for p in student.glob(f"{depth}*.ipynb")]
-    except OSError:
-        return ()
-    paths = sorted(p.relative_to(student) for p in found if not _is_read(p, student, stages))
-    return tuple(_utf8(str(path)) for path in paths if not str(path).startswith("."))
+def find_submissions(
+    folder: Path,
+    stages: Sequence[str],
+    scratch: Path | None = None,
+    roster: Roster | None = None,
+    confirm: Confirm | None = None,
+) -> list[Submission]:
+    """Every student below `folder` with every stage that somebody handed in.
+
+    Reads nbgrader's `submitted/<student>/<stage>/<stage>.ipynb`, plain folders
+    `<student>/<stage>.ipynb`, and zip archives in these or called after a student, which are
+    unpacked into `scratch`. If `folder` is an archive itself, it holds such folders of the whole
+    class: whom the roster does not name has to be confirmed. Raises Unreadable if that is refused,
+    or if there is no student at all.
+    """
+    desks = Desks(stages, scratch)
+    if scratch and folder.is_file() and is_archive(folder):
+        root = folder
+        desks.read_class(folder)
+        _demand_known(folder, set(desks.of) - {_utf8(folder.stem)} - set(roster or ()), confirm)
+    else:
+        root = folder / SUBMITTED if (folder / SUBMITTED).is_dir() else folder
+        desks.read_folder(root)
+    if not desks.of:
+        raise Unreadable(f"{root}: no student's folder in it")
+    handed_in = [stage for stage in stages if any(stage in d.notebooks for d in desks.of.values())]
+    if not handed_in:
+        why = "".join(f"; {printable(t)}" for d in desks.of.values() for t in d.problems[:1])
+        raise Unreadable(f"{root}: no notebook called like a stage ({', '.join(stages)}){why}")
+    known = {*desks.of, *(roster or ())}
+    return [
+        _submission(student, desks.of[student], stage, known, roster)
+        for student in sorted(desks.of)
+        for stage in handed_in
+    ]
 
 
-def _is_read(path: Path, student: Path, stages: Sequence[str]) -> bool:
-    return any(path.name.startswith(s) and path.parent in (student, student / s) for s in stages)
+class Desks:
+    """What is found of each student."""
+
+    def __init__(self, stages: Sequence[str], scratch: Path | None) -> None:
+        self.stages, self.scratch = stages, scratch
+        self.of: dict[str, Desk] = {}
+
+    def desk(self, raw: str) -> Desk:
+        name = _utf8(raw)
+        desk = self.of.setdefault(name, Desk(raw, self.stages, self.scratch))
+        if desk.raw != raw:
+            raise Unreadable(f"two students are called {printable(name)}: rename the folder of one")
+        return desk
+
+    def read_folder(self, root: Path) -> None:
+        """Students' folders and archives; raises Unreadable."""
+        try:
+            paths = sorted(p for p in root.iterdir() if not is_hidden(PurePath(p.name)))
+        except (NotADirectoryError, FileNotFoundError):
+            raise Unreadable(f"{root}: no such folder of submissions") from None
+        except OSError as error:
+            raise Unreadable(f"{root}: cannot be read ({error.strerror})") from None
+        archives = [p for p in paths if is_archive(p)] if self.scratch else []
+        folders = [p for p in paths if not is_archive(p) and _is_folder(p)]
+        if folders and all(p.name in self.stages for p in folders):
+            raise Unreadable(
+                f"{root}: one student's folder; give the folder that holds all of them"
+            )
+        for path in archives:
+            self.desk(path.stem).add_archive(path, path.name, modified(path))
+        for path in folders:
+            desk = self.desk(path.name)
+            if path.is_symlink():
+                desk.problems.append("a link in place of a folder, which is not followed")
+            else:
+                desk.add_folder(path, nbgrader=root.absolute().name == SUBMITTED)
+
+    def read_class(self, path: Path) -> None:
+        """The archive of a whole class; raises Unreadable."""
+        handed_in = modified(path)
+        try:
+            with opened(path) as files:
+                for file in files:
+                    self._read_packed(file, path, handed_in)
+        except Unreadable as error:
+            raise Unreadable(f"{path}: {error}") from None
+
+    def _read_packed(self, file: Packed, archive: Path, handed_in: datetime | None) -> None:
+        student, inside = _owner(file, archive.stem, self.stages)
+        if student is None:
+            return
+        desk = self.desk(student)
+        if inside.suffix.lower() == ".zip" and not file.info.is_dir():
+            desk.add_inner(file, inside, handed_in)
+        elif desk.budget.left:
+            try:
+                desk.add_packed(file, inside, archive.name, handed_in)
+            except Exhausted as error:
+                desk.problems.append(f"{archive.name} ({error})")
 
 
-def _name(student: Path) -> str:
-    return _utf8(student.name)
+def _owner(file: Packed, name: str, stages: Sequence[str]) -> tuple[str | None, PurePath]:
+    """Whose a file in the archive of the class is, and its path in the student's folder."""
+    path, first = file.path, file.path.parts[0]
+    if file.is_outside or first in stages:
+        return name, path
+    if len(path.parts) > 1 or file.info.is_dir():
+        return first, path.relative_to(first)
+    if path.suffix.lower() == ".zip":
+        return path.stem, path
+    return (name if path.suffix.lower() == ".ipynb" else None), path
+
+
+def _is_folder(path: Path) -> bool:
+    """Also for a link, wherever it leads, unless it is to a file."""
+    return os.path.isdir(path) or (path.is_symlink() and not os.path.isfile(path))
+
+
+def _demand_known(archive: Path, strangers: set[str], confirm: Confirm | None) -> None:
+    """Raise Unreadable if names inside an archive are those of students on its word alone."""
+    if not strangers or (confirm and confirm(sorted(strangers))):
+        return
+    few = ", ".join(place(PurePath(name)) for name in sorted(strangers)[:5])
+    more = ", ..." if len(strangers) > 5 else ""
+    who = "1 student" if len(strangers) == 1 else f"{len(strangers)} students"
+    raise Unreadable(
+        f"{archive}: nothing is graded: only the archive says that it holds the work of {who} "
+        f"({printable(few)}{more}): name the class with --roster FILE, or add --yes"
+    )
+
+
+def _submission(
+    student: str, desk: Desk, stage: str, known: set[str], roster: Roster | None
+) -> Submission:
+    others = tuple(map(_utf8, (*desk.problems, *sorted(desk.others))))
+    notes = ["not in the roster"] if roster is not None and student not in roster else []
+    candidates = desk.candidates(stage)
+    if not candidates:
+        return Submission(student, stage, None, others, notes=tuple(notes))
+    taken, over = take(stage, candidates)
+    passed_over = tuple(_utf8(candidate.label) for candidate in over)
+    if over:
+        few = ", ".join(passed_over[:3]) + (", ..." if len(over) > 3 else "")
+        notes.append(f"{taken.label} is taken, not {few}")
+    notes += _claims(taken, student, stage, known)
+    notes += desk.problems[:3]
+    label, said = _utf8(taken.label), tuple(map(_utf8, notes))
+    return Submission(student, stage, taken.path, others, taken.handed_in, passed_over, label, said)
+
+
+def _claims(taken: Candidate, student: str, stage: str, known: set[str]) -> list[str]:
+    """What an archive says of whose it is, if that is somebody else than whose it is."""
+    parts = taken.inside.parts
+    if not taken.archive or len(parts) < 2 or parts[0] == student:
+        return []
+    signed = parts == (parts[0], stage, f"{stage}.ipynb")  # as mugrade submit writes it
+    said = parts[0] in known or (signed and parts[0] != PurePath(taken.archive).stem)
+    return [f"{taken.archive} says {parts[0]} inside"] if said else []
 
 
 def _utf8(name: str) -> str:
     """A file's name as text that can be written anywhere."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _notebook(student: Path, stage: str, stages: Sequence[str]) -> Path | None:
-    """The student's notebook of a stage: under its own name, else the first that begins with it."""
-    folders = [student / stage, student]
-    others = tuple(s for s in stages if s.startswith(stage) and s != stage)
-    try:
-        similar = [p for folder in folders for p in sorted(folder.glob(f"{stage}*.ipynb"))]
-        paths = [folder / f"{stage}.ipynb" for folder in folders]
-        paths += [p for p in similar if not others or not p.name.startswith(others)]
-        return next((p for p in paths if p.exists() or p.is_symlink()), None)
-    except OSError:
-        return student / f"{stage}.ipynb"

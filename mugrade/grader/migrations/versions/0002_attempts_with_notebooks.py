@@ -54,5 +54,5 @@ def _describe_attempts() -> None:
     op.add_column(table, sa.Column("hand_in", sa.Integer, nullable=False, server_default="0"))
     for name in ("taken", "mugrade", "course", "grader"):
         op.add_column(table, sa.Column(name, sa.String, nullable=False, server_default=""))
-    for name, empty in (("passed_over", "[]"), ("rules", "{}"), ("draws", "{}")):
+    for name, empty in (("passed_over", "[]"), ("notes", "[]"), ("rules", "{}"), ("draws", "{}")):
         op.add_column(table, sa.Column(name, sa.JSON, nullable=False, server_default=empty))
