@@ -1,5 +1,6 @@
 """Results are stored one submission at a time, and nothing is graded twice or lost."""
 
+import ast
 import contextlib
 import csv
 import io
@@ -32,7 +33,7 @@ from mugrade.cli import app
 from mugrade.diagnosis import Diagnosis
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis
-from mugrade.grader.fingerprint import Fingerprints
+from mugrade.grader.fingerprint import JUDGING, Fingerprints
 from mugrade.grader.gradebook import Scores
 from mugrade.grader.models import Attempt
 from mugrade.grader.plan import planned
@@ -671,3 +672,50 @@ def test_a_gradebook_that_was_lost_is_written_again(tiny: Course, folder: Path) 
     with Gradebook(f"sqlite:///{out / 'gradebook.db'}", tiny.package) as book:
         found = {s.student.id for s in book.assignment_submissions("01_scale")}
     assert found >= {"ada", "bob"}
+
+
+NOT_JUDGING = {
+    "mugrade/__init__": "loads others when they are asked for",
+    "author/percent": "the cells that it reads are hashed themselves",
+    "author/settings": "which attempt counts, not what it gives",
+    "diagnosis/": "why a value is wrong, not whether",
+    "errors": "sentences",
+    "extras": "which libraries are installed",
+    "formula": "how a message writes a formula",
+    "grader/": "finds, stores and shows; what judges is named",
+    "messages": "what a verdict says",
+    "mistakes": "names what is wrong already",
+    "panel": "how a message looks",
+    "picture": "what a message shows",
+    "sandbox/probe": "which sandbox holds, which is recorded with each result",
+    "student/": "a student's notebook; the sandbox loads it for its names",
+    "version": "is recorded with each result",
+}
+
+
+def imports(path: Path) -> Iterator[Path]:
+    """The files of mugrade that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{a.name}" for a in node.names)]
+        else:
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            found = ROOT / name.replace(".", "/")
+            yield from (f for f in (found.with_suffix(".py"), found / "__init__.py") if f.exists())
+
+
+def test_what_could_change_a_verdict_makes_results_out_of_date() -> None:
+    """All that judging imports is either hashed or has a reason why not."""
+    package = ROOT / "mugrade"
+    todo = [package / name for name in ("grader/grade.py", "sandbox/nursery.py")]
+    reached: set[Path] = set()
+    while todo:
+        path = todo.pop()
+        if path.is_relative_to(package) and path not in reached:
+            reached.add(path)
+            todo += imports(path)
+    names = {str(path.relative_to(package)) for path in reached}
+    assert names >= set(JUDGING)
+    excused = tuple(name.removeprefix("mugrade/") for name in NOT_JUDGING)
+    assert [n for n in sorted(names - set(JUDGING)) if not n.startswith(excused)] == []

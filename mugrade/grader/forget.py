@@ -48,7 +48,7 @@ def forget_student(
 
 def _forget_files(student: str, out: Path) -> Iterator[str]:
     name = folder_of(student)
-    if name == ".." or name != Path(name).name:
+    if name in ("", "..") or name != Path(name).name:
         return  # no folder that mugrade would write
     for folder in (out / FEEDBACK / name, out / AUTOGRADED / name):
         if folder.is_dir():
