@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test mutants browser bench-engine bench-grading bench-scale soak lab build clean
+.PHONY: demo test mutants browser bench-engine bench-grading bench-scale soak lab build dist clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -41,6 +41,11 @@ lab: .venv/ready
 build: .venv/ready
 	$(BIN)/mugrade build
 
+# The notebooks that students get are those of the scripts, with nobody's answers in them.
+dist: .venv/ready
+	$(BIN)/mugrade build --check
+	$(BIN)/python -m hatchling build -d build/dist
+
 clean:
 	rm -rf .venv build
 
@@ -56,8 +61,10 @@ build/engine/ready: pyproject.toml
 	build/engine/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[engine]'
 	@touch $@
 
+# What an older mugrade left there would be taken for the version that is installed.
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found: install one, or say make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
+	@rm -rf mugrade.egg-info
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@

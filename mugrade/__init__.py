@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from mugrade.student.checks import check, load_ipython_extension
     from mugrade.student.overview import progress
     from mugrade.student.plots import show
+    from mugrade.version import __version__
 
 __all__ = [
+    "__version__",
     "check",
     "close",
     "distribution",
@@ -32,6 +34,7 @@ HOMES = {
     "progress": "mugrade.student.overview",
     "rng": "mugrade.observe",
     "show": "mugrade.student.plots",
+    "__version__": "mugrade.version",
 }
 
 

@@ -5,6 +5,10 @@ class MugradeError(Exception):
     """Says in one sentence, or a line for each finding, what is wrong, where and what to do."""
 
 
+class MissingExtra(MugradeError):
+    """A command whose packages are not installed; says which extra brings them."""
+
+
 class CourseError(MugradeError):
     """What is wrong with a course's scripts; one line `file:line: problem` for each mistake."""
 

@@ -10,6 +10,7 @@ import pytest
 from mugrade.author.build import build, nbgrader_root
 from mugrade.author.course import Course, load_course
 from mugrade.student.submit import NAME
+from mugrade.version import __version__
 from tests.test_cli_check import folder, mugrade, write_mean
 from tests.test_cli_reset import MINE, written
 from tests.test_nbgrader import nbgrader
@@ -35,6 +36,7 @@ def test_it_says_what_is_handed_in_and_writes_it(mine: Path) -> None:
     assert head.split() == ["stage", "written", "checks", "passing", "points"]
     assert row.split() == ["00_mean", "1/1", "1/1", "2/2"]
     assert last.startswith("ada.zip: 1 notebook of ada, ") and " receipt " in last
+    assert last.endswith(f", mugrade {__version__}")
     with zipfile.ZipFile("ada.zip") as file:
         assert file.namelist() == ["ada/00_mean/00_mean.ipynb"]
         assert file.read(file.namelist()[0]) == (mine / "00_mean.ipynb").read_bytes()
@@ -121,6 +123,7 @@ def test_an_archive_that_cannot_be_written_is_one_sentence(mine: Path) -> None:
 def test_json_says_the_same(mine: Path) -> None:
     data = json.loads(mugrade("submit", "--student", "ada", "--json").output)
     assert (data["student"], data["archive"]) == ("ada", "ada.zip")
+    assert data["mugrade"] == __version__
     (stage,) = data["stages"]
     assert (stage["written"], stage["points"], stage["warnings"]) == (["mean"], 2, [])
     assert stage["checks"] == {"mean-of-three": "passes"}

@@ -39,6 +39,7 @@ from mugrade.grader.models import Attempt
 from mugrade.grader.plan import planned
 from mugrade.grader.policy import Standing
 from mugrade.grader.publish import Publisher
+from mugrade.grader.report import to_json, write_csv, write_feedback
 from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.run import Order, grade_class, regrade_class
 from mugrade.grader.store import Filter, Store
@@ -94,6 +95,17 @@ def test_what_comes_out_is_what_went_in(store: Store) -> None:
     assert attempt.tier == "strong"
     assert not {"\ud800", "\x00", "\x1b"} & set(attempt.checks[1].message + found.summary)
     assert current(store, "ada", "01_scale") is None
+
+
+def test_a_result_says_which_mugrade_gave_it(store: Store, tmp_path: Path) -> None:
+    store.add(outcome("ada", WRONG), Basis("f", "0.0.9"))
+    found = current(store, "ada", "00_mean")
+    assert found is not None
+    write_csv(table := io.StringIO(), [found])
+    (row,) = csv.DictReader(io.StringIO(table.getvalue()))
+    write_feedback(tmp_path / "page.html", found, "Mean")
+    assert row["mugrade"] == json.loads(to_json([found]))[0]["mugrade"] == "0.0.9"
+    assert "mugrade 0.0.9" in (tmp_path / "page.html").read_text()
 
 
 def test_the_last_attempt_counts_and_the_others_stay(store: Store) -> None:

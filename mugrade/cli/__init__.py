@@ -1,20 +1,39 @@
 """The command line."""
 
+from typing import Annotated
+
 import typer
 
 from mugrade.cli.author import build, lint
 from mugrade.cli.checking import check, doctor
 from mugrade.cli.grades import forget, grades
 from mugrade.cli.grading import grade
-from mugrade.cli.shared import Commands
+from mugrade.cli.shared import Commands, say
+from mugrade.cli.starting import start
 from mugrade.cli.student import data, hint, reset, status, take
 from mugrade.cli.submitting import submit
 
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for command in (
-    *(check, status, hint, reset, take, doctor, submit, data),
-    *(build, lint, grade, grades, forget),
-):
+OF_A_STUDENT = (start, check, status, hint, reset, take, doctor, submit, data)
+for command in (*OF_A_STUDENT, build, lint, grade, grades, forget):
     app.command()(command)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from mugrade.version import __version__
+
+        say(f"mugrade {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    """A course in notebooks, and the grader that checks it."""

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mugrade.cli.shared import CourseFolder, console, fail, say
+from mugrade.extras import require
 
 
 def build(
@@ -15,6 +16,7 @@ def build(
     ] = False,
 ) -> None:
     """Turn solutions/NN_name.py into notebooks, the reference package and an nbgrader course."""
+    require("build", "author")
     from mugrade.author.build import build as write
     from mugrade.author.build import check_build, nbgrader_root
     from mugrade.author.course import find_course, load_course
@@ -36,6 +38,7 @@ def build(
 
 def lint(course: CourseFolder = None) -> None:
     """Warn about checks that can be passed by guessing."""
+    require("lint", "author")
     from mugrade.author.course import find_course, load_course
     from mugrade.author.lint import lint as warnings
 

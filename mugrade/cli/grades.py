@@ -22,6 +22,7 @@ from mugrade.cli.shared import (
     say,
 )
 from mugrade.errors import CourseError
+from mugrade.extras import require
 
 if TYPE_CHECKING:
     from mugrade.grader.store import Store
@@ -60,6 +61,7 @@ def grades(
     use: Use = None,
 ) -> None:
     """Print the results that count, as `mugrade grade` has stored them."""
+    require("grades", "grade")
     from mugrade.grader.report import class_table, to_json, write_csv
     from mugrade.grader.store import Filter
 
@@ -92,6 +94,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete everything that is kept of a student: results, notebooks, pages, gradebook rows."""
+    require("forget", "grade")
     from mugrade.author.course import find_course, load_course
     from mugrade.grader.forget import forget_student
 

@@ -21,6 +21,7 @@ from mugrade.cli.shared import (
     say,
     wrapped,
 )
+from mugrade.extras import require
 
 INTERRUPTED = 130
 
@@ -80,6 +81,7 @@ def grade(
 
     What has not changed since it was last graded is not graded again.
     """
+    require("grade", "cluster" if scheduler else "grade")
     with console().status("reading the course"):
         from mugrade.author.course import find_course, load_course
         from mugrade.grader.roster import read_roster

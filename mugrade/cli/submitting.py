@@ -30,6 +30,7 @@ def submit(
     What counts are the notebooks as they are saved. Checks are not run again: mugrade check does.
     """
     from mugrade.student.submit import archive, hand_in, receipt, student_id, written_stages
+    from mugrade.version import __version__
 
     workspace = find_workspace()
     who = student_id(workspace, student)
@@ -44,12 +45,13 @@ def submit(
         raise fail(f"{path} cannot be written: name another file with --out") from None
     if json:
         found = {"student": who, "archive": str(path), "receipt": receipt(content)}
+        found["mugrade"] = __version__
         say(js.dumps({**found, "stages": [_to_json(item) for item in items]}, indent=1))
         return
     _show(items)
     size = f"{len(content) / 1e3:.0f} kB"
     count = f"{len(items)} notebook{'s' * (len(items) > 1)}"
-    say(f"{path}: {count} of {who}, {size}, receipt {receipt(content)}")
+    say(f"{path}: {count} of {who}, {size}, receipt {receipt(content)}, mugrade {__version__}")
 
 
 def _show(items: "list[HandIn]") -> None:

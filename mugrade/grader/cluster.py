@@ -17,10 +17,8 @@ class Cluster:
     """A connection to a scheduler, `tcp://host:port`; raises Unreadable if nobody answers there."""
 
     def __init__(self, address: str, accept_weak: bool = False, timeout: float = 10.0) -> None:
-        try:
-            from distributed import Client
-        except ImportError:
-            raise Unreadable("--scheduler needs dask: pip install 'mugrade[cluster]'") from None
+        from distributed import Client
+
         logging.getLogger("distributed").setLevel(logging.ERROR)
         self.accept_weak = accept_weak
         try:

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
 from mugrade.ipynb import read_bytes
 from mugrade.sandbox.process import Limits
+from mugrade.version import __version__
 
 GRADED = ("given", "solution", "check")
 JUDGING = (
@@ -69,7 +69,7 @@ class Fingerprints:
         handed_in = NOTHING if result.submission.path is None else content
         return Basis(
             self._of(result.submission, handed_in, own),
-            version("mugrade"),
+            __version__,
             self.courses[stage],
             judging(),
             self.rules,

@@ -93,7 +93,8 @@ class Publisher:
                 raise
 
     def _write_page(self, standing: Standing) -> None:
-        write_feedback(self._page(*standing.key), standing, self._title(standing.stage))
+        page, title = self._page(*standing.key), self._title(standing.stage)
+        write_feedback(page, standing, title, self.course.settings.title)
 
     def _write_scores(self, standing: Standing) -> None:
         """The notebook comes after the scores: where it bears the mark, they are there."""

@@ -19,7 +19,7 @@ from mugrade.panel import page_panel, style
 
 COLUMNS = (
     *("student", "stage", "status", "check", "points", "max_points", "verdict", "reason"),
-    *("attempt", "handed_in", "graded_at", "version"),
+    *("mugrade", "attempt", "handed_in", "graded_at"),
 )
 LONGEST = 40
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -50,12 +50,13 @@ def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for s in standings:
-        when = [utc(s.attempt.handed_in), utc(s.attempt.graded_at), s.attempt.mugrade]
-        for row in s.attempt.checks:
+        a = s.attempt
+        how = [a.mugrade, a.number, utc(a.handed_in), utc(a.graded_at)]
+        for row in a.checks:
             who = [printable(s.student), s.stage, s.status, row.check]
             verdict = "not run" if s.late else row.category
             what = [s.points_of[row.check], row.max_points, verdict, printable(s.reason)]
-            cells = (*who, *what, s.attempt.number, *when)
+            cells = (*who, *what, *how)
             writer.writerow([safe(x) if isinstance(x, str) else x for x in cells])
 
 
@@ -72,22 +73,14 @@ def safe(text: str) -> str:
 def to_json(standings: Iterable[Standing]) -> str:
     """Everything that is known of the results, for other programs."""
     columns = ("student", "stage", "status", "reason", "points", "why", "note")
-    of_attempt = (
-        "number",
-        "hand_in",
-        "max_points",
-        "tier",
-        "taken",
-        "passed_over",
-        "notes",
-        "draws",
-    )
+    of_file = ("taken", "passed_over", "notes")
+    of_attempt = ("number", "hand_in", "mugrade", "max_points", "tier", "draws", *of_file)
     of_check = ("check", "exercise", "category", "max_points", "message")
 
     def row(s: Standing) -> dict[str, Any]:
         of, a = s.points_of, s.attempt
         checks = [{n: getattr(c, n) for n in of_check} | {"points": of[c.check]} for c in a.checks]
-        times = {"handed_in": utc(a.handed_in), "graded_at": utc(a.graded_at), "version": a.mugrade}
+        times = {"handed_in": utc(a.handed_in), "graded_at": utc(a.graded_at)}
         return (
             {name: getattr(s, name) for name in columns}
             | {name: getattr(a, name) for name in of_attempt}
@@ -104,7 +97,7 @@ def _page() -> Template:
     return Environment(loader=loader, autoescape=True).get_template("feedback.html")
 
 
-def write_feedback(path: Path, standing: Standing, title: str) -> None:
+def write_feedback(path: Path, standing: Standing, title: str, course: str = "") -> None:
     """One self-contained page for a submission; everything is escaped."""
     result = standing.result
     text = _page().render(
@@ -112,6 +105,7 @@ def write_feedback(path: Path, standing: Standing, title: str) -> None:
         standing=standing,
         student=printable(standing.student),
         title=title,
+        course=course,
         status=printable(result.what_went_wrong) if result.status != "graded" else "",
         handed_in=utc(standing.attempt.handed_in),
         graded_at=utc(standing.attempt.graded_at),

@@ -13,6 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 import mugrade
+from mugrade.extras import install, is_installed
 from mugrade.manifest import MANIFEST
 from mugrade.student.kernels import Kernel, running
 from mugrade.student.workspace import Workspace
@@ -34,7 +35,7 @@ class Finding:
 
 
 def installation_findings() -> Iterator[Finding]:
-    """Versions of Python and of packages that mugrade does not work with."""
+    """Python and packages that mugrade does not work with, or notebooks do not run on."""
     python, packages = asked_for()
     version = ".".join(map(str, sys.version_info[:3]))
     if version not in SpecifierSet(python):
@@ -42,6 +43,9 @@ def installation_findings() -> Iterator[Finding]:
         yield Finding(sys.executable, f"this is Python {version}, mugrade needs {python}", todo)
     for text in packages:
         yield from _package_findings(text)
+    if not is_installed("ipykernel"):
+        what = "ipykernel is not installed, without which no notebook runs here"
+        yield Finding(sys.prefix, what, install("lab"))
 
 
 def asked_for() -> tuple[str, list[str]]:
@@ -113,6 +117,8 @@ def _folder(program: str) -> Path:
 
 def kernelspec_finding(name: str) -> str:
     """What is wrong with the kernel that a notebook asks for; empty if nothing is."""
+    if not is_installed("jupyter_client"):
+        return ""  # it comes with ipykernel
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     try:

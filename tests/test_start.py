@@ -1,0 +1,109 @@
+"""`mugrade start`: a student's folder from what came with mugrade, and nothing lost."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mugrade.author.course import Course
+from mugrade.student import start
+from mugrade.student.start import PAGE, bundled_course
+from tests.test_cli_check import mugrade
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def content(folder: Path) -> dict[str, bytes | None]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def test_what_is_laid_out_is_a_course_to_work_on(here: Path) -> None:
+    outcome = mugrade("start")
+    assert outcome.exit_code == 0 and "jupyter lab notebooks\n" in outcome.output
+    assert "00_autograd" in mugrade("status").output
+    assert mugrade("doctor").output == "nothing is wrong\n"
+    page = (here / "notebooks" / PAGE).read_text(encoding="utf-8")
+    assert all(f"`{path.name}`" in page for path in (here / "notebooks").glob("*.ipynb"))
+
+
+def test_another_course_is_laid_out_alike(here: Path, tiny: Course) -> None:
+    assert "2 notebooks" in mugrade("start", "x", "--course", str(tiny.root)).output
+    assert "`01_scale.ipynb`: 01 Scale" in (here / "x" / PAGE).read_text()
+    outcome = mugrade("start", "y", "--course", str(here))
+    assert (outcome.exit_code, len(outcome.output.splitlines())) == (1, 1)
+    assert "course.json is missing" in outcome.output and not (here / "y").exists()
+
+
+@pytest.mark.parametrize("name", ["00_autograd.ipynb", "my own.ipynb", "course.json", "data"])
+def test_what_is_there_is_said_and_left(here: Path, name: str) -> None:
+    (here / "notebooks").mkdir()
+    (here / "notebooks" / name).write_text("mine")
+    before = content(here)
+    outcome = mugrade("start")
+    said = f"notebooks holds {name}, and is left as it is: name another folder\n"
+    assert (outcome.exit_code, outcome.output) == (1, said)
+    assert content(here) == before
+    assert mugrade("start", "fresh").exit_code == 0
+
+
+def test_a_students_folder_stays_as_it_is(here: Path) -> None:
+    mugrade("start")
+    (here / "notebooks" / "00_autograd.ipynb").write_text("mine")
+    before = content(here)
+    for folder in ("notebooks", "notebooks/again"):
+        outcome = mugrade("start", folder)
+        assert (outcome.exit_code, len(outcome.output.splitlines())) == (1, 1)
+    assert content(here) == before
+
+
+def test_a_folder_may_hold_other_things(here: Path) -> None:
+    (here / "lectures.pdf").write_text("mine")
+    assert mugrade("start", ".").exit_code == 0
+    assert (here / "lectures.pdf").read_text() == "mine"
+    assert (here / "course.json").is_file()
+    assert {path.name for path in here.glob(".*")} == set()
+
+
+def test_somebodys_work_beside_the_notebooks_is_not_handed_on(here: Path) -> None:
+    root = here / "course"
+    shutil.copytree(bundled_course(), root / "notebooks")
+    for name in ("needle/autograd.py", ".mugrade/student.json", "ada.zip", "data/mnist/x.gz"):
+        (root / "notebooks" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "notebooks" / name).write_text("somebody's")
+    mugrade("start", "x", "--course", str(root))
+    mugrade("start", "y")
+    assert content(here / "x") == content(here / "y")
+
+
+def test_what_came_read_only_can_be_written(here: Path) -> None:
+    root = here / "course"
+    shutil.copytree(bundled_course(), root / "notebooks")
+    for path in root.rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    assert mugrade("start", "x", "--course", str(root)).exit_code == 0
+    for path in (here / "x").rglob("*"):
+        assert path.stat().st_mode & 0o200, path
+    for path in root.rglob("*"):
+        path.chmod(0o755)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(here: Path) -> None:
+    (here / "file").write_text("mine")
+    for folder in ("file", "file/below"):
+        outcome = mugrade("start", folder)
+        assert (outcome.exit_code, len(outcome.output.splitlines())) == (1, 1)
+        assert f"{folder} cannot be written" in outcome.output
+
+
+def test_a_mugrade_without_a_course_says_so(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "mugrade").mkdir()
+    monkeypatch.setattr(start.mugrade, "__file__", str(here / "mugrade" / "__init__.py"))
+    outcome = mugrade("start")
+    assert (outcome.exit_code, len(outcome.output.splitlines())) == (1, 1)
