@@ -29,6 +29,7 @@ from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.process import Limits
 from tests.test_grade import LIMITS, hand_in
+from tests.tiny import write_course
 
 STAGE = "00_mean"
 DEADLINE = datetime(2027, 3, 1, tzinfo=UTC)
@@ -241,7 +242,7 @@ def test_regrade_grades_from_the_store_who_is_not_there_any_more(
     shutil.rmtree(klass.root / "in" / "ada")
     monkeypatch.setattr("mugrade.grader.fingerprint.judging", lambda: "another mugrade")
     monkeypatch.setattr("mugrade.grader.plan.judging", lambda: "another mugrade")
-    assert "1 results of what is not in" in klass.grade()
+    assert "given by another course or mugrade: 1 of these results" in klass.grade()
     assert "1 graded again: 0 move" in klass.grade("--regrade", "--yes")
     assert {s: row["attempt"] for s, row in klass.csv.items()} == {"ada": "2", "bob": "2"}
     assert "0 graded again: 0 move, by +0 points in all; 2 up to date" in klass.grade("--regrade")
@@ -260,6 +261,16 @@ def test_own_stages_that_are_not_there_come_from_the_store(tiny: Course, tmp_pat
         assert store.earlier(second) == {"00_mean": store.notebook(first)}
         assert second.rules["on"] == "own"
     assert "0 graded" in klass.grade(*options)
+
+
+def test_settings_that_are_broken_are_not_passed_over(klass: Class, tmp_path: Path) -> None:
+    klass.hand_in("ada", "good")
+    klass.grade()
+    root = write_course(tmp_path / "course")
+    (root / "solutions" / "course.toml").write_text("[grading]\npolicy = 3")
+    where = ("--course", str(root), "--out", str(klass.root / "out"))
+    found = CliRunner().invoke(app, ["grades", *where])
+    assert found.exit_code == 1 and "grading.policy: 3 is none of" in found.output
 
 
 def test_what_was_read_is_what_is_kept(tiny: Course, tmp_path: Path) -> None:

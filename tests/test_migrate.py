@@ -113,3 +113,15 @@ def test_a_database_of_something_else_stays_as_it_is(tmp_path: Path) -> None:
         with pytest.raises(Unreadable, match="not a results database of this mugrade"):
             way(path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_without_a_backup_nothing_is_migrated(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = rows(old, "*")
+
+    def full(*paths: Path) -> None:
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(Unreadable, match=r"cannot be written .*no space.*; nothing was changed"):
+        Store.open(old)
+    assert rows(old, "*") == before

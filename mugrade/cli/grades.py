@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -98,7 +98,7 @@ def forget(
     from mugrade.author.course import find_course, load_course
     from mugrade.grader.forget import forget_student
 
-    found = load_course(find_course(course or out or Path.cwd()))
+    found = load_course(find_course(course or Path.cwd()))
     if not yes and not sys.stdin.isatty():
         raise fail("nothing is deleted: there is no terminal to ask on; add --yes to delete it")
     if not yes and not typer.confirm(f"delete everything that is kept of {student}, for ever?"):
@@ -116,12 +116,8 @@ def _results(
     from mugrade.grader.store import NAME, Store
 
     folder = out or (None if db else find_course(course or Path.cwd()) / RESULTS)
-    try:
-        settings = read_settings(find_course(course or folder or Path.cwd()))
-    except CourseError:
-        if course:
-            raise
-        settings = Settings()
+    root = _root(course, folder)
+    settings = read_settings(root) if root else Settings()
     if policy:
         settings = replace(settings, policy=policy)
     try:
@@ -133,13 +129,25 @@ def _results(
         raise fail(f"{error.filename}: cannot be written ({error.strerror})") from None
 
 
+def _root(course: Path | None, out: Path | None) -> Path | None:
+    """The course whose rules hold: the named one, the one here, or the one that `out` lies in."""
+    from mugrade.author.course import find_course
+
+    if course:
+        return find_course(course)
+    for start in filter(None, (Path.cwd(), out)):
+        with suppress(CourseError):
+            return find_course(start)
+    return None
+
+
 def _use(
     course: Path | None, out: Path | None, db: str | None, student: str, stage: str, number: str
 ) -> None:
     from mugrade.author.course import find_course, load_course
     from mugrade.grader.history import choose_by_hand
 
-    found = load_course(find_course(course or out or Path.cwd()))
+    found = load_course(find_course(course or Path.cwd()))
     folder = out or found.root / RESULTS
     say(choose_by_hand(found, folder, db, (student, stage), number, console()))
 

@@ -82,9 +82,15 @@ def _back_up(path: Path, revision: str) -> Path:
     now = f"{datetime.now():%Y%m%d-%H%M%S}"
     target = path.with_name(f"{path.stem}-schema{revision}-{now}{path.suffix}")
     partial = target.with_name(f"{target.name}.partial")
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as copy:
-        source.backup(copy)
-    os.replace(partial, target)
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as copy:
+            source.backup(copy)
+        os.replace(partial, target)
+    except (sqlite3.Error, OSError) as error:
+        raise Unreadable(
+            f"{path}: it has to be migrated, and its backup {target} cannot be written ({error}); "
+            "nothing was changed"
+        ) from None
     return target
 
 

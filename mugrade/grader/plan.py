@@ -117,15 +117,13 @@ class Plan:
 
     @property
     def stale(self) -> int:
-        """How many results of other submissions another course or mugrade has given."""
-        here = {(s.student, s.stage) for s in self.chosen}
-        now, courses = judging(), self.prints.courses
-        counting = [self.standing(key) for key in self.histories if key not in here]
-        return sum(
-            s.stage in courses and (s.attempt.course, s.attempt.grader) != (courses[s.stage], now)
-            for s in counting
-            if s and s.attempt.notebook
-        )
+        """How many results of what lies in the folder no more another course or mugrade gave."""
+        here = {(s.student, s.stage) for s in (*self.present, *self.again) if s.path}
+        gone = [key for key in self.histories if key not in here and self.order.wants(*key)]
+        attempts = [standing.attempt for key in gone if (standing := self.standing(key))]
+        now = {(stage, course, judging()) for stage, course in self.prints.courses.items()}
+        known = [a for a in attempts if a.notebook and a.stage in self.prints.courses]
+        return sum((a.stage, a.course, a.grader) not in now for a in known)
 
 
 @contextmanager
@@ -139,11 +137,10 @@ def planned(order: Order, console: Console) -> Iterator[Plan]:
         with opened(order.out, order.url, console) as store:
             with console.status("looking for what has changed"):
                 plan = make_plan(order, store, present, Path(name))
-                if not plan.chosen:
+                if not plan.todo and not plan.chosen:
                     who, what = ", ".join(order.students), ", ".join(order.stages)
                     text = f"{who or 'nobody'} has handed in {what or 'nothing'}"
                     raise Unreadable(f"{order.folder}: {text}")
-                plan.todo  # noqa: B018
             yield plan
 
 

@@ -97,7 +97,9 @@ def _moves(plan: Plan, results: Sequence[Result]) -> list[Move]:
     moves = []
     for key in sorted(of):
         after = plan.standing(key, of[key])
-        if after and after.attempt in of[key]:
+        if after and after.attempt not in of[key]:
+            (after,) = plan.store.with_checks([after])
+        if after:
             moves.append(Move(before.get(key), after))
     return moves
 
@@ -208,8 +210,8 @@ def finish(plan: Plan, publisher: Publisher, console: Console) -> None:
         console.print(f"{name:<10} {path}", markup=False, highlight=False, soft_wrap=True)
     if plan.stale:
         console.print(
-            f"{plan.stale} results of what is not in {plan.order.folder} were given by another "
-            "course or mugrade: mugrade grade --regrade shows who would move",
+            f"not in {plan.order.folder}, and given by another course or mugrade: {plan.stale} of "
+            "these results; mugrade grade --regrade shows who would move",
             markup=False,
             highlight=False,
             soft_wrap=True,
