@@ -8,6 +8,10 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
 	$(BIN)/mugrade grade build/sample_class --out build/sample_class/grades --seconds 3 --accept-weak-sandbox
+	@echo
+	@echo "next: look at a page    build/sample_class/grades/feedback/carl/03_logsumexp.html"
+	@echo "      do the course     make lab"
+	@echo "      grade your class  docs/teacher.md: $(BIN)/mugrade grade FOLDER"
 
 test: .venv/ready
 	$(BIN)/ruff check .

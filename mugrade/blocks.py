@@ -111,6 +111,20 @@ def cell_body(source: str) -> str:
     return HEADER.sub(r"#  %% \1", source).strip("\n")
 
 
+def without_magics(source: str) -> str:
+    """A cell whose magics, shell escapes and questions do nothing; what they assign is None."""
+    return "\n".join(_without_magic(line) for line in source.split("\n"))
+
+
+def _without_magic(line: str) -> str:
+    code = line.strip(" \t")
+    indent = line[: len(line) - len(line.lstrip(" \t"))]
+    if code.startswith(("%", "!", "?")) or (code.endswith("?") and "#" not in code):
+        return f"{indent}pass"
+    target, equals, value = code.partition("=")
+    return f"{indent}{target}= None" if equals and value.lstrip().startswith(("%", "!")) else line
+
+
 def is_stub(source: str) -> bool:
     """Whether the cell still holds the placeholder that nbgrader puts in place of a solution."""
     return STUB.search(source) is not None

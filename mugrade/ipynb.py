@@ -10,24 +10,26 @@ from mugrade.errors import Unreadable
 
 MAX_BYTES = 32 << 20
 MAX_CELLS = 5_000
+CELL_TYPES = ["code", "markdown", "raw"]
 
 
 @dataclass(frozen=True)
 class SubmittedCell:
-    """A code cell: its nbformat id, nbgrader's id for it, and its source."""
+    """A cell: its nbformat id, nbgrader's id for it, its source, and whether it is code."""
 
     id: str
     grade_id: str
     source: str
+    kind: str = "code"
 
 
 def read_cells(path: Path) -> list[SubmittedCell]:
-    """The code cells of a notebook, read as untrusted data; raises Unreadable."""
+    """The cells of a notebook, read as untrusted data; raises Unreadable."""
     return cells_in(read_bytes(path))
 
 
 def cells_in(content: bytes) -> list[SubmittedCell]:
-    """The code cells of a notebook's bytes; raises Unreadable."""
+    """The cells of a notebook's bytes; raises Unreadable."""
     return [cell for raw in raw_cells_in(content) if (cell := _cell(raw)) is not None]
 
 
@@ -72,12 +74,13 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _cell(raw: Any) -> SubmittedCell | None:
-    if not isinstance(raw, dict) or raw.get("cell_type") != "code":
+    if not isinstance(raw, dict) or raw.get("cell_type") not in CELL_TYPES:
         return None
     metadata = raw.get("metadata")
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    return SubmittedCell(_text(raw.get("id")), _text(grade_id), joined(raw.get("source")))
+    source, kind = joined(raw.get("source")), raw["cell_type"]
+    return SubmittedCell(_text(raw.get("id")), _text(grade_id), source, kind)
 
 
 def joined(value: Any) -> str:

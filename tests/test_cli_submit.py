@@ -95,7 +95,10 @@ def test_it_warns_of_what_may_surprise(mine: Path) -> None:
         mugrade("submit", "0").output.splitlines()
     )
     written(mine, "def (")
-    assert any("mean is not Python" in line for line in mugrade("submit", "0").output.splitlines())
+    assert any(
+        "mean cannot be loaded: SyntaxError" in line
+        for line in mugrade("submit", "0").output.splitlines()
+    )
 
 
 def test_nothing_written_is_nothing_to_hand_in(folder: Path) -> None:
@@ -161,3 +164,11 @@ def test_nbgrader_collects_it(mine: Path, tmp_path: Path) -> None:
     for path in collected:
         assert (root / "submitted" / path).read_bytes() == (mine / "00_mean.ipynb").read_bytes()
     shutil.rmtree(root)
+
+
+def test_what_the_grader_cannot_import_is_said_by_three_commands(mine: Path) -> None:
+    written(mine, f"import pandas\n{RIGHT}")
+    write_mean(mine, "import pandas\n    return x.sum() / x.size")
+    said = "mean imports pandas, which the grader does not have"
+    for command in (["check", "0"], ["doctor"], ["submit", "0", "--student", "ada"]):
+        assert said in " ".join(mugrade(*command).output.split())

@@ -4,6 +4,7 @@ The extras `bench`, `browser` and `engine` are not in environment.yml: `make ben
 `make bench-engine` make environments of their own.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -42,3 +43,10 @@ def test_environment_yml_agrees_with_pyproject() -> None:
 def test_an_extra_brings_what_its_commands_import(extra: str) -> None:
     brought = {Requirement(text).name for text in packages([f"mugrade[{extra}]"])}
     assert brought >= set(IMPORTED[extra])
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/student.md", "CITATION.cff", "CHANGELOG.md"])
+def test_what_names_the_version_names_this_one(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert PROJECT["version"] in text
+    assert set(re.findall(r"mugrade-(\d+\.\d+\.\d+)-", text)) <= {PROJECT["version"]}

@@ -18,15 +18,17 @@ from mugrade.answers import Verdict
 from mugrade.author.course import Course
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Submission
+from mugrade.sandbox.confine import landlock_version
 from mugrade.sandbox.probe import ESCAPES, probe, strongest
 from mugrade.sandbox.process import Death, Limits, SandboxError
 from mugrade.sandbox.tiers import WEAK, Tier
 from tests.test_grade import SCALER, hand_in
 
 STRONG = strongest().tier.name == "strong"
+TIERS = {"strong": strongest().tier, "medium": Tier("medium"), "weak": WEAK}
 LIMITS = Limits(load=20, check=4, total=30, memory=300 << 20)
 SECRET = "canary-of-the-grader"
-needs_strong = pytest.mark.skipif(not STRONG, reason=f"no strong sandbox: {strongest().missing}")
+needs_strong = pytest.mark.skipif(not STRONG, reason=f"no strong sandbox: {strongest().reason}")
 
 LIBC = "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True); got = "
 ATTEMPTS = {
@@ -56,6 +58,25 @@ ATTEMPTS = {
     ),
     "enter a new user namespace": f"{LIBC}libc.unshare(0x10000000) == 0",
     "make a file in memory": "import os; got = os.memfd_create('x') >= 0",
+    "signal the grader": "import os; got = os.kill(GRADER, 0) is None",
+}
+HONEST = {
+    "one folder for everything": (
+        "import os, tempfile; assert os.getcwd() == tempfile.gettempdir() == os.environ['TMPDIR']"
+        " == os.path.expanduser('~')"
+    ),
+    "a temporary file": "import tempfile; tempfile.NamedTemporaryFile('w').write('x')",
+    "a temporary folder": "import tempfile; open(tempfile.mkdtemp() + '/x', 'w').write('x')",
+    "a file at home": "import pathlib; (pathlib.Path.home() / 'x').write_text('x')",
+    "a child with NumPy": (
+        "import subprocess, sys\n"
+        "        subprocess.run([sys.executable, '-c', 'import numpy'], check=True)"
+    ),
+    "a module that may be missing": (
+        "import importlib\n"
+        "        try: y *= 0 * len(importlib.import_module('matplotlib').__file__)\n"
+        "        except ImportError: pass"
+    ),
 }
 LEAVES = {
     "a file in /dev/shm": ("open('/dev/shm/left', 'w')", "os.path.exists('/dev/shm/left')"),
@@ -149,7 +170,7 @@ def graders(tiny: Course) -> Iterator[Callable[[str], Grader]]:
 
     def of(tier: str) -> Grader:
         if tier not in made:
-            made[tier] = Grader(tiny, ["01_scale"], LIMITS, tier=Tier(tier))
+            made[tier] = Grader(tiny, ["01_scale"], LIMITS, tier=TIERS[tier])
         return made[tier]
 
     yield of
@@ -185,18 +206,41 @@ def attempt(code: str, **names: object) -> tuple[str, str]:
     return "return 0 * y if got() else y", safe
 
 
+def names(course: Course, canary: Path, port: int) -> dict[str, object]:
+    """What the attempts know of the grader."""
+    known = {"SECRET": SECRET, "CANARY": str(canary), "COURSE": str(course.root), "PORT": port}
+    return {**known, "GRADER": os.getpid()}
+
+
+def medium_allows() -> set[str]:
+    """What Landlock does not forbid: to see that a file exists and, before Linux 6.12, signals."""
+    return {"read the reference"} | ({"signal the grader"} if landlock_version() < 6 else set())
+
+
 def passed(verdicts: dict[str, Verdict]) -> bool:
     return all(verdict.passed for verdict in verdicts.values())
 
 
-@needs_strong
+def demand(tier: str) -> None:
+    """Skip a test where a tier cannot be had."""
+    if tier == "strong" and not STRONG:
+        pytest.skip(f"no strong sandbox: {strongest().reason}")
+    try:
+        probe(TIERS[tier])
+    except (SandboxError, Death) as error:
+        pytest.skip(f"no {tier} sandbox: {error}")
+
+
+@pytest.mark.parametrize("tier", ["strong", "medium"])
 @pytest.mark.parametrize("name", ATTEMPTS)
 def test_an_attempt_fails(
-    run: Run, tiny: Course, canary: Path, port: int, name: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, tiny: Course, canary: Path, port: int, name: str, tier: str
 ) -> None:
-    names = {"SECRET": SECRET, "CANARY": str(canary), "COURSE": str(tiny.root), "PORT": port}
-    statement, before = attempt(ATTEMPTS[name], **names)
-    assert passed(run("strong", statement, before))
+    demand(tier)
+    if tier == "medium" and name in medium_allows():
+        pytest.skip("the medium tier lets it through, and says so")
+    statement, before = attempt(ATTEMPTS[name], **names(tiny, canary, port))
+    assert passed(run(tier, statement, before))
     assert not (canary / "written").exists()
 
 
@@ -204,13 +248,26 @@ def test_an_attempt_fails(
 def test_the_attempt_would_be_noticed(
     run: Run, tiny: Course, canary: Path, port: int, name: str
 ) -> None:
-    names = {"SECRET": SECRET, "CANARY": str(canary), "COURSE": str(tiny.root), "PORT": port}
-    statement, before = attempt(ATTEMPTS[name], **names)
+    statement, before = attempt(ATTEMPTS[name], **names(tiny, canary, port))
     command = [sys.executable, "-c", f"{before}\nprint(got())"]
     if "True" not in subprocess.run(command, capture_output=True, text=True).stdout:
         pytest.skip("nobody can do this here, with or without a sandbox")
     assert not passed(run("weak", statement, before))
     (canary / "written").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("name", HONEST)
+def test_honest_code_passes_in_every_tier(run: Run, tier: str, name: str) -> None:
+    demand(tier)
+    assert passed(run(tier, f"{HONEST[name]}\n        return y"))
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_what_it_does_to_its_group_is_told_in_every_tier(run: Run, tier: str) -> None:
+    demand(tier)
+    verdict = run(tier, "import os; os.killpg(0, 9)")["scaler-centres"]
+    assert (verdict.category, verdict.actual) == ("crash", "the process was ended by SIGKILL")
 
 
 @needs_strong
@@ -265,12 +322,9 @@ def left() -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("tier", ["strong", "medium", "weak"])
+@pytest.mark.parametrize("tier", TIERS)
 def test_no_process_is_left(run: Run, tier: str) -> None:
-    try:
-        probe(Tier(tier))
-    except (SandboxError, Death) as error:
-        pytest.skip(f"no {tier} sandbox: {error}")
+    demand(tier)
     assert passed(run(tier, DAEMON))
     assert left() == []
 
@@ -302,10 +356,4 @@ def test_the_probe_gets_out_of_the_weak_tier() -> None:
 
 @needs_strong
 def test_the_probe_does_not_get_out_of_the_strong_tier() -> None:
-    assert probe(Tier("strong")) == []
-
-
-def test_a_sandbox_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(SandboxError, match="bwrap"):
-        probe(Tier("strong"))
+    assert probe(strongest().tier) == []

@@ -215,7 +215,7 @@ def test_what_may_not_be_read_is_unreadable(tmp_path: Path) -> None:
 def test_odd_notebooks_are_read(tmp_path: Path, text: bytes, sources: list[str]) -> None:
     path = tmp_path / "x.ipynb"
     path.write_bytes(text)
-    assert [cell.source for cell in read_cells(path)] == sources
+    assert [cell.source for cell in read_cells(path) if cell.kind == "code"] == sources
 
 
 def answers(tiny: Course, *cells: tuple[str, str] | tuple[str, str, str]) -> Answers:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mugrade.messages import Report
+    from mugrade.student.installation import Finding
     from mugrade.student.workspace import Workspace
 
 INTERRUPTED = 130
@@ -29,6 +30,7 @@ class Ran:
     total: int
     problem: str = ""
     reports: "list[Report]" = field(default_factory=list)
+    findings: "list[Finding]" = field(default_factory=list)
 
     @property
     def passing(self) -> int:
@@ -36,7 +38,13 @@ class Ran:
 
     def to_json(self) -> dict[str, Any]:
         checks = [report.to_json() for report in self.reports]
-        return {"stage": self.stage, "problem": self.problem, "checks": checks}
+        findings = [asdict(finding) for finding in self.findings]
+        return {
+            "stage": self.stage,
+            "problem": self.problem,
+            "checks": checks,
+            "findings": findings,
+        }
 
 
 def check(
@@ -65,6 +73,8 @@ def check(
         say(js.dumps({"complete": complete, "stages": [r.to_json() for r in ran]}, indent=1))
     else:
         console().print(_table(ran))
+        for finding in (finding for r in ran for finding in r.findings):
+            say(str(finding))
     if not complete:
         _say_what_is_done(ran, names)
         raise typer.Exit(INTERRUPTED)
@@ -102,8 +112,12 @@ def _built(workspace: "Workspace") -> list[str]:
 
 
 def _run(workspace: "Workspace", ran: Ran, seconds: float, advance: Any) -> None:
+    from mugrade.grader.exercises import Answers
+    from mugrade.student.doctor import import_findings
     from mugrade.student.runner import run_checks
 
+    manifest, answers = workspace.manifest, Answers(workspace.exported(ran.stage))
+    ran.findings += import_findings(ran.stage, answers, manifest.package)
     try:
         for report in run_checks(workspace, ran.stage, seconds):
             ran.reports.append(report)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mugrade.answers import Answer, Verdict, compare
+from mugrade.answers import UNSOLVED, Answer, Verdict, compare
 from mugrade.author.course import visible_lines
 from mugrade.observe import Observed
 from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
@@ -62,11 +62,15 @@ class Miss:
 
 @dataclass
 class Outcome:
-    """The verdict of every check, of those that missed with what they yielded, and the tier."""
+    """The verdict of every check, of those that missed with what they yielded, and the tier.
+
+    `unloaded`: exercise -> why its cell could not be loaded.
+    """
 
     tier: str
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     misses: dict[str, Miss] = field(default_factory=dict)
+    unloaded: dict[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> set[str]:
@@ -92,11 +96,27 @@ def run(bundle: Bundle, sandbox: Sandbox) -> Outcome:
             outcome.verdicts |= {part.task.id: verdict for part in left}
             return outcome
         with process:
+            left = _loaded(bundle, process, left, outcome)
             left, died_at = _ask(bundle, process, left, deadline, outcome)
         deaths.update(died_at)
     reason = "too many crashes before it" if deaths.total() > MAX_RESTARTS else "no time was left"
     outcome.verdicts |= {part.task.id: Verdict("not run", reason) for part in left}
     return outcome
+
+
+def _loaded(
+    bundle: Bundle, process: Process, parts: Sequence[Part], outcome: Outcome
+) -> list[Part]:
+    """The parts that can be asked; the others are of an exercise whose cell is not loaded."""
+    exercises = bundle.exercises
+    broken = {id: x for id, x in process.failures.items() if not x.startswith(UNSOLVED)}
+    broken |= bundle.problems
+    outcome.unloaded |= {id: text for id, text in broken.items() if id in exercises.values()}
+    for part in parts:
+        if (exercise := exercises[part.task.id]) in outcome.unloaded:
+            verdict = _not_graded(exercise, outcome.unloaded[exercise])
+            outcome.verdicts[part.task.id] = verdict
+    return [part for part in parts if exercises[part.task.id] not in outcome.unloaded]
 
 
 def _ask(
@@ -107,18 +127,13 @@ def _ask(
     while left and (seconds := deadline - time.monotonic()) > 0:
         part = left.pop(0)
         id = part.task.id
-        exercise = bundle.exercises[id]
         verdict = _run(process, part, min(bundle.limits.check, seconds), outcome)
         seen = seen or part.hidden
-        told = _conceal(verdict) if seen else verdict
-        problem = bundle.problems.get(exercise) or process.failures.get(exercise)
-        outcome.verdicts[id] = _explain(told, problem)
-        if problem:
-            outcome.misses.pop(id, None)
+        outcome.verdicts[id] = conceal(verdict) if seen else verdict
         if not verdict.passed:
             left = [part for part in left if part.task.id != id]
         if verdict.category in DEATHS:
-            return left, [exercise]
+            return left, [bundle.exercises[id]]
     return left, []
 
 
@@ -133,16 +148,14 @@ def _run(process: Process, part: Part, seconds: float, outcome: Outcome) -> Verd
     return verdict
 
 
-def _conceal(verdict: Verdict) -> Verdict:
+def conceal(verdict: Verdict) -> Verdict:
     """The verdict without text of the student's process."""
     if verdict.passed or verdict.category in DEATHS:
         return verdict
     return Verdict(verdict.category, advice=verdict.advice, hidden=True)
 
 
-def _explain(verdict: Verdict, problem: str | None) -> Verdict:
-    """Say that the student's cell itself does not run, where that is the reason."""
-    if verdict.passed or problem is None:
-        return verdict
-    advice = "run the cell on its own: it has to run before it can be checked"
-    return Verdict("error", problem, advice=advice)
+def _not_graded(exercise: str, why: str) -> Verdict:
+    """The verdict on a check of a cell that could not be loaded."""
+    text = f"not graded, because {exercise} could not be loaded: {why}"
+    return Verdict("error", text, advice="run the cell on its own, as code, in a fresh kernel")

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from mugrade.errors import Unreadable
 from mugrade.grader.bundle import Bundle, Outcome, run
-from mugrade.sandbox.probe import NEEDS, strongest
+from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox, SandboxError
 
 RETRIES = 3  # when a worker dies with a bundle
@@ -65,6 +65,6 @@ def run_on_worker(bundle: Bundle, accept_weak: bool) -> Outcome:
 @functools.cache
 def _sandbox(accept_weak: bool) -> Sandbox:
     found = strongest()
-    if found.missing and not accept_weak:
-        raise SandboxError(f"a worker has no strong sandbox ({'; '.join(found.missing)}): {NEEDS}")
+    if found.reason and not accept_weak:
+        raise SandboxError(f"a worker has no strong sandbox ({found.reason})")
     return Sandbox(found.tier)

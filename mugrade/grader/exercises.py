@@ -8,7 +8,15 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from mugrade.author.course import Course, Stage
-from mugrade.blocks import STUB, Block, arrange, cell_body, export_path, is_module_path
+from mugrade.blocks import (
+    STUB,
+    Block,
+    arrange,
+    cell_body,
+    export_path,
+    is_module_path,
+    without_magics,
+)
 from mugrade.ipynb import SubmittedCell
 from mugrade.manifest import BlockEntry, Manifest, digest
 from mugrade.sandbox.loader import Piece
@@ -17,7 +25,6 @@ from mugrade.sandbox.process import Job
 MAX_SOURCE = 1 << 18
 MAX_SHARED = 1 << 12  # a larger cell is not kept in memory for the next notebook
 DEFINITION = re.compile(r"^(?:class|def)\s+(\w+)", re.MULTILINE)
-MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[^#\n]*\?[ \t]*)$", re.MULTILINE)
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -54,6 +61,10 @@ def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str)
     candidates: dict[str, list[Candidate]] = {}
     answers = Answers()
     for position, cell in enumerate(cells):
+        if cell.kind != "code":
+            if entry := _guess(cell, entries):
+                answers.problems[entry.id] = f"its code is in a {cell.kind} cell"
+            continue
         module = export_path(cell.source)
         try:
             block = _parsed(cell)
@@ -93,7 +104,7 @@ def _parse(id: str, source: str) -> Block:
     try:
         return _walked(Block(id, cell_body(source)))
     except SyntaxError:
-        return _walked(Block(id, cell_body(MAGIC.sub(r"\1pass", source))))
+        return _walked(Block(id, cell_body(without_magics(source))))
 
 
 _parse_once = lru_cache(256)(_parse)  # most cells of a class's notebooks are the course's own
@@ -118,7 +129,7 @@ def _identify(
 
 
 def _guess(cell: SubmittedCell, entries: list[BlockEntry]) -> BlockEntry | None:
-    """The exercise that a cell which is not Python was meant for."""
+    """The exercise that a cell which is no Python code was meant for."""
     names = set(DEFINITION.findall(cell.source))
     solutions = [e for e in entries if e.role == "solution"]
     by_name = (e for e in solutions if names & set(e.symbols))

@@ -30,6 +30,7 @@ JUDGING = (
     "grader/key.py",
     "ipynb.py",
     "judges.py",
+    "libraries.py",
     "manifest.py",
     "observe.py",
     "sandbox/channel.py",

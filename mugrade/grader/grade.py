@@ -12,7 +12,7 @@ from mugrade.answers import Verdict
 from mugrade.author.build import make_manifest
 from mugrade.author.course import Course
 from mugrade.errors import Unreadable
-from mugrade.grader.bundle import Bundle, Outcome
+from mugrade.grader.bundle import Bundle, Outcome, Part, conceal
 from mugrade.grader.bundle import run as run_here
 from mugrade.grader.exercises import Answers, find_answers, submission_job
 from mugrade.grader.key import StageKey
@@ -92,10 +92,32 @@ class Grader:
             self.limits,
             answers[submission.stage].problems,
         )
-        outcome = self.run(bundle)
+        outcome = self._on_reference(bundle, self.run(bundle), answers, key)
         verdicts = key.named(outcome)
         grades = [Grade(self.manifest.check[task.id], verdicts[task.id]) for task in key.tasks]
         return Result(submission, "graded", "", grades, outcome.tier)
+
+    def _on_reference(
+        self, bundle: Bundle, outcome: Outcome, answers: Mapping[str, Answers], key: StageKey
+    ) -> Outcome:
+        """Ask what failed beside a cell that could not be loaded again, with the reference's cell.
+
+        Of the second run only whether a check passes is kept, for the reference was within reach.
+        """
+        lost, stage = outcome.unloaded, key.stage
+        again = [part for part in bundle.parts if _may_pass(part, bundle, outcome)]
+        if not lost or not again:
+            return outcome
+        own = answers[stage.name]
+        given = {c.id: c.block.source for c in stage.role("solution") if c.id in lost}
+        on_top = {**answers, stage.name: replace(own, exercises={**own.exercises, **given})}
+        job = replace(submission_job(self.course, stage, on_top, key.names), base=key.base)
+        second = self.run(replace(bundle, job=job, parts=again, problems={}))
+        for id, verdict in second.verdicts.items():
+            if verdict.passed or outcome.verdicts[id].category == "unsolved":
+                outcome.verdicts[id] = conceal(verdict)
+                outcome.misses.pop(id, None)
+        return outcome
 
     def _not_run(self, submission: Submission, status: str, reason: str) -> Result:
         verdict = Verdict("not run", reason)
@@ -167,6 +189,12 @@ def in_threads(
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _may_pass(part: Part, bundle: Bundle, outcome: Outcome) -> bool:
+    """Whether a part belongs to a failed check of an exercise whose own cell was loaded."""
+    id = part.task.id
+    return not outcome.verdicts[id].passed and bundle.exercises[id] not in outcome.unloaded
 
 
 def _what_is_there(submission: Submission) -> str:

@@ -33,7 +33,7 @@ from mugrade.grader.results import Result
 from mugrade.grader.store import Key
 from mugrade.grader.submissions import Submission
 from mugrade.messages import printable
-from mugrade.sandbox.probe import NEEDS, strongest
+from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.tiers import WEAK, Tier
 
 SECRET = ".secret"
@@ -137,15 +137,14 @@ def grading(
 def demand_sandbox(accept_weak: bool, console: Console) -> Tier:
     """The strongest sandbox that holds here; raises Unreadable if it is not strong enough."""
     found = strongest()
-    if not found.missing:
+    if not found.reason:
         return found.tier
-    why = "; ".join(found.missing)
     if not accept_weak:
         raise Unreadable(
-            f"no strong sandbox ({why}): {NEEDS}, or add --accept-weak-sandbox "
-            "if you trust every submission"
+            f"no strong sandbox ({found.reason}): if you trust every submission, "
+            "add --accept-weak-sandbox"
         )
-    console.print(f"sandbox: {found.tier.name} ({why}): {NEEDS}", markup=False, highlight=False)
+    console.print(f"sandbox: {found.tier.name} ({found.reason})", markup=False, highlight=False)
     return found.tier
 
 

@@ -30,6 +30,7 @@ PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4
 CAPABILITIES_V3 = 0x20080522
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
 LANDLOCK_RIGHTS = (13, 14, 15, 15, 16)  # how many rights to files versions 1 to 5 know
+LANDLOCK_SCOPE = 0b11  # version 6: abstract sockets and signals stay among its own processes
 LANDLOCK_READ_DIR = 1 << 3
 LANDLOCK_READ = 1 << 0 | 1 << 2 | LANDLOCK_READ_DIR  # execute, read files, list folders
 POLL = 50  # milliseconds between two looks at the memory
@@ -166,6 +167,7 @@ def _init(ends: Ends, walls: Walls, scratch: str, work: Callable[[int, int], Non
         _libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.chdir(scratch)
     os.environ.update(HOME=scratch, TMPDIR=scratch)
+    tempfile.tempdir = scratch  # mkdtemp, above, has made it remember the system's
     worker = os.fork()
     if worker == 0:
         try:
@@ -208,6 +210,7 @@ def _enter(ends: Ends, walls: Walls, scratch: str) -> None:
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (value, value))
     if sys.platform == "linux":
+        os.setpgid(0, 0)  # what it does to its group is not done to the init
         _renounce(walls, scratch)
     gc.enable()
 
@@ -219,26 +222,29 @@ def _renounce(walls: Walls, scratch: str) -> None:
     _demand(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     if walls.readable is not None:
         restrict_paths(walls.readable, scratch)
-    if walls.namespaces:
-        header = struct.pack("=Ii", CAPABILITIES_V3, 0)
-        _demand(libc.capset(header, bytes(24)))
     if walls.seccomp:
+        _demand(libc.capset(struct.pack("=Ii", CAPABILITIES_V3, 0), bytes(24)))
         program = ctypes.create_string_buffer(walls.seccomp, len(walls.seccomp))
         count = len(walls.seccomp) // 8
         fprog = struct.pack("@HP", count, ctypes.addressof(program))
         _demand(libc.prctl(PR_SET_SECCOMP, 2, fprog, 0, 0))
 
 
+def landlock_version() -> int:
+    """The version of Landlock that this kernel knows; less than 1 if it has none."""
+    return int(_libc().syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
+
+
 def restrict_paths(readable: Sequence[str], writable: str) -> None:
     """Let this process and its children open nothing but these paths, by Landlock (Linux 5.13)."""
     libc = _libc()
-    version = libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
+    version = landlock_version()
     if version < 1:
         raise OSError(ctypes.get_errno(), "this kernel has no Landlock")
     rights = (1 << LANDLOCK_RIGHTS[min(version, len(LANDLOCK_RIGHTS)) - 1]) - 1
-    ruleset = libc.syscall(
-        LANDLOCK_CREATE_RULESET, struct.pack("=Q", rights), ctypes.c_size_t(8), 0
-    )
+    attributes = struct.pack("=3Q", rights, 0, LANDLOCK_SCOPE)
+    size = len(attributes) if version >= 6 else 8
+    ruleset = libc.syscall(LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
     _demand(min(ruleset, 0))
     for path in (*readable, writable):
         with contextlib.suppress(FileNotFoundError):

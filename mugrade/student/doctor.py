@@ -11,8 +11,9 @@ from pathlib import Path
 
 from mugrade.blocks import Block, is_stub, render_module
 from mugrade.errors import Unreadable, WorkspaceError
-from mugrade.grader.exercises import find_answers
+from mugrade.grader.exercises import Answers, find_answers
 from mugrade.ipynb import read_cells
+from mugrade.libraries import unknown_imports
 from mugrade.manifest import BlockEntry, ReleasedCell
 from mugrade.student.installation import (
     Finding,
@@ -111,6 +112,8 @@ def _stage_findings(workspace: Workspace, stage: str, path: Path) -> Iterator[Fi
     try:
         notebook = Notebook.read(path)
         yield from _notebook_findings(workspace, stage, notebook)
+        answers = find_answers(read_cells(path), workspace.manifest, stage)
+        yield from import_findings(path.name, answers, workspace.manifest.package)
         yield from difference_findings(workspace, stage, notebook)
     except (WorkspaceError, Unreadable) as error:
         yield Finding(path.name, _of_it(error, path))
@@ -150,6 +153,16 @@ def _kernel_name(notebook: Notebook) -> str:
     spec = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     name = spec.get("name") if isinstance(spec, dict) else None
     return name if isinstance(name, str) else "python3"
+
+
+def import_findings(where: str, answers: Answers, package: str) -> Iterator[Finding]:
+    """Libraries that answers and helpers import and the grader does not have."""
+    helpers = (block for blocks in answers.helpers.values() for block in blocks)
+    sources = {**answers.exercises, **{block.id: block.source for block in helpers}}
+    for id, source in sources.items():
+        if names := unknown_imports(source, package):
+            what = f"{id} imports {', '.join(names)}, which the grader does not have"
+            yield Finding(where, what, f"write {id} without, or it is not graded")
 
 
 def difference_findings(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator[Finding]:

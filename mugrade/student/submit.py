@@ -12,7 +12,7 @@ from mugrade.blocks import is_stub
 from mugrade.errors import WorkspaceError
 from mugrade.grader.exercises import find_answers
 from mugrade.ipynb import read_cells
-from mugrade.student.doctor import difference_findings
+from mugrade.student.doctor import difference_findings, import_findings
 from mugrade.student.notebook import Notebook, notebook_path
 from mugrade.student.progress import Progress, stage_progress
 from mugrade.student.workspace import Workspace
@@ -55,8 +55,11 @@ def hand_in(workspace: Workspace, stage: str) -> HandIn:
     ids = [item.id for item in progress.items]
     written = tuple(i for i in ids if i in answers.exercises and not is_stub(answers.exercises[i]))
     missing = tuple(i for i in ids if i not in written)
-    warnings = [f"{i} is not Python: {text}" for i, text in answers.problems.items()]
-    findings = difference_findings(workspace, stage, notebook)
+    warnings = [f"{i} cannot be loaded: {text}" for i, text in answers.problems.items()]
+    findings = [
+        *import_findings(path.name, answers, workspace.manifest.package),
+        *difference_findings(workspace, stage, notebook),
+    ]
     warnings += [f"{finding.what}: {finding.todo}" for finding in findings]
     if borrowed := [i.id for i in progress.items if i.state == "taken" and i.id in missing]:
         warnings.append(f"borrowed, so there is nothing to hand in: {', '.join(borrowed)}")

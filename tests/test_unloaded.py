@@ -1,0 +1,139 @@
+"""A cell that cannot be loaded costs itself alone, and what costs it is said beforehand."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mugrade.answers import Verdict
+from mugrade.author.build import build, make_manifest
+from mugrade.author.course import Course, load_course
+from mugrade.grader.exercises import find_answers
+from mugrade.grader.grade import Grader
+from mugrade.grader.submissions import Submission
+from mugrade.ipynb import SubmittedCell, read_cells
+from mugrade.libraries import library_paths, unknown_imports
+from mugrade.sandbox.process import Limits
+from mugrade.student.doctor import import_findings
+from tests.conftest import ROOT, STAGES
+from tests.test_grade import SOLVED, hand_in
+from tests.tiny import write_course
+
+USES_SCALER = "return Scaler(np.array([-1.0, 1.0]))(np.random.randn(n))"
+NOISE = f"def noise(n):\n    {USES_SCALER}"
+Grade = Callable[..., dict[str, Verdict]]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """The tiny course, in which `noise` is made with a `Scaler`."""
+    edit = ("return np.random.randn(n)", USES_SCALER)
+    course = load_course(write_course(tmp_path_factory.mktemp("course"), stage_01=edit))
+    build(course)
+    return course
+
+
+@pytest.fixture(scope="module")
+def key(course: Course) -> Grader:
+    return Grader(course, ["01_scale"], Limits(load=20, check=5, total=60))
+
+
+@pytest.fixture
+def grade(course: Course, key: Grader, tmp_path: Path) -> Grade:
+    def run(**cells: str) -> dict[str, Verdict]:
+        path = hand_in(course, tmp_path / "ada", "01_scale", **{"noise": NOISE, **cells})
+        result = key.grade(Submission("ada", "01_scale", path), {})
+        return {grade.check.id: grade.verdict for grade in result.grades}
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [
+        ("import pandas", "ModuleNotFoundError: No module named 'pandas'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit", "SystemExit"),
+        ("def (", "SyntaxError"),
+    ],
+)
+def test_a_cell_that_cannot_be_loaded_costs_itself_alone(
+    grade: Grade, before: str, why: str
+) -> None:
+    verdicts = grade(scaler=f"{before}\n{SOLVED['scaler']}")
+    assert verdicts["noise-is-normal"].passed
+    lost = verdicts["scaler-centres"]
+    assert lost.actual.startswith(f"not graded, because scaler could not be loaded: {why}")
+
+
+def test_what_is_wrong_beside_it_stays_wrong(grade: Grade) -> None:
+    wrong = NOISE.replace("np.random.randn(n)", "5 + np.random.randn(n)")
+    verdicts = grade(scaler=f"import pandas\n{SOLVED['scaler']}", noise=wrong)
+    assert {id: verdict.passed for id, verdict in verdicts.items()} == {
+        "scaler-centres": False,
+        "noise-is-normal": False,
+    }
+    assert "pandas" not in verdicts["noise-is-normal"].actual
+
+
+def test_the_reference_that_stands_in_is_not_read_out(grade: Grade, course: Course) -> None:
+    spy = "def noise(n):\n    raise ValueError(Scaler.__call__.__code__.co_code.hex())"
+    told = grade(scaler=f"import pandas\n{SOLVED['scaler']}", noise=spy)["noise-is-normal"]
+    (reference,) = (c for c in course.find("01_scale").cells if c.id == "scaler")
+    scope: dict[str, Any] = {"np": np}
+    exec(reference.block.source, scope)
+    assert told.actual.startswith("ValueError: ")
+    assert scope["Scaler"].__call__.__code__.co_code.hex() not in told.actual
+
+
+def test_an_exercise_that_is_not_written_is_no_cell_that_cannot_be_loaded(grade: Grade) -> None:
+    verdicts = grade(scaler="class Scaler:\n    # YOUR CODE HERE\n    raise NotImplementedError()")
+    assert "not graded" not in verdicts["scaler-centres"].actual
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["files = !ls", "t = %timeit -o pass", "    \t%time 1", "x = np.eye(2)?"],
+)
+def test_magics_that_assign_cost_nothing(grade: Grade, line: str) -> None:
+    shown = line if not line.startswith(" ") else f"if True:\n{line}"
+    assert all(v.passed for v in grade(scaler=f"{SOLVED['scaler']}\n{shown}").values())
+
+
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+def test_an_answer_that_is_no_code_cell_is_reported_as_that(course: Course, kind: str) -> None:
+    cells = [SubmittedCell("x", "", SOLVED["scaler"], kind)]
+    found = find_answers(cells, make_manifest(course), "01_scale")
+    assert found.problems == {"scaler": f"its code is in a {kind} cell"}
+    cells.append(SubmittedCell("y", "", SOLVED["scaler"]))
+    assert find_answers(cells, make_manifest(course), "01_scale").problems == {}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_prose_of_a_notebook_is_no_answer(stage: str) -> None:
+    course = load_course(ROOT)
+    cells = read_cells(ROOT / "notebooks" / f"{stage}.ipynb")
+    assert find_answers(cells, make_manifest(course), stage).problems == {}
+
+
+def test_imports_that_the_grader_does_not_have_are_said_beforehand(course: Course) -> None:
+    source = f"import matplotlib.pyplot as plt\nimport pandas as pd, scipy.special\n{NOISE}"
+    cells = [SubmittedCell("noise", "", f"#| export stats/scale.py\n{source}")]
+    answers = find_answers(cells, make_manifest(course), "01_scale")
+    (finding,) = import_findings("01_scale.ipynb", answers, "stats")
+    assert finding.what == "noise imports pandas, scipy, which the grader does not have"
+    assert unknown_imports("from . import x\nimport os, stats, numpy.linalg", "stats") == []
+
+
+def test_a_plot_costs_nothing(grade: Grade) -> None:
+    plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.savefig('x.png')"
+    assert all(verdict.passed for verdict in grade(scaler=f"{SOLVED['scaler']}\n{plot}").values())
+
+
+def test_the_libraries_come_with_all_that_they_require() -> None:
+    names = {path.name for path in library_paths()}
+    assert {"numpy", "matplotlib", "PIL", "pillow.libs", "dateutil"} <= names
+    assert not names & {"mugrade", "IPython", "nbgrader", "scipy", "rich"}
+    assert all(path.exists() for path in library_paths())
