@@ -30,6 +30,7 @@ from rich.table import Table
 
 from bench.submissions import COUNT, STAGE, hand_in, submissions
 from mugrade.author.course import Course, load_course
+from mugrade.grader.attempts import Basis
 from mugrade.grader.bundle import Bundle, Outcome
 from mugrade.grader.bundle import run as run_here
 from mugrade.grader.cluster import Cluster
@@ -111,25 +112,24 @@ def head(course: Course, todo: Sequence[Submission], store: Store, each: Each) -
         used = time.process_time()
         results = []
         for result in grader.grade_all(todo, 1):
-            store.add(result, "")
+            store.add(result, Basis(""))
             results.append(result)
         each.head = (time.process_time() - used) / len(todo)
         grader.close()
     return results
 
 
-def files(course: Course, todo: Sequence[Submission], out: Path, store: Store, each: Each) -> None:
+def files(course: Course, out: Path, store: Store, each: Each) -> None:
     """The time to write the class's files, and the room that they and the results take."""
-    notebooks = {(s.student, s.stage): s.path for s in todo}
-    attempts = store.all_current()
-    few = len(attempts) // 3
-    with closing(Publisher(out, course, store, notebooks)) as publisher:
-        publisher.finish(attempts[:few], lambda text: None)
+    standings = store.standings(course.settings)
+    few = len(standings) // 3
+    with closing(Publisher(out, course, store)) as publisher:
+        publisher.finish(standings[:few], lambda text: None)
         before, began = size(out), time.perf_counter()
-        publisher.finish(attempts, lambda text: None)
-    more = len(attempts) - few
+        publisher.finish(standings, lambda text: None)
+    more = len(standings) - few
     each.files = (time.perf_counter() - began) / more
-    each.kept = (size(out) - before) / more + Path(store.name).stat().st_size / len(attempts)
+    each.kept = (size(out) - before) / more + Path(store.name).stat().st_size / len(standings)
 
 
 def size(folder: Path) -> int:
@@ -149,7 +149,7 @@ def measured() -> Each:
         store = Store.create(Path(name) / "results.db")
         worker_and_bytes(course, todo[: 2 * COUNT], each)
         head(course, todo, store, each)
-        files(course, todo, out, store, each)
+        files(course, out, store, each)
         store.close()
     return each
 

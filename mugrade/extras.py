@@ -4,7 +4,7 @@ import importlib.util
 
 from mugrade.errors import MissingExtra
 
-GRADE = ("nbformat", "nbgrader", "sqlalchemy")
+GRADE = ("alembic", "nbformat", "nbgrader", "sqlalchemy")
 IMPORTED = {  # extra -> what its commands import
     "author": ("nbformat", "nbgrader"),
     "grade": GRADE,

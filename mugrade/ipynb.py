@@ -25,19 +25,28 @@ class SubmittedCell:
 
 def read_cells(path: Path) -> list[SubmittedCell]:
     """The cells of a notebook, read as untrusted data; raises Unreadable."""
-    return [cell for raw in read_raw_cells(path) if (cell := _cell(raw)) is not None]
+    return cells_in(read_bytes(path))
 
 
-def read_raw_cells(path: Path) -> list[Any]:
+def cells_in(content: bytes) -> list[SubmittedCell]:
+    """The cells of a notebook's bytes; raises Unreadable."""
+    return [cell for raw in raw_cells_in(content) if (cell := _cell(raw)) is not None]
+
+
+def raw_cells_in(content: bytes) -> list[Any]:
     """Whatever stands in a notebook's list of cells; raises Unreadable."""
-    cells: list[Any] = read_raw_notebook(path)["cells"]
+    cells: list[Any] = _notebook_in(content)["cells"]
     return cells
 
 
 def read_raw_notebook(path: Path) -> dict[str, Any]:
     """A notebook of which nothing is sure but that it has a list of cells; raises Unreadable."""
+    return _notebook_in(read_bytes(path))
+
+
+def _notebook_in(content: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(read_bytes(path).decode("utf-8-sig"))
+        data = json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise Unreadable("it is not UTF-8 text") from None
     except (ValueError, RecursionError) as error:

@@ -3,13 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mugrade.blocks import Block
+from mugrade.errors import WorkspaceError
 
+FORMAT = 1  # of all these files; what an older mugrade may ignore does not raise it
+Entry = TypeVar("Entry")
 MANIFEST, ANSWERS, CELLS = "course.json", "answers.json", "cells.json"
 
 
@@ -59,17 +62,23 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
+        """The manifest in a folder; raises WorkspaceError if it is of a newer mugrade."""
         data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if "format" in data and data["format"] > FORMAT:
+            raise WorkspaceError(
+                f"{folder / MANIFEST} has format {data['format']} of a newer mugrade, and this one "
+                f"knows {FORMAT}: upgrade mugrade"
+            )
         return cls(
             data["package"],
             data["stages"],
-            [BlockEntry(**entry) for entry in data["blocks"]],
-            [CheckEntry(**entry) for entry in data["checks"]],
+            [_entry(BlockEntry, entry) for entry in data["blocks"]],
+            [_entry(CheckEntry, entry) for entry in data["checks"]],
             data["hints"],
         )
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"format": FORMAT, **asdict(self)}
 
     @cached_property
     def order(self) -> list[str]:
@@ -138,7 +147,13 @@ def manifest_blocks(entries: Iterable[tuple[str, str, str, Block]]) -> list[Bloc
 def read_released(folder: Path) -> list[ReleasedCell]:
     """The given, solution and check cells of all notebooks, as they were handed out."""
     data = json.loads((folder / CELLS).read_text(encoding="utf-8"))
-    return [ReleasedCell(**entry) for entry in data]
+    return [_entry(ReleasedCell, entry) for entry in data]
+
+
+def _entry(kind: type[Entry], data: dict[str, Any]) -> Entry:
+    """An entry with the keys that this mugrade knows; raises TypeError where one is missing."""
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in data.items() if name in known})
 
 
 def dump(data: object) -> str:

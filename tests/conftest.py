@@ -7,7 +7,11 @@ from hypothesis import settings
 
 from mugrade.author.build import build
 from mugrade.author.course import Course, load_course
+from mugrade.grader.attempts import Basis, next_row
 from mugrade.grader.grade import Grader
+from mugrade.grader.models import Attempt
+from mugrade.grader.policy import Standing
+from mugrade.grader.results import Result
 from mugrade.sandbox.process import Limits
 from tests.tiny import write_course
 
@@ -16,6 +20,11 @@ settings.load_profile("course")
 
 ROOT = Path(__file__).parent.parent
 STAGES = [path.stem for path in sorted((ROOT / "solutions").glob("[0-9][0-9]_*.py"))]
+
+
+def standing_of(result: Result) -> Standing:
+    """A result as the only one of its student and stage."""
+    return Standing(Attempt.of(next_row((), result, Basis("", "0.1.0")), result), "last")
 
 
 @pytest.fixture(scope="session")

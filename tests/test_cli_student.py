@@ -122,3 +122,29 @@ def test_a_command_starts_without_numpy(folder: Path, command: str) -> None:
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True
     )
     assert found.stdout.splitlines()[-1] == "False"
+
+
+def test_keys_that_only_a_newer_mugrade_knows_break_nothing(folder: Path) -> None:
+    for name in ("course.json", "cells.json", "answers.json"):
+        data = json.loads((folder / name).read_text())
+        if name == "course.json":
+            assert data["format"] == 1
+            data["colour"] = "blue"
+            entries = [*data["blocks"], *data["checks"]]
+        elif name == "answers.json":
+            entries = [answer for parts in data.values() for answer in parts["public"]]
+        else:
+            entries = data
+        for entry in entries:
+            entry["colour"] = "blue"
+        (folder / name).write_text(json.dumps(data))
+    outcome = mugrade("check", "0")
+    assert outcome.exit_code == 0 and "broken" not in outcome.output
+
+
+def test_the_files_of_a_newer_mugrade_are_refused_in_one_sentence(folder: Path) -> None:
+    data = json.loads((folder / "course.json").read_text())
+    (folder / "course.json").write_text(json.dumps({**data, "format": 2}))
+    outcome = mugrade("status")
+    assert outcome.exit_code == 1 and len(outcome.output.splitlines()) == 1
+    assert "course.json has format 2 of a newer mugrade" in outcome.output

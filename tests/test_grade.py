@@ -30,6 +30,7 @@ from mugrade.grader.report import safe, write_feedback
 from mugrade.grader.run import Order, grade_class
 from mugrade.grader.submissions import Submission, find_submissions
 from mugrade.sandbox.process import Death, Limits
+from tests.conftest import standing_of
 from tests.tiny import write_course
 
 LIMITS = Limits(load=20, check=5, total=60)
@@ -367,8 +368,8 @@ def test_nothing_hidden_comes_out(
     scaler = SPY + SCALER.format(statement)
     found = result(scaler=scaler, noise=NOISE.format(noise))
     path = tmp_path / "ada" / "01_scale.ipynb"
-    write_feedback(tmp_path / "page.html", found, "Scale")
-    notebook = autograded_notebook(tiny.find("01_scale"), found, path, "")
+    write_feedback(tmp_path / "page.html", standing_of(found), "Scale")
+    notebook = autograded_notebook(tiny.find("01_scale"), found, path.read_bytes(), "")
     nbformat.validate(json.loads(json.dumps(notebook)))
     texts = [repr(found), (tmp_path / "page.html").read_text(), json.dumps(notebook)]
     assert not any(HIDDEN.search(text) for text in texts)
@@ -495,7 +496,7 @@ def test_no_cell_of_the_table_is_a_formula(text: str) -> None:
 
 def test_feedback_is_escaped(result: Callable[..., Result], tmp_path: Path) -> None:
     found = result(**scaled(r"raise ValueError('<script>\x1b[2J\u202e\udc80</script>')"))
-    write_feedback(tmp_path / "page.html", found, "Scale")
+    write_feedback(tmp_path / "page.html", standing_of(found), "Scale")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "&lt;script&gt;" in page and "<script" not in page
     assert not {"\x1b", "\u202e", "\udc80"} & set(page)

@@ -1,5 +1,6 @@
 """Results are stored one submission at a time, and nothing is graded twice or lost."""
 
+import ast
 import contextlib
 import csv
 import io
@@ -27,16 +28,21 @@ import mugrade.grader.grade
 import mugrade.grader.run
 from mugrade.answers import Verdict
 from mugrade.author.course import Course, load_course
+from mugrade.author.settings import Settings
 from mugrade.cli import app
 from mugrade.diagnosis import Diagnosis
 from mugrade.errors import Unreadable
-from mugrade.grader.fingerprint import Fingerprints
+from mugrade.grader.attempts import Basis
+from mugrade.grader.fingerprint import JUDGING, Fingerprints
 from mugrade.grader.gradebook import Scores
+from mugrade.grader.models import Attempt
+from mugrade.grader.plan import planned
+from mugrade.grader.policy import Standing
 from mugrade.grader.publish import Publisher
 from mugrade.grader.report import to_json, write_csv, write_feedback
-from mugrade.grader.results import Grade, Result
+from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.run import Order, grade_class, regrade_class
-from mugrade.grader.store import Attempt, Filter, Store
+from mugrade.grader.store import Filter, Store
 from mugrade.grader.submissions import Submission, by_student, find_submissions
 from mugrade.manifest import CheckEntry
 from mugrade.picture import Picture
@@ -49,10 +55,23 @@ STUDENTS = ("ada", "bob", "carl", "dora", "emmy", "fay")
 WRONG = Verdict("error", "ValueError: \ud800\x00\x1b[2J", advice="look", hidden=True)
 
 
-def outcome(student: str = "ada", *verdicts: Verdict, status: str = "graded") -> Result:
+LAST = Settings()
+
+
+def outcome(
+    student: str = "ada", *verdicts: Verdict, status: str = "graded", notebook: bytes = b"1"
+) -> Result:
     checks = [CheckEntry(f"check-{i}", "00_mean", 2, "mean", "Why.") for i in range(len(verdicts))]
     grades = [Grade(check, verdict) for check, verdict in zip(checks, verdicts, strict=True)]
-    return Result(Submission(student, "00_mean", None), status, "", grades, "strong")
+    submission = Submission(student, "00_mean", None)
+    kept = None if status == "missing" else Notebook.of(notebook)
+    return Result(submission, status, "", grades, "strong", notebook=kept)
+
+
+def current(store: Store, student: str, stage: str) -> Standing | None:
+    """What counts, with its checks."""
+    found = store.standings(LAST, Filter([student], [stage]))
+    return next(iter(store.with_checks(found)), None)
 
 
 @pytest.fixture
@@ -66,44 +85,42 @@ def test_what_comes_out_is_what_went_in(store: Store) -> None:
     picture = Picture.of(np.eye(3, dtype=bool))
     drawn = Verdict("value", "1", "2", diagnosis=Diagnosis("a", "b", "c"), picture=picture)
     result = outcome("ada", Verdict("pass"), WRONG, drawn)
-    store.add(result, "f")
-    found = store.current("ada", "00_mean")
+    store.add(result, Basis("f"))
+    found = current(store, "ada", "00_mean")
     assert found is not None
-    assert found.result == result
-    assert (found.points, found.max_points, found.fingerprint, found.tier) == (2, 6, "f", "strong")
-    assert not {"\ud800", "\x00", "\x1b"} & set(found.checks[1].message + found.summary)
-    assert store.current("ada", "01_scale") is None
+    attempt = found.attempt
+    assert found.result == replace(result, notebook=None)
+    assert store.notebook(attempt) == b"1"
+    assert (found.points, attempt.max_points, attempt.fingerprint) == (2, 6, "f")
+    assert attempt.tier == "strong"
+    assert not {"\ud800", "\x00", "\x1b"} & set(attempt.checks[1].message + found.summary)
+    assert current(store, "ada", "01_scale") is None
 
 
 def test_a_result_says_which_mugrade_gave_it(store: Store, tmp_path: Path) -> None:
-    def shown() -> tuple[str, str, bool]:
-        found = store.current("ada", "00_mean")
-        assert found is not None
-        write_csv(table := io.StringIO(), [found])
-        (row,) = csv.DictReader(io.StringIO(table.getvalue()))
-        write_feedback(tmp_path / "page.html", found.result, "Mean")
-        page = (tmp_path / "page.html").read_text()
-        return row["mugrade"], json.loads(to_json([found]))[0]["mugrade"], "mugrade 0.0.9" in page
-
-    store.add(replace(outcome("ada", WRONG), version="0.0.9"), "f")
-    assert shown() == ("0.0.9", "0.0.9", True)
-    with contextlib.closing(sqlite3.connect(store.name)) as old:  # as it was before
-        old.execute("UPDATE mugrade_checks SET verdict = json_remove(verdict, '$.mugrade')")
-        old.commit()
-    assert shown() == ("", "", False)
+    store.add(outcome("ada", WRONG), Basis("f", "0.0.9"))
+    found = current(store, "ada", "00_mean")
+    assert found is not None
+    write_csv(table := io.StringIO(), [found])
+    (row,) = csv.DictReader(io.StringIO(table.getvalue()))
+    write_feedback(tmp_path / "page.html", found, "Mean")
+    assert row["mugrade"] == json.loads(to_json([found]))[0]["mugrade"] == "0.0.9"
+    assert "mugrade 0.0.9" in (tmp_path / "page.html").read_text()
 
 
 def test_the_last_attempt_counts_and_the_others_stay(store: Store) -> None:
-    store.add(outcome("ada", WRONG), "1")
-    store.add(outcome("bob", WRONG), "1")
-    store.add(outcome("ada", Verdict("pass")), "2")
-    assert [(a.student, a.number, a.points) for a in store.all_current()] == [
+    store.add(outcome("ada", WRONG), Basis("1"))
+    store.add(outcome("bob", WRONG), Basis("1"))
+    store.add(outcome("ada", Verdict("pass")), Basis("2"))
+    assert [(s.student, s.attempt.number, s.points) for s in store.standings(LAST)] == [
         ("ada", 2, 2),
         ("bob", 1, 0),
     ]
-    assert [a.student for a in store.all_current(Filter(below=2))] == ["bob"]
-    assert [a.student for a in store.all_current(Filter(students=["ada"], stages=["0"]))] == ["ada"]
-    assert store.all_current(Filter(stages=["7"])) == []
+    assert [a.student for a in store.standings(LAST, Filter(below=2))] == ["bob"]
+    assert [a.student for a in store.standings(LAST, Filter(students=["ada"], stages=["0"]))] == [
+        "ada"
+    ]
+    assert store.standings(LAST, Filter(stages=["7"])) == []
     with contextlib.closing(sqlite3.connect(store.name)) as database:
         assert database.execute("SELECT count(*) FROM mugrade_checks").fetchone() == (3,)
 
@@ -111,16 +128,17 @@ def test_the_last_attempt_counts_and_the_others_stay(store: Store) -> None:
 def test_a_result_is_stored_whole_or_not_at_all(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.add(outcome("ada", Verdict("pass")), "1")
+    store.add(outcome("ada", Verdict("pass")), Basis("1"))
 
     def full(self: Session) -> None:
         raise OperationalError("COMMIT", {}, Exception("disk full"))
 
     monkeypatch.setattr(Session, "commit", full)
     with pytest.raises(Unreadable, match="disk full"):
-        store.add(outcome("ada", WRONG, WRONG), "2")
-    found = store.current("ada", "00_mean")
-    assert found is not None and (found.number, found.points, len(found.checks)) == (1, 2, 1)
+        store.add(outcome("ada", WRONG, WRONG), Basis("2"))
+    found = current(store, "ada", "00_mean")
+    assert found is not None and (found.attempt.number, found.points) == (1, 2)
+    assert len(found.attempt.checks) == 1
 
 
 @pytest.mark.parametrize("content", [b"no database" * 99, b"SQLite format 3\0" + b"x" * 5000])
@@ -143,11 +161,11 @@ def test_a_folder_and_a_store_of_another_version(tmp_path: Path) -> None:
 
 
 def test_a_store_that_breaks_later_is_one_sentence(store: Store) -> None:
-    store.add(outcome("ada", WRONG), "1")
+    store.add(outcome("ada", WRONG), Basis("1"))
     with contextlib.closing(sqlite3.connect(store.name)) as database:
         database.execute("DROP TABLE mugrade_checks")
     with pytest.raises(Unreadable, match="no such table"):
-        store.add(outcome("ada", WRONG), "2")
+        store.add(outcome("ada", WRONG), Basis("2"))
 
 
 @pytest.mark.parametrize("url", ["postgresql+pg8000://u:geheim@host/db", "mysql+pymysql://u@h/d"])
@@ -215,7 +233,7 @@ def test_what_else_decides(tiny: Course, tmp_path: Path, monkeypatch: pytest.Mon
     (folder / "ada" / "01_scale.ipynb").rename(folder / "ada" / "other.ipynb")
     hand_in(tiny, folder / "bob")
     seen.append(fingerprint(tiny, folder))
-    monkeypatch.setattr("mugrade.grader.fingerprint.GRADER", 2)
+    monkeypatch.setattr("mugrade.grader.fingerprint.judging", lambda: "another mugrade")
     seen.append(fingerprint(tiny, folder))
     assert len(set(seen)) == len(seen)
 
@@ -304,7 +322,7 @@ def test_regrade_shows_who_moves_before_anything_is_written(
     assert "nothing is written" in screen
     kept = {p: p.read_bytes() for p in files if p.suffix in (".html", ".csv", ".ipynb")}
     assert kept == {p: content for p, content in files.items() if p in kept}
-    stored = Store.open(folder.parent / "out" / "results.db").current("ada", "01_scale")
+    stored = current(Store.open(folder.parent / "out" / "results.db"), "ada", "01_scale")
     assert stored is not None and stored.points == 8
     assert "7/7" in run(True)
     assert "0 graded again: 0 move, by +0 points in all; 3 up to date" in run(False)
@@ -316,16 +334,16 @@ def test_regrade_writes_nothing_where_nobody_can_be_asked(tiny: Course, folder: 
     out = folder.parent / "out"
     found = CliRunner().invoke(app, [*arguments, "--out", str(out)])
     assert found.exit_code == 1 and "add --yes" in found.output
-    assert Store.open(out / "results.db").all_current() == []
+    assert Store.open(out / "results.db").standings(LAST) == []
     assert not (out / "grades.csv").exists()
     found = CliRunner().invoke(app, [*arguments, "--out", str(out), "--yes"])
     assert found.exit_code == 0
-    assert len(Store.open(out / "results.db").all_current()) == 3
+    assert len(Store.open(out / "results.db").standings(LAST)) == 3
 
 
 def test_two_graders_do_not_write_to_one_folder(tiny: Course, folder: Path) -> None:
     other = pytest.raises(Unreadable, match="another mugrade grade is writing there")
-    with mugrade.grader.run.planned(order(tiny, folder), Console(file=io.StringIO())), other:
+    with planned(order(tiny, folder), Console(file=io.StringIO())), other:
         grade_class(order(tiny, folder), Console(file=io.StringIO()))
 
 
@@ -602,17 +620,18 @@ def test_an_nbgrader_course_that_is_there_keeps_its_settings(tiny: Course, folde
     assert not (out / "source").exists()
 
 
-def test_a_submission_that_vanishes_loses_its_scores_in_both(tiny: Course, folder: Path) -> None:
+def test_a_submission_that_vanishes_keeps_its_scores_in_both(tiny: Course, folder: Path) -> None:
     from nbgrader.api import Gradebook
 
     said(lambda c: grade_class(order(tiny, folder), c))
     shutil.rmtree(folder / "ada")
     (folder / "ada").mkdir()
-    assert "missing" in said(lambda c: grade_class(order(tiny, folder), c))
+    screen = said(lambda c: grade_class(order(tiny, folder), c))
+    assert "8/8" in screen and "0 graded, 2 up to date" in screen
     out = folder.parent / "out"
     with Gradebook(f"sqlite:///{out / 'gradebook.db'}", tiny.package) as book:
-        assert book.find_submission("01_scale", "ada").score == 0
-    assert not (out / "autograded/ada/01_scale/01_scale.ipynb").exists()
+        assert book.find_submission("01_scale", "ada").score == 8
+    assert (out / "autograded/ada/01_scale/01_scale.ipynb").exists()
 
 
 def test_results_are_published_while_the_rest_is_graded(
@@ -622,13 +641,13 @@ def test_results_are_published_while_the_rest_is_graded(
     out = folder.parent / "out"
     add, seen = Store.add, []
 
-    def stored(store: Store, result: Result, fingerprint: str) -> Attempt:
+    def stored(store: Store, result: Result, basis: Basis) -> Attempt:
         if seen:
             student, stage = seen[-1]
             assert (out / "gradebook.db").exists()
             assert (out / "feedback" / student / f"{stage}.html").exists()
         seen.append((result.submission.student, result.submission.stage))
-        return add(store, result, fingerprint)
+        return add(store, result, basis)
 
     monkeypatch.setattr(Store, "add", stored)
     said(lambda c: grade_class(order(tiny, folder), c))
@@ -668,3 +687,56 @@ def test_a_gradebook_that_was_lost_is_written_again(tiny: Course, folder: Path) 
     with Gradebook(f"sqlite:///{out / 'gradebook.db'}", tiny.package) as book:
         found = {s.student.id for s in book.assignment_submissions("01_scale")}
     assert found >= {"ada", "bob"}
+
+
+NOT_JUDGING = {
+    "__init__": "loads others when they are asked for",
+    "author/percent": "the cells that it reads are hashed themselves",
+    "author/settings": "which attempt counts, not what it gives",
+    "diagnosis/": "why a value is wrong, not whether",
+    "errors": "sentences",
+    "extras": "how to install what is missing",
+    "formula": "how a message writes a formula",
+    **dict.fromkeys(
+        (
+            *("grader/archives", "grader/candidates", "grader/desk", "grader/results"),
+            *("grader/roster", "grader/submissions", "grader/times"),
+        ),
+        "finds what was handed in, and holds what came of it",
+    ),
+    "messages": "what a verdict says",
+    "mistakes": "names what is wrong already",
+    "panel": "how a message looks",
+    "picture": "what a message shows",
+    "sandbox/probe": "which sandbox holds, which is recorded with each result",
+    "student/": "a student's notebook; the sandbox loads it for its names",
+    "version": "is recorded with each result",
+}
+
+
+def imports(path: Path) -> Iterator[Path]:
+    """The files of mugrade that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{a.name}" for a in node.names)]
+        else:
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            found = ROOT / name.replace(".", "/")
+            yield from (f for f in (found.with_suffix(".py"), found / "__init__.py") if f.exists())
+
+
+def test_what_could_change_a_verdict_makes_results_out_of_date() -> None:
+    """All that judging imports is either hashed or has a reason why not."""
+    package = ROOT / "mugrade"
+    todo = [package / name for name in ("grader/grade.py", "sandbox/nursery.py")]
+    reached: set[Path] = set()
+    while todo:
+        path = todo.pop()
+        if path.is_relative_to(package) and path not in reached:
+            reached.add(path)
+            todo += imports(path)
+    names = {str(path.relative_to(package)) for path in reached}
+    assert names >= set(JUDGING)
+    excused = tuple(NOT_JUDGING)
+    assert [n for n in sorted(names - set(JUDGING)) if not n.startswith(excused)] == []

@@ -5,12 +5,13 @@ import re
 import tomllib
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mugrade.author.percent import FormatError, read_percent
+from mugrade.author.settings import Settings, read_settings
 from mugrade.blocks import Block, cell_body, indices, is_module_path
 from mugrade.diagnosis import Diagnosis
 from mugrade.errors import CourseError
@@ -128,6 +129,7 @@ class Course:
 
     root: Path
     stages: tuple[Stage, ...]
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def package(self) -> str:
@@ -177,7 +179,8 @@ def load_course(root: Path) -> Course:
     scripts = sorted((root / "solutions").glob("[0-9][0-9]_*.py"))
     if not scripts:
         raise CourseError(f"{root}: no solutions/NN_name.py here")
-    course = Course(root, tuple(read_stage(script) for script in scripts))
+    stages = tuple(read_stage(script) for script in scripts)
+    course = Course(root, stages, read_settings(root))
     problems = [f"{path.name}:{line}: {text}" for path, line, text in _problems(course)]
     if problems:
         raise CourseError("\n".join(problems))

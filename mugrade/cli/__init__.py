@@ -6,7 +6,8 @@ import typer
 
 from mugrade.cli.author import build, lint
 from mugrade.cli.checking import check, doctor
-from mugrade.cli.grading import grade, grades
+from mugrade.cli.grades import forget, grades
+from mugrade.cli.grading import grade
 from mugrade.cli.shared import Commands, say
 from mugrade.cli.starting import start
 from mugrade.cli.student import data, hint, reset, status, take
@@ -16,7 +17,7 @@ app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 OF_A_STUDENT = (start, check, status, hint, reset, take, doctor, submit, data)
-for command in (*OF_A_STUDENT, build, lint, grade, grades):
+for command in (*OF_A_STUDENT, build, lint, grade, grades, forget):
     app.command()(command)
 
 

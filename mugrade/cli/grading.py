@@ -1,25 +1,28 @@
-"""Commands of an instructor: grade, grades."""
+"""The command that grades a class."""
 
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mugrade.cli.shared import CourseFolder, Json, console, fail, say, wrapped
+from mugrade.cli.shared import (
+    RESULTS,
+    CourseFolder,
+    Database,
+    OutFolder,
+    PolicyOption,
+    console,
+    fail,
+    say,
+    wrapped,
+)
 from mugrade.extras import require
 
-OutFolder = Annotated[
-    Path | None, typer.Option("--out", help="Where results go; by default build/grades.")
-]
-Database = Annotated[
-    str | None,
-    typer.Option("--db", help="URL or file of the results; by default results.db in --out."),
-]
-RESULTS = Path("build") / "grades"
 INTERRUPTED = 130
 
 
@@ -41,6 +44,8 @@ def grade(
     out: OutFolder = None,
     db: Database = None,
     stage: Annotated[list[str] | None, typer.Option(help="Only these stages.")] = None,
+    student: Annotated[list[str] | None, typer.Option(help="Only these students.")] = None,
+    policy: PolicyOption = None,
     on: Annotated[
         On, typer.Option(help="Earlier stages from the reference, or the student's own.")
     ] = On.reference,
@@ -51,7 +56,11 @@ def grade(
         bool, typer.Option("--force", help="Grade again what is up to date too.")
     ] = False,
     regrade: Annotated[
-        bool, typer.Option("--regrade", help="Show who would move, and ask before writing.")
+        bool,
+        typer.Option(
+            "--regrade",
+            help="Show who would move, also of those who are not there now; ask before writing.",
+        ),
     ] = False,
     roster: Annotated[
         Path | None,
@@ -82,6 +91,10 @@ def grade(
         from mugrade.sandbox.process import Limits
 
         found = load_course(find_course(course or Path.cwd()))
+        if policy:
+            found = replace(found, settings=replace(found.settings, policy=policy))
+    for warning in found.settings.warnings:
+        typer.echo(warning, err=True)
     names = [found.find(name).name for name in stage or []]
     folder = out or found.root / RESULTS
     limits = Limits(check=seconds, total=max(60.0, 6 * seconds))
@@ -91,6 +104,7 @@ def grade(
         folder,
         limits,
         names,
+        student or (),
         own=on is On.own,
         jobs=jobs,
         url=db,
@@ -122,40 +136,3 @@ def _are_students(names: Sequence[str]) -> bool:
     say("only the archive says that it holds the work of")
     say(wrapped(printable(", ".join(names))))
     return typer.confirm(f"grade these {len(names)} as students?")
-
-
-def grades(
-    course: CourseFolder = None,
-    out: OutFolder = None,
-    db: Database = None,
-    student: Annotated[list[str] | None, typer.Option(help="Only these students.")] = None,
-    stage: Annotated[list[str] | None, typer.Option(help="Only these stages, e.g. 03.")] = None,
-    below: Annotated[float | None, typer.Option(help="Only with fewer points than this.")] = None,
-    csv: Annotated[
-        str | None, typer.Option(help="Write a row per check to this file; - prints it.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Print the results that count, as `mugrade grade` has stored them."""
-    require("grades", "grade")
-    from mugrade.author.course import find_course
-    from mugrade.grader.report import class_table, to_json, write_csv
-    from mugrade.grader.store import NAME, Filter, Store
-
-    try:
-        folder = out or (None if db else find_course(course or Path.cwd()) / RESULTS)
-        store = Store.open(db or Path(folder or ".") / NAME)
-        found = store.all_current(Filter(student or (), stage or (), below))
-        if json:
-            say(to_json(store.with_checks(found)))
-        elif csv == "-":
-            write_csv(sys.stdout, store.with_checks(found))
-        elif csv:
-            with Path(csv).open("w", newline="", encoding="utf-8") as file:
-                write_csv(file, store.with_checks(found))
-        elif found:
-            console().print(class_table(found))
-        else:
-            say("no result fits")
-    except OSError as error:
-        raise fail(f"{error.filename}: cannot be written ({error.strerror})") from None

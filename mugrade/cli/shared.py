@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from mugrade import streams
+from mugrade.author.settings import Policy
 from mugrade.errors import MugradeError
 
 if TYPE_CHECKING:
@@ -22,6 +23,19 @@ CourseFolder = Annotated[
     typer.Option("--course", help="The course's folder; by default the one you are in."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+
+OutFolder = Annotated[
+    Path | None, typer.Option("--out", help="Where results go; by default build/grades.")
+]
+Database = Annotated[
+    str | None,
+    typer.Option("--db", help="URL or file of the results; by default results.db in --out."),
+]
+PolicyOption = Annotated[
+    Policy | None,
+    typer.Option("--policy", help="Which attempt counts; by default what course.toml says."),
+]
+RESULTS = Path("build") / "grades"
 
 
 class Commands(TyperGroup):

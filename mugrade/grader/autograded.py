@@ -18,7 +18,7 @@ from mugrade.author.build import release, source_notebook
 from mugrade.author.course import Stage
 from mugrade.errors import Unreadable
 from mugrade.grader.results import Result
-from mugrade.ipynb import joined, read_raw_cells
+from mugrade.ipynb import joined, raw_cells_in
 from mugrade.messages import printable
 
 MAX_TEXT = 50_000
@@ -36,10 +36,12 @@ c.HTMLExporter.sanitize_html = True
 '''
 
 
-def autograded_notebook(stage: Stage, result: Result, path: Path | None, mark: str) -> NotebookNode:
+def autograded_notebook(
+    stage: Stage, result: Result, content: bytes | None, mark: str
+) -> NotebookNode:
     """The notebook to show for a result; where none can be read there are only the checks."""
     try:
-        raw = read_raw_cells(path) if path else []
+        raw = raw_cells_in(content) if content else []
     except Unreadable:
         raw = []
     released = {cell.id: cell for cell in _released(stage).cells}

@@ -1,18 +1,48 @@
 """What a result depends on, in one number: a result with the same fingerprint is up to date."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import mugrade
 from mugrade.author.course import Course, Stage
 from mugrade.errors import Unreadable
+from mugrade.grader.attempts import Basis
+from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
 from mugrade.ipynb import read_bytes
 from mugrade.sandbox.process import Limits
+from mugrade.version import __version__
 
-GRADER = 2  # counts up when the same submission would be graded differently
 GRADED = ("given", "solution", "check")
+JUDGING = (
+    "answers.py",
+    "author/build.py",
+    "author/course.py",
+    "author/rehearse.py",
+    "blocks.py",
+    "grader/bundle.py",
+    "grader/exercises.py",
+    "grader/grade.py",
+    "grader/key.py",
+    "ipynb.py",
+    "judges.py",
+    "libraries.py",
+    "manifest.py",
+    "observe.py",
+    "sandbox/channel.py",
+    "sandbox/confine.py",
+    "sandbox/loader.py",
+    "sandbox/nursery.py",
+    "sandbox/process.py",
+    "sandbox/tiers.py",
+    "sandbox/worker.py",
+)
+"""The sources, below mugrade/, whose change may change a verdict."""
+NOTHING = "missing"
 
 
 class Fingerprints:
@@ -23,26 +53,65 @@ class Fingerprints:
 
     def __init__(self, course: Course, limits: Limits, own: bool) -> None:
         self.course, self.own = course, own
-        rules = [GRADER, sorted(asdict(limits).items()), own, _labels(course)]
-        self.stages = {s.name: sha256(rules, _content(course, s)) for s in course.stages}
+        self.rules = {"on": "own" if own else "reference", "limits": asdict(limits)}
+        labels = _labels(course)
+        self.courses = {s.name: sha256(labels, _content(course, s)) for s in course.stages}
 
     def of(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> str:
         """The hash of what was handed in and of all that it is graded with."""
-        stage = self.course.find(submission.stage)
-        earlier = self.course.before(stage) if self.own else ()
-        own = [handed_in(all_of_student.get(s.name)) for s in earlier]
+        before = map(all_of_student.get, self._earlier(submission.stage))
+        return self._of(submission, handed_in(submission), [_own(s) for s in before])
+
+    def basis(self, result: Result) -> Basis:
+        """What a result was graded with; the fingerprint is that of what was really read."""
+        stage, notebook = result.submission.stage, result.notebook
+        own = [n.sha256 if n else NOTHING for n in map(result.earlier.get, self._earlier(stage))]
+        content = notebook.sha256 if notebook else result.reason
+        handed_in = NOTHING if result.submission.path is None else content
+        return Basis(
+            self._of(result.submission, handed_in, own),
+            __version__,
+            self.courses[stage],
+            judging(),
+            self.rules,
+        )
+
+    def _earlier(self, stage: str) -> list[str]:
+        """The stages whose own answers a submission is graded on."""
+        before = self.course.before(self.course.find(stage)) if self.own else ()
+        return [s.name for s in before]
+
+    def _of(self, submission: Submission, handed_in: str, own: Sequence[str]) -> str:
         said = submission.others if submission.path is None else submission.notes
-        return sha256(self.stages[stage.name], handed_in(submission), own, said)
+        rules = [judging(), self.rules, self.courses[submission.stage]]
+        return sha256(rules, handed_in, own, said)
 
 
-def handed_in(submission: Submission | None) -> str:
+@cache
+def judging() -> str:
+    """The hash of the sources of what judges; another mugrade with the same judges the same."""
+    folder = Path(mugrade.__file__).parent
+    return sha256(*((name, (folder / name).read_bytes()) for name in JUDGING))
+
+
+def handed_in(submission: Submission) -> str:
     """The hash of a notebook, or why there is none."""
-    if submission is None or submission.path is None:
-        return "missing"
     try:
-        return hashlib.sha256(read_bytes(submission.path)).hexdigest()
+        return _sha256_of(submission.path) if submission.path else NOTHING
     except Unreadable as error:
         return str(error)
+
+
+def _own(submission: Submission | None) -> str:
+    """The hash of an earlier stage; one that cannot be read is as good as none."""
+    try:
+        return _sha256_of(submission.path) if submission and submission.path else NOTHING
+    except Unreadable:
+        return NOTHING
+
+
+def _sha256_of(path: Path) -> str:
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def _content(course: Course, stage: Stage) -> list[Any]:

@@ -1,5 +1,6 @@
 """Grade submissions: each stage of each student in a process of its own, compared out here."""
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,9 +14,9 @@ from mugrade.grader.bundle import Bundle, Outcome, Part, conceal
 from mugrade.grader.bundle import run as run_here
 from mugrade.grader.exercises import Answers, find_answers, submission_job
 from mugrade.grader.key import StageKey
-from mugrade.grader.results import Grade, Result
+from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.submissions import Submission, by_student
-from mugrade.ipynb import read_cells
+from mugrade.ipynb import cells_in, read_bytes
 from mugrade.manifest import Manifest
 from mugrade.observe import describe
 from mugrade.sandbox.probe import strongest
@@ -58,17 +59,30 @@ class Grader:
         if submission.path is None:
             return self._not_run(submission, "missing", _what_is_there(submission))
         try:
-            return self._grade(submission, all_of_student)
+            notebook = Notebook.of(read_bytes(submission.path))
+        except Unreadable as error:
+            return self._not_run(submission, "unreadable", str(error))
+        earlier = dict(self._earlier(submission.stage, all_of_student))
+        result = self._judged(submission, notebook, earlier)
+        return replace(result, notebook=notebook, earlier=earlier)
+
+    def _judged(
+        self, submission: Submission, notebook: Notebook, earlier: Mapping[str, Notebook]
+    ) -> Result:
+        try:
+            return self._grade(submission, notebook, earlier)
         except Unreadable as error:
             return self._not_run(submission, "unreadable", str(error))
         except Exception as error:  # one bad submission must not stop the rest
             return self._not_run(submission, "failed", describe(error))
 
-    def _grade(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> Result:
+    def _grade(
+        self, submission: Submission, notebook: Notebook, earlier: Mapping[str, Notebook]
+    ) -> Result:
         key = self.stages[submission.stage]
-        answers = {submission.stage: self._answers(submission)}
+        answers = {submission.stage: self._answers(submission.stage, notebook)}
         for stage in self.course.before(key.stage) if self.own else ():
-            answers[stage.name] = self._earlier(all_of_student.get(stage.name))
+            answers[stage.name] = self._own_answers(stage.name, earlier.get(stage.name))
         job = submission_job(self.course, key.stage, answers, key.names)
         bundle = Bundle(
             replace(job, base=key.base),
@@ -124,7 +138,7 @@ class Grader:
         `every` holds what the students handed in for other stages, which `own` grades on. Once
         `stopped` says so no other submission is begun; those that are running are finished.
         """
-        of = by_student([*every, *submissions])
+        of = by_student([*submissions, *every])
 
         def work(s: Submission) -> Result | None:
             return None if stopped() else self.grade(s, of[s.student])
@@ -134,16 +148,25 @@ class Grader:
             results = map(work, submissions) if jobs == 1 else in_threads(work, submissions, jobs)
             yield from (result for result in results if result is not None)
 
-    def _answers(self, submission: Submission) -> Answers:
-        assert submission.path is not None
-        return find_answers(read_cells(submission.path), self.manifest, submission.stage)
+    def _answers(self, stage: str, notebook: Notebook) -> Answers:
+        return find_answers(cells_in(notebook.content), self.manifest, stage)
 
-    def _earlier(self, submission: Submission | None) -> Answers:
+    def _own_answers(self, stage: str, notebook: Notebook | None) -> Answers:
         """The student's own earlier stage; nothing but stubs if it cannot be read."""
         try:
-            return self._answers(submission) if submission and submission.path else Answers()
+            return self._answers(stage, notebook) if notebook else Answers()
         except Unreadable:
             return Answers()
+
+    def _earlier(
+        self, stage: str, all_of_student: Mapping[str, Submission]
+    ) -> Iterator[tuple[str, Notebook]]:
+        """The student's own earlier stages that a stage is graded on, those that are there."""
+        for before in self.course.before(self.course.find(stage)) if self.own else ():
+            submission = all_of_student.get(before.name)
+            if submission and submission.path:
+                with contextlib.suppress(Unreadable):
+                    yield before.name, Notebook.of(read_bytes(submission.path))
 
 
 def in_threads(

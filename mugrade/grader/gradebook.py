@@ -13,6 +13,7 @@ from typing import Any
 from mugrade.author.course import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader.results import Result
+from mugrade.grader.vacuum import vacuum
 
 
 class Scores:
@@ -52,6 +53,18 @@ class Scores:
             self.assignments[stage.name] = _put_assignment(book, stage)
         _put_scores(book.db, self.assignments[stage.name], result)
         book.db.commit()
+
+    def forget(self, student: str) -> int:
+        """Delete a student with all scores and comments; returns how many submissions that were."""
+        from nbgrader.api import MissingEntry
+
+        try:
+            count = len(self._book.student_submissions(student))
+            self._book.remove_student(student)
+        except MissingEntry:
+            return 0
+        vacuum(self._book.engine)
+        return count
 
     @cached_property
     def _book(self) -> Any:

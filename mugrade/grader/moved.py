@@ -7,17 +7,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mugrade.grader.results import Result
-from mugrade.grader.store import Attempt
+from mugrade.grader.policy import Standing
 from mugrade.messages import printable
 
 
 @dataclass(frozen=True)
 class Move:
-    """A student's stage before and after; `before` is None where it was never graded."""
+    """What counts of a student's stage before and after, both with their checks.
 
-    before: Attempt | None
-    after: Result
+    `before` is None where nothing was graded.
+    """
+
+    before: Standing | None
+    after: Standing
 
     @property
     def difference(self) -> int:
@@ -26,8 +28,8 @@ class Move:
     @property
     def checks(self) -> list[str]:
         """What each check gained or lost."""
-        old = {row.check: row.points for row in self.before.checks} if self.before else {}
-        new = {grade.check.id: grade.points for grade in self.after.grades}
+        old = self.before.points_of if self.before else {}
+        new = self.after.points_of
         change = {id: new.get(id, 0) - old.get(id, 0) for id in {**old, **new}}
         return [f"{id} {points:+d}" for id, points in change.items() if points]
 
@@ -37,7 +39,7 @@ class Move:
         return bool(new or self.checks)
 
 
-def show_moves(moves: Sequence[Move], fresh: int, console: Console) -> None:
+def show_moves(moves: Sequence[Move], graded: int, fresh: int, console: Console) -> None:
     """A row for each stage that moves, and what it comes to."""
     table = Table(header_style="bold", pad_edge=False, box=None)
     for name in ("student", "stage", "before", "after", "difference"):
@@ -47,20 +49,20 @@ def show_moves(moves: Sequence[Move], fresh: int, console: Console) -> None:
     moved = [move for move in moves if move.has_moved]
     for move in moved:
         before, after = move.before, move.after
-        status = "" if after.status == "graded" else after.what_went_wrong
+        status = "" if after.status == "graded" else after.summary
         table.add_row(
-            Text(printable(after.submission.student)),
-            after.submission.stage,
+            Text(printable(after.student)),
+            after.stage,
             str(before.points) if before else "new",
             str(after.points),
             f"{move.difference:+d}",
-            Text(printable("; ".join(filter(None, [status, ", ".join(move.checks)])))),
+            Text("; ".join(filter(None, [status, ", ".join(move.checks)]))),
         )
     if moved:
         console.print(table)
     total = sum(move.difference for move in moves)
     console.print(
-        f"{len(moves)} graded again: {len(moved)} move, by {total:+d} points in all; "
+        f"{graded} graded again: {len(moved)} move, by {total:+d} points in all; "
         f"{fresh} up to date",
         highlight=False,
     )

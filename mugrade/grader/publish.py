@@ -6,32 +6,35 @@ A file says which attempt it was written for, so what is up to date is not writt
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+
+from rich.console import Console
 
 from mugrade import files
 from mugrade.author.course import Course, CourseError
 from mugrade.errors import Unreadable
 from mugrade.grader.gradebook import Scores
+from mugrade.grader.models import MARK
+from mugrade.grader.policy import Standing
 from mugrade.grader.report import write_csv, write_feedback
-from mugrade.grader.results import Result
-from mugrade.grader.store import MARK, Attempt, Store
+from mugrade.grader.store import Store
 
 GRADEBOOK, CSV, FEEDBACK, AUTOGRADED = "gradebook.db", "grades.csv", "feedback", "autograded"
 CONFIG = "nbgrader_config.py"
 LOOK_AT, LONGEST = 1000, 255
-Notebooks = Mapping[tuple[str, str], Path | None]
 
 
 class Publisher:
-    """Writes what the store holds below `out`; `notebooks` says where submissions lie."""
+    """Writes what counts of what the store holds below `out`."""
 
-    def __init__(self, out: Path, course: Course, store: Store, notebooks: Notebooks) -> None:
-        self.out, self.course, self.store, self.notebooks = out, course, store, notebooks
-        self.scores = Scores(f"sqlite:///{(out / GRADEBOOK).resolve()}", course)
+    def __init__(self, out: Path, course: Course, store: Store) -> None:
+        self.out, self.course, self.store = out, course, store
+        self.scores = Scores(gradebook_url(out), course)
         self.begun = self.failed = False
 
-    def add(self, result: Result, mark: str) -> None:
+    def add(self, standing: Standing) -> None:
         """Write at once what a new result gives.
 
         What cannot be written is left to `finish`, which says why.
@@ -39,12 +42,15 @@ class Publisher:
         if self.failed:
             return
         try:
-            self._write_page(result, mark)
-            self._write_scores(result, mark)
+            (complete,) = self.store.with_checks([standing])
+            self._write_page(complete)
+            self._write_scores(complete)
         except Exception:  # whatever it is, it must not stop the grading
             self.failed = True
 
-    def finish(self, attempts: Sequence[Attempt], report: Callable[[str], None]) -> dict[str, str]:
+    def finish(
+        self, standings: Sequence[Standing], report: Callable[[str], None]
+    ) -> dict[str, str]:
         """Write what is out of date, of all results that count; returns what is where.
 
         The gradebook comes last: if it cannot be written, the rest is there. Raises Unreadable.
@@ -52,16 +58,16 @@ class Publisher:
         report("writing the table and feedback")
         stages = {stage.name for stage in self.course.stages}
         try:
-            self._csv(attempts)
-            pages = [a for a in attempts if not holds(self._page(a.student, a.stage), a.mark)]
-            for attempt in self.store.with_checks(pages):
-                self._write_page(attempt.result, attempt.mark)
+            self._csv(standings)
+            pages = [s for s in standings if not holds(self._page(*s.key), s.mark)]
+            for standing in self.store.with_checks(pages):
+                self._write_page(standing)
             self._forget_lost_gradebook()
-            late = [a for a in attempts if a.stage in stages and not self._is_in_gradebook(a)]
+            late = [s for s in standings if s.stage in stages and not self._is_in_gradebook(s)]
             if late:
                 report("writing nbgrader's gradebook")
-            for attempt in self.store.with_checks(late):
-                self._write_scores(attempt.result, attempt.mark)
+            for standing in self.store.with_checks(late):
+                self._write_scores(standing)
         except OSError as error:
             raise Unreadable(f"{error.filename}: cannot be written ({error.strerror})") from None
         return {
@@ -71,13 +77,13 @@ class Publisher:
             "gradebook": str(self.out / GRADEBOOK),
         }
 
-    def _csv(self, attempts: Sequence[Attempt]) -> None:
+    def _csv(self, standings: Sequence[Standing]) -> None:
         target = self.out / CSV
         with tempfile.NamedTemporaryFile(
             "w", newline="", encoding="utf-8", dir=self.out, delete=False
         ) as file:
             try:
-                write_csv(file, self.store.with_checks(attempts))
+                write_csv(file, self.store.with_checks(standings))
                 file.close()
                 Path(file.name).chmod(0o644)
                 files.replace(Path(file.name), target)
@@ -87,23 +93,23 @@ class Publisher:
                     error.filename = target
                 raise
 
-    def _write_page(self, result: Result, mark: str) -> None:
-        student, stage = result.submission.student, result.submission.stage
-        write_feedback(self._page(student, stage), result, self._title(stage), mark)
+    def _write_page(self, standing: Standing) -> None:
+        page, title = self._page(*standing.key), self._title(standing.stage)
+        write_feedback(page, standing, title, self.course.settings.title)
 
-    def _write_scores(self, result: Result, mark: str) -> None:
+    def _write_scores(self, standing: Standing) -> None:
         """The notebook comes after the scores: where it bears the mark, they are there."""
         from mugrade.grader.autograded import autograded_notebook, write_notebook
 
         self._begin()
-        self.scores.put(result)
-        student, name = key = result.submission.student, result.submission.stage
-        path = self._autograded(student, name)
-        if result.status == "missing":
+        self.scores.put(standing.result)
+        path = self._autograded(*standing.key)
+        if standing.status == "missing":
             path.unlink(missing_ok=True)
             return
-        stage = self.course.find(name)
-        write_notebook(autograded_notebook(stage, result, self.notebooks.get(key), mark), path)
+        stage, content = self.course.find(standing.stage), self.store.notebook(standing.attempt)
+        notebook = autograded_notebook(stage, standing.result, content, standing.mark)
+        write_notebook(notebook, path)
 
     def _begin(self) -> None:
         """Before the first scores: an nbgrader course around them."""
@@ -137,9 +143,9 @@ class Publisher:
             name = stage.name
             write_notebook(source_notebook(stage), self.out / "source" / name / f"{name}.ipynb")
 
-    def _is_in_gradebook(self, attempt: Attempt) -> bool:
-        path = self._autograded(attempt.student, attempt.stage)
-        return not path.exists() if attempt.status == "missing" else holds(path, attempt.mark)
+    def _is_in_gradebook(self, standing: Standing) -> bool:
+        path = self._autograded(*standing.key)
+        return not path.exists() if standing.status == "missing" else holds(path, standing.mark)
 
     def _page(self, student: str, stage: str) -> Path:
         return self.out / FEEDBACK / folder_of(student) / f"{stage}.html"
@@ -155,6 +161,16 @@ class Publisher:
 
     def close(self) -> None:
         self.scores.close()
+
+
+def republish(out: Path, course: Course, store: Store, console: Console) -> None:
+    """Write what is out of date of all results that count."""
+    with closing(Publisher(out, course, store)) as publisher, console.status("writing") as status:
+        publisher.finish(store.standings(course.settings), status.update)
+
+
+def gradebook_url(out: Path) -> str:
+    return f"sqlite:///{(out / GRADEBOOK).resolve()}"
 
 
 def holds(path: Path, mark: str) -> bool:

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -12,27 +13,19 @@ from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
-from mugrade.grader.results import Result
-from mugrade.grader.store import Attempt
+from mugrade.grader.policy import Standing
 from mugrade.messages import printable, summary
 from mugrade.panel import page_panel, style
 
 COLUMNS = (
-    "student",
-    "stage",
-    "status",
-    "check",
-    "points",
-    "max_points",
-    "verdict",
-    "reason",
-    "mugrade",
+    *("student", "stage", "status", "check", "points", "max_points", "verdict", "reason"),
+    *("mugrade", "attempt", "handed_in", "graded_at"),
 )
 LONGEST = 40
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def class_table(attempts: Sequence[Attempt]) -> Table:
+def class_table(standings: Sequence[Standing]) -> Table:
     """Student, stage, points, what went wrong."""
     table = Table(title=None, header_style="bold", pad_edge=False, box=None)
     table.add_column("student", max_width=LONGEST, overflow="fold")
@@ -40,27 +33,36 @@ def class_table(attempts: Sequence[Attempt]) -> Table:
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("what went wrong", overflow="fold")
     previous = ""
-    for attempt in attempts:
-        student = printable(attempt.student)
+    for standing in standings:
+        student = printable(standing.student)
         table.add_row(
             Text(student if student != previous else ""),
-            Text(printable(attempt.stage)),
-            f"{attempt.points}/{attempt.max_points}",
-            Text(printable(attempt.summary)),
+            Text(printable(standing.stage)),
+            f"{standing.points}/{standing.attempt.max_points}",
+            Text(printable(standing.summary)),
         )
         previous = student
     return table
 
 
-def write_csv(file: IO[str], attempts: Iterable[Attempt]) -> None:
+def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
     """One row per student, stage and check; cells that a spreadsheet would run are defused."""
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
-    for a in attempts:
+    for s in standings:
+        a = s.attempt
+        how = [a.mugrade, a.number, utc(a.handed_in), utc(a.graded_at)]
         for row in a.checks:
-            who = [printable(a.student), a.stage, a.status, row.check]
-            what = [row.points, row.max_points, row.category, printable(a.reason), a.version]
-            writer.writerow([safe(x) if isinstance(x, str) else x for x in (*who, *what)])
+            who = [printable(s.student), s.stage, s.status, row.check]
+            verdict = "not run" if s.late else row.category
+            what = [s.points_of[row.check], row.max_points, verdict, printable(s.reason)]
+            cells = (*who, *what, *how)
+            writer.writerow([safe(x) if isinstance(x, str) else x for x in cells])
+
+
+def utc(time: datetime | None) -> str:
+    """A time in UTC, or nothing if it is not known."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if time else ""
 
 
 def safe(text: str) -> str:
@@ -68,18 +70,25 @@ def safe(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def to_json(attempts: Iterable[Attempt]) -> str:
+def to_json(standings: Iterable[Standing]) -> str:
     """Everything that is known of the results, for other programs."""
-    columns = ("student", "stage", "number", "status", "reason", "points", "max_points", "tier")
-    of_check = ("check", "exercise", "category", "points", "max_points", "message")
+    columns = ("student", "stage", "status", "reason", "points", "why", "note")
+    of_file = ("taken", "passed_over", "notes")
+    of_attempt = ("number", "hand_in", "mugrade", "max_points", "tier", "draws", *of_file)
+    of_check = ("check", "exercise", "category", "max_points", "message")
 
-    def row(a: Attempt) -> dict[str, Any]:
-        checks = [{name: getattr(c, name) for name in of_check} for c in a.checks]
-        graded_at = f"{a.graded_at.isoformat(timespec='seconds')}Z"
-        graded = {"graded_at": graded_at, "mugrade": a.version}
-        return {n: getattr(a, n) for n in columns} | graded | {"checks": checks}
+    def row(s: Standing) -> dict[str, Any]:
+        of, a = s.points_of, s.attempt
+        checks = [{n: getattr(c, n) for n in of_check} | {"points": of[c.check]} for c in a.checks]
+        times = {"handed_in": utc(a.handed_in), "graded_at": utc(a.graded_at)}
+        return (
+            {name: getattr(s, name) for name in columns}
+            | {name: getattr(a, name) for name in of_attempt}
+            | times
+            | {"checks": checks}
+        )
 
-    return json.dumps([row(a) for a in attempts], indent=1)
+    return json.dumps([row(s) for s in standings], indent=1)
 
 
 @cache
@@ -88,16 +97,19 @@ def _page() -> Template:
     return Environment(loader=loader, autoescape=True).get_template("feedback.html")
 
 
-def write_feedback(path: Path, result: Result, title: str, mark: str = "") -> None:
+def write_feedback(path: Path, standing: Standing, title: str, course: str = "") -> None:
     """One self-contained page for a submission; everything is escaped."""
+    result = standing.result
     text = _page().render(
         result=result,
-        student=printable(result.submission.student),
+        standing=standing,
+        student=printable(standing.student),
         title=title,
-        total=sum(grade.check.points for grade in result.grades),
+        course=course,
         status=printable(result.what_went_wrong) if result.status != "graded" else "",
+        handed_in=utc(standing.attempt.handed_in),
+        graded_at=utc(standing.attempt.graded_at),
         outcome=summary,
-        mark=mark,
         style=Markup(style()),
         panel=lambda report: Markup(page_panel(report)),
     )

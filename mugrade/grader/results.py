@@ -1,5 +1,7 @@
 """What grading a submission gives: a grade per check."""
 
+import hashlib
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,7 +9,6 @@ from mugrade.answers import Verdict
 from mugrade.grader.submissions import Submission
 from mugrade.manifest import CheckEntry
 from mugrade.messages import Report, summary
-from mugrade.version import __version__
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,28 @@ class Grade:
 
 
 @dataclass(frozen=True)
+class Notebook:
+    """A notebook's bytes, compressed, under their hash."""
+
+    sha256: str
+    packed: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, content: bytes) -> "Notebook":
+        return cls(hashlib.sha256(content).hexdigest(), zlib.compress(content))
+
+    @property
+    def content(self) -> bytes:
+        return zlib.decompress(self.packed)
+
+
+@dataclass(frozen=True)
 class Result:
     """One student's stage: `status` is graded, or missing, unreadable or failed with a `reason`.
 
     Failed means that the grader itself could not do it, which is not the student's fault. `tier`
-    says how well the student's code was confined, `version` which mugrade graded it, and `draws`
-    which checks had their hidden inputs drawn again, and how often: with the secret, it repeats
-    what was asked.
+    says how well the student's code was confined, `draws` which draw of the hidden inputs it got.
+    `notebook` is what was graded, `earlier` the student's own stages that it was graded on.
     """
 
     submission: Submission
@@ -46,8 +62,9 @@ class Result:
     reason: str = ""
     grades: Sequence[Grade] = field(default_factory=tuple)
     tier: str = ""
-    version: str = __version__
     draws: Mapping[str, int] = field(default_factory=dict)
+    notebook: Notebook | None = None
+    earlier: Mapping[str, Notebook] = field(default_factory=dict)
 
     @property
     def points(self) -> int:

@@ -3,13 +3,12 @@
 import contextlib
 import os
 import secrets
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -22,72 +21,23 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from mugrade.author.course import Course
 from mugrade.errors import Unreadable
-from mugrade.grader.fingerprint import Fingerprints
+from mugrade.grader.attempts import next_row
 from mugrade.grader.interrupt import Interrupt
+from mugrade.grader.models import Attempt
 from mugrade.grader.moved import Move, show_moves
+from mugrade.grader.plan import Order, Plan, planned
 from mugrade.grader.publish import Publisher
 from mugrade.grader.report import class_table
 from mugrade.grader.results import Result
-from mugrade.grader.roster import Roster
-from mugrade.grader.store import NAME, Attempt, Store
-from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
+from mugrade.grader.store import Key
+from mugrade.grader.submissions import Submission
 from mugrade.messages import printable
 from mugrade.sandbox.probe import strongest
-from mugrade.sandbox.process import Limits
 from mugrade.sandbox.tiers import WEAK, Tier
 
-LOCK = ".mugrade.lock"
 SECRET = ".secret"
 FINISHING = "finishing what is running; Ctrl-C again stops at once"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be graded, how, and where results go; no `stages` means all of them.
-
-    `confirm_class` is asked about students of whom only the archive of a class says that they are.
-    """
-
-    course: Course
-    folder: Path
-    out: Path
-    limits: Limits
-    stages: Sequence[str] = ()
-    own: bool = False
-    jobs: int = 1
-    url: str | None = None
-    force: bool = False
-    accept_weak: bool = False
-    scheduler: str | None = None
-    roster: Roster | None = None
-    confirm_class: Confirm | None = None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The submissions of an order, and which of them have no result that is up to date."""
-
-    order: Order
-    store: Store
-    every: Sequence[Submission]
-    chosen: Sequence[Submission]
-    fingerprints: Mapping[Submission, str]
-    old: Mapping[tuple[str, str], Attempt]
-
-    @property
-    def todo(self) -> list[Submission]:
-        return [s for s in self.chosen if self.order.force or not self._up_to_date(s)]
-
-    def _up_to_date(self, submission: Submission) -> bool:
-        """A failure of the grader itself is tried again."""
-        attempt = self.old.get((submission.student, submission.stage))
-        return (
-            attempt is not None
-            and attempt.status != "failed"
-            and attempt.fingerprint == self.fingerprints[submission]
-        )
 
 
 def grade_class(order: Order, console: Console) -> bool:
@@ -97,8 +47,8 @@ def grade_class(order: Order, console: Console) -> bool:
         graded = 0
         with stopping(console) as (bar, interrupt):
             for result in grading(plan, todo, bar, interrupt):
-                attempt = plan.store.add(result, plan.fingerprints[result.submission])
-                publisher.add(result, attempt.mark)
+                attempt = plan.store.add(result, plan.basis(result))
+                publisher.add(plan.store.standing(attempt.student, attempt.stage, order.settings))
                 graded += 1
         finish(plan, publisher, console)
     left = len(todo) - graded
@@ -111,57 +61,47 @@ def grade_class(order: Order, console: Console) -> bool:
 
 
 def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -> bool:
-    """Grade what is out of date and show what would move; stored only once it is confirmed."""
-    with planned(order, console) as plan:
+    """Grade what is out of date and show what would move; stored only once it is confirmed.
+
+    What was handed in earlier, and lies in the folder no more, is graded from the store.
+    """
+    with planned(replace(order, stored=True), console) as plan:
         todo = plan.todo
         with stopping(console) as (bar, interrupt):
             results = list(grading(plan, todo, bar, interrupt))
         if len(results) < len(todo):
             console.print("interrupted: nothing is written")
             return False
-        results.sort(key=lambda r: (r.submission.student, r.submission.stage))
-        before = {(a.student, a.stage): a for a in plan.store.with_checks(list(plan.old.values()))}
-        moves = [Move(before.get((r.submission.student, r.submission.stage)), r) for r in results]
-        show_moves(moves, len(plan.chosen) - len(todo), console)
+        show_moves(_moves(plan, results), len(results), len(plan.chosen) - len(todo), console)
         if not results:
             return True
         if not confirm():
             console.print("nothing is written")
             return True
         for result in results:
-            plan.store.add(result, plan.fingerprints[result.submission])
+            plan.store.add(result, plan.basis(result))
         with closing(publishing(plan)) as publisher:
             finish(plan, publisher, console)
     return True
 
 
-@contextmanager
-def planned(order: Order, console: Console) -> Iterator[Plan]:
-    """What there is to do, with the store open and nobody else writing there."""
-    with tempfile.TemporaryDirectory(prefix="mugrade-") as scratch:
-        stages = [stage.name for stage in order.course.stages]
-        every = find_submissions(
-            order.folder, stages, Path(scratch), order.roster, order.confirm_class
-        )
-        yield from _planned(order, every, console)
-
-
-def _planned(order: Order, every: Sequence[Submission], console: Console) -> Iterator[Plan]:
-    chosen = [s for s in every if not order.stages or s.stage in order.stages]
-    if not chosen:
-        raise Unreadable(f"{order.folder}: nobody has handed in {', '.join(order.stages)}")
-    demand_writable(order.out)
-    lock = FileLock(order.out / LOCK, timeout=0)
-    try:
-        with lock, closing(Store.create(order.url or order.out / NAME)) as store:
-            with console.status("looking for what has changed"):
-                of = by_student(every)
-                prints = Fingerprints(order.course, order.limits, order.own)
-                fingerprints = {s: prints.of(s, of[s.student]) for s in chosen}
-                old = {(a.student, a.stage): a for a in store.all_current()}
-            yield Plan(order, store, every, chosen, fingerprints, old)
-    except Timeout:
-        raise Unreadable(f"{order.out}: another mugrade grade is writing there") from None
+def _moves(plan: Plan, results: Sequence[Result]) -> list[Move]:
+    """What counts now and what would with the results, of each student's stage."""
+    of: dict[Key, list[Attempt]] = defaultdict(list)
+    for result in results:
+        key = result.submission.student, result.submission.stage
+        history = [*plan.histories.get(key, ()), *of[key]]
+        of[key].append(Attempt.of(next_row(history, result, plan.basis(result)), result))
+    now = [standing for key in of if (standing := plan.standing(key))]
+    before = {standing.key: standing for standing in plan.store.with_checks(now)}
+    moves = []
+    for key in sorted(of):
+        after = plan.standing(key, of[key])
+        if after and after.attempt not in of[key]:
+            (after,) = plan.store.with_checks([after])
+        if after:
+            moves.append(Move(before.get(key), after))
+    return moves
 
 
 def grading(
@@ -257,25 +197,24 @@ def stopping(console: Console) -> Iterator[tuple[Progress, Interrupt]]:
 
 
 def publishing(plan: Plan) -> Publisher:
-    notebooks = {(s.student, s.stage): s.path for s in plan.every}
-    return Publisher(plan.order.out, plan.order.course, plan.store, notebooks)
+    return Publisher(plan.order.out, plan.order.course, plan.store)
 
 
 def finish(plan: Plan, publisher: Publisher, console: Console) -> None:
     """Show the table of what is there, and write what is out of date from the store."""
-    attempts = plan.store.all_current()
-    stages = {s.stage for s in plan.chosen}
-    console.print(class_table([a for a in attempts if a.stage in stages]))
+    standings = plan.store.standings(plan.order.settings)
+    stages = {s.stage for s in (*plan.present, *plan.again)}
+    shown = [s for s in standings if s.stage in stages and plan.order.wants(*s.key)]
+    console.print(class_table(shown))
     with console.status("writing") as status:
-        paths = publisher.finish(attempts, status.update)
+        paths = publisher.finish(standings, status.update)
     for name, path in paths.items():
         console.print(f"{name:<10} {path}", markup=False, highlight=False, soft_wrap=True)
-
-
-def demand_writable(out: Path) -> None:
-    """Make the folder, and raise Unreadable before hours of grading if nothing can go there."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()
-    except OSError as error:
-        raise Unreadable(f"{out}: results cannot be written there ({error.strerror})") from None
+    if plan.stale:
+        console.print(
+            f"not in {plan.order.folder}, and given by another course or mugrade: {plan.stale} of "
+            "these results; mugrade grade --regrade shows who would move",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

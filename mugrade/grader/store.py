@@ -1,19 +1,19 @@
-"""The results database: one row per student, stage, check and attempt."""
+"""The results database: every attempt of every student, and what counts of them."""
 
-import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import (
     URL,
-    ForeignKey,
+    ColumnElement,
     Select,
-    UniqueConstraint,
     create_engine,
+    delete,
     event,
     func,
     insert,
@@ -23,121 +23,23 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.orm import (
-    DeclarativeBase,
-    Mapped,
-    Session,
-    mapped_column,
-    relationship,
-    selectinload,
-)
+from sqlalchemy.orm import Session, selectinload
 
-from mugrade.answers import Verdict
-from mugrade.diagnosis import Diagnosis
+from mugrade.author.settings import Settings
 from mugrade.errors import Unreadable
-from mugrade.grader.results import Grade, Result
-from mugrade.grader.submissions import Submission
-from mugrade.manifest import CheckEntry
+from mugrade.grader.attempts import Basis, next_row
+from mugrade.grader.migrate import bring_up_to_date, create_tables
+from mugrade.grader.models import Attempt, Base, CheckRow, Earlier, NotebookRow, Pin
+from mugrade.grader.policy import Standing, choose
+from mugrade.grader.results import Notebook, Result
 from mugrade.messages import printable
-from mugrade.picture import Picture
 
 NAME = "results.db"
-MARK = "mugrade-"
-VERSION = "mugrade"  # the key, in a stored verdict, of the version that gave it
 NO_URL = (
     "--db: not a database URL: write sqlite:///results.db or "
     "postgresql://user:password@host/database"
 )
-VERDICT = {field.name for field in fields(Verdict)}
-
-
-class Base(DeclarativeBase):
-    """The tables of the results database."""
-
-
-class Attempt(Base):
-    """One grading of one student's stage; the one with the highest number counts."""
-
-    __tablename__ = "mugrade_attempts"
-    __table_args__ = (UniqueConstraint("student", "stage", "number"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    student: Mapped[str]
-    stage: Mapped[str]
-    number: Mapped[int]
-    fingerprint: Mapped[str]
-    status: Mapped[str]
-    reason: Mapped[str]
-    summary: Mapped[str]
-    points: Mapped[int]
-    max_points: Mapped[int]
-    tier: Mapped[str] = mapped_column(default="")
-    graded_at: Mapped[datetime]
-    checks: Mapped[list["CheckRow"]] = relationship(
-        back_populates="attempt", order_by="CheckRow.position", cascade="all, delete-orphan"
-    )
-
-    @property
-    def mark(self) -> str:
-        """What files written for this attempt are recognised by."""
-        return f"{MARK}{self.number}-{self.graded_at:%Y%m%dT%H%M%S%f}"
-
-    @property
-    def result(self) -> Result:
-        """What was graded; without the path of the notebook."""
-        submission = Submission(self.student, self.stage, None)
-        grades = [row.grade(self.stage) for row in self.checks]
-        return Result(submission, self.status, self.reason, grades, self.tier, self.version)
-
-    @property
-    def version(self) -> str:
-        """The mugrade that graded it; empty for those of before it was noted."""
-        return next((json.loads(row.verdict).get(VERSION, "") for row in self.checks), "")
-
-
-class CheckRow(Base):
-    """The outcome of one check; `verdict` is the whole Verdict as JSON, and who gave it."""
-
-    __tablename__ = "mugrade_checks"
-    __table_args__ = (UniqueConstraint("attempt_id", "check"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    attempt_id: Mapped[int] = mapped_column(ForeignKey("mugrade_attempts.id"), index=True)
-    position: Mapped[int]
-    check: Mapped[str]
-    exercise: Mapped[str]
-    why: Mapped[str]
-    category: Mapped[str]
-    points: Mapped[int]
-    max_points: Mapped[int]
-    message: Mapped[str]
-    verdict: Mapped[str]
-    attempt: Mapped[Attempt] = relationship(back_populates="checks")
-
-    @staticmethod
-    def columns_of(grade: Grade, version: str) -> dict[str, Any]:
-        entry = grade.check
-        return {
-            "check": entry.id,
-            "exercise": entry.of,
-            "why": entry.why,
-            "category": grade.verdict.category,
-            "points": grade.points,
-            "max_points": entry.points,
-            "message": "\n".join(printable(line) for line in grade.message.split("\n")),
-            "verdict": json.dumps({**asdict(grade.verdict), VERSION: version}),
-        }
-
-    def grade(self, stage: str) -> Grade:
-        entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why)
-        stored = json.loads(self.verdict)
-        verdict = Verdict(**{name: stored[name] for name in VERDICT & set(stored)})
-        if isinstance(verdict.diagnosis, dict):
-            verdict = replace(verdict, diagnosis=Diagnosis(**verdict.diagnosis))
-        if isinstance(verdict.picture, dict):
-            found = Picture(**{**verdict.picture, "rows": tuple(verdict.picture["rows"])})
-            verdict = replace(verdict, picture=found)
-        return Grade(entry, verdict)
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -148,21 +50,24 @@ class Filter:
     stages: Sequence[str] = ()
     below: float | None = None
 
-    def apply(self, query: Select[Any]) -> Select[Any]:
+    def apply(self, query: Select[Any], table: type[Attempt] | type[Pin]) -> Select[Any]:
         if self.students:
-            query = query.where(Attempt.student.in_(self.students))
+            query = query.where(table.student.in_(self.students))
         if self.stages:
             numbers = [f"{stage.zfill(2)[:2]}_%" for stage in self.stages if stage.isdecimal()]
-            named = [Attempt.stage.like(number) for number in numbers]
-            query = query.where(or_(Attempt.stage.in_(self.stages), *named))
-        return query if self.below is None else query.where(Attempt.points < self.below)
+            named = [table.stage.like(number) for number in numbers]
+            query = query.where(or_(table.stage.in_(self.stages), *named))
+        return query
 
 
 class Store:
-    """Results, kept in any database that SQLAlchemy reaches; raises Unreadable."""
+    """Results, kept in any database that SQLAlchemy reaches; raises Unreadable.
+
+    `said` is what there is to tell about opening it.
+    """
 
     def __init__(self, url: str | Path) -> None:
-        self.url = _url(url)
+        self.url, self.said = _url(url), ""
         with self._sentence():
             try:
                 self.engine = create_engine(self.url)
@@ -173,32 +78,28 @@ class Store:
                 ) from None
             except ArgumentError:
                 raise Unreadable(NO_URL) from None
-            if self.url.get_backend_name() == "sqlite":
+            if self.is_file:
                 event.listen(self.engine, "connect", _set_up_sqlite)
+
+    @property
+    def is_file(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
 
     @property
     def name(self) -> str:
         """The database as a person would call it, without its password."""
-        if self.url.get_backend_name() == "sqlite":
+        if self.is_file:
             return self.url.database or "the database in memory"
         return self.url.render_as_string(hide_password=True)
 
     @classmethod
     def open(cls, url: str | Path) -> Self:
-        """An existing store, with the tables that this version of mugrade reads and writes."""
+        """An existing store; one of an older mugrade is backed up and brought up to date."""
         store = cls(url)
-        if store.url.get_backend_name() == "sqlite" and not Path(store.name).exists():
+        if store.is_file and not Path(store.name).exists():
             raise Unreadable(f"{store.name}: no results there: run mugrade grade first")
         with store._sentence():
-            inspector = inspect(store.engine)
-            for table in Base.metadata.sorted_tables:
-                there = inspector.has_table(table.name)
-                found = {c["name"] for c in inspector.get_columns(table.name)} if there else set()
-                if not found >= set(table.columns.keys()):
-                    raise Unreadable(
-                        f"{store.name}: not a results database of this mugrade; "
-                        "move it away, or name another with --db"
-                    )
+            store.said = bring_up_to_date(store.engine, store.name)
         return store
 
     @classmethod
@@ -207,78 +108,128 @@ class Store:
         store = cls(url)
         with store._sentence():
             tables = set(inspect(store.engine).get_table_names())
-            if not tables or (store.url.get_backend_name() != "sqlite" and not tables & TABLES):
-                Base.metadata.create_all(store.engine)
+            if not tables or (not store.is_file and not tables & set(Base.metadata.tables)):
+                if store.is_file:
+                    with store.engine.connect() as connection:
+                        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                create_tables(store.engine)
         return cls.open(url)
 
-    def add(self, result: Result, fingerprint: str) -> Attempt:
+    def add(self, result: Result, basis: Basis) -> Attempt:
         """Store a finished result as the student's next attempt, in one transaction.
 
-        What is returned is without its checks.
+        That nothing was handed in replaces only that nothing was handed in before. What is
+        returned is without its checks.
         """
-        student, stage = result.submission.student, result.submission.stage
-        last = select(func.coalesce(func.max(Attempt.number), 0) + 1)
-        number = last.where(Attempt.student == student, Attempt.stage == stage).scalar_subquery()
-        row = {
-            "student": student,
-            "stage": stage,
-            "number": number,
-            "fingerprint": fingerprint,
-            "status": result.status,
-            "reason": printable(result.reason),
-            "summary": printable(result.what_went_wrong),
-            "points": result.points,
-            "max_points": sum(grade.check.points for grade in result.grades),
-            "tier": result.tier,
-            "graded_at": datetime.now(UTC).replace(tzinfo=None),
-        }
-        with self._sentence(), Session(self.engine, expire_on_commit=False) as session:
+        of_stage = (
+            Attempt.student == result.submission.student,
+            Attempt.stage == result.submission.stage,
+        )
+        with self._session() as session:
+            row = next_row(session.scalars(select(Attempt).where(*of_stage)).all(), result, basis)
+            if row["number"] == 0:
+                _delete_attempts(session, *of_stage, Attempt.number == 0)
+            if result.notebook:
+                _keep(session, result.notebook)
             attempt = session.scalars(insert(Attempt).values(row).returning(Attempt)).one()
             key = {"attempt_id": attempt.id}
+            for stage, notebook in result.earlier.items():
+                _keep(session, notebook)
+                session.add(Earlier(**key, stage=stage, notebook=notebook.sha256))
             checks = [
-                {**key, "position": i, **CheckRow.columns_of(grade, result.version)}
-                for i, grade in enumerate(result.grades)
+                {**key, **CheckRow.columns_of(i, grade)} for i, grade in enumerate(result.grades)
             ]
             if checks:
                 session.execute(insert(CheckRow), checks)
             session.commit()
         return attempt
 
-    def current(self, student: str, stage: str) -> Attempt | None:
-        """The result that counts, with its checks."""
-        found = self.all_current(Filter([student], [stage]))
-        return next(iter(self.with_checks(found)), None)
-
-    def all_current(self, wanted: Filter = Filter()) -> list[Attempt]:
-        """The results that count, without their checks, by student and stage."""
-        latest = (
-            select(Attempt.student, Attempt.stage, func.max(Attempt.number).label("number"))
-            .group_by(Attempt.student, Attempt.stage)
-            .subquery()
-        )
-        query = select(Attempt).join(
-            latest,
-            (Attempt.student == latest.c.student)
-            & (Attempt.stage == latest.c.stage)
-            & (Attempt.number == latest.c.number),
-        )
-        with self._sentence(), Session(self.engine) as session:
-            found = session.scalars(wanted.apply(query)).all()
+    def histories(self, wanted: Filter = Filter()) -> dict[Key, list[Attempt]]:
+        """All attempts, without their checks, by student and stage in the order of grading."""
+        query = select(Attempt).order_by(Attempt.student, Attempt.stage, Attempt.number)
+        found: dict[Key, list[Attempt]] = defaultdict(list)
+        with self._session() as session:
+            for attempt in session.scalars(wanted.apply(query, Attempt)):
+                found[attempt.student, attempt.stage].append(attempt)
             session.expunge_all()
-        return sorted(found, key=lambda a: (a.student, a.stage))
+        return {key: found[key] for key in sorted(found)}
 
-    def with_checks(self, attempts: Sequence[Attempt]) -> Iterator[Attempt]:
-        """The same attempts with their checks, a few hundred at a time."""
-        for start in range(0, len(attempts), 500):
-            ids = [attempt.id for attempt in attempts[start : start + 500]]
+    def pins(self, wanted: Filter = Filter()) -> dict[Key, Pin]:
+        """What a teacher has chosen by hand, by student and stage."""
+        with self._session() as session:
+            pins = session.scalars(wanted.apply(select(Pin).order_by(Pin.id), Pin)).all()
+            session.expunge_all()
+        return {(pin.student, pin.stage): pin for pin in pins}
+
+    def standings(self, settings: Settings, wanted: Filter = Filter()) -> list[Standing]:
+        """The results that count, without their checks, by student and stage."""
+        pins = self.pins(wanted)
+        of = self.histories(wanted).items()
+        found = [choose(attempts, settings, pins.get(key)) for key, attempts in of]
+        return [s for s in found if wanted.below is None or s.points < wanted.below]
+
+    def standing(self, student: str, stage: str, settings: Settings) -> Standing:
+        """What counts of one stage of one student, who has at least one attempt at it."""
+        return self.standings(settings, Filter([student], [stage]))[0]
+
+    def with_checks(self, standings: Sequence[Standing]) -> Iterator[Standing]:
+        """The same with the checks of their attempts, a few hundred at a time."""
+        for start in range(0, len(standings), 500):
+            some = standings[start : start + 500]
+            ids = [standing.attempt.id for standing in some]
             query = select(Attempt).where(Attempt.id.in_(ids)).options(selectinload(Attempt.checks))
-            with self._sentence(), Session(self.engine) as session:
+            with self._session() as session:
                 found = {attempt.id: attempt for attempt in session.scalars(query)}
                 session.expunge_all()
-            yield from (found[id] for id in ids)
+            yield from (replace(s, attempt=found[s.attempt.id]) for s in some)
+
+    def notebook(self, attempt: Attempt) -> bytes | None:
+        """What the attempt graded, as it was handed in; None where it was not kept."""
+        with self._session() as session:
+            row = session.get(NotebookRow, attempt.notebook) if attempt.notebook else None
+            return Notebook(row.sha256, row.packed).content if row else None
+
+    def earlier(self, attempt: Attempt) -> dict[str, bytes]:
+        """The student's own earlier stages that the attempt was graded on."""
+        query = select(Earlier.stage, NotebookRow).join(
+            NotebookRow, NotebookRow.sha256 == Earlier.notebook
+        )
+        with self._session() as session:
+            found = session.execute(query.where(Earlier.attempt_id == attempt.id)).all()
+            return {stage: Notebook(row.sha256, row.packed).content for stage, row in found}
+
+    def pin(self, student: str, stage: str, number: int | None) -> None:
+        """Let an attempt count, whatever the policy says; with None the policy decides again."""
+        with self._session() as session:
+            at = datetime.now(UTC)
+            session.add(Pin(student=student, stage=stage, number=number, at=at))
+            session.commit()
+
+    def forget(self, student: str) -> tuple[int, int]:
+        """Delete a student's rows, and the notebooks that nobody else has handed in.
+
+        Returns how many attempts and notebooks there were.
+        """
+        with self._session() as session:
+            attempts = _delete_attempts(session, Attempt.student == student)
+            for table in Base.metadata.sorted_tables:
+                if "student" in table.columns:
+                    session.execute(delete(table).where(table.columns.student == student))
+            kept = select(Attempt.notebook).where(Attempt.notebook.is_not(None))
+            used = kept.union(select(Earlier.notebook))
+            unused = NotebookRow.sha256.not_in(used)
+            notebooks = session.scalar(select(func.count()).where(unused)) or 0
+            session.execute(delete(NotebookRow).where(unused))
+            session.commit()
+        return attempts, notebooks
 
     def close(self) -> None:
         self.engine.dispose()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with self._sentence(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
 
     @contextmanager
     def _sentence(self) -> Iterator[None]:
@@ -286,8 +237,7 @@ class Store:
         try:
             yield
         except SQLAlchemyError as error:
-            is_file = self.url.get_backend_name() == "sqlite"
-            way = "move it away" if is_file else "see that it runs and lets you in"
+            way = "move it away" if self.is_file else "see that it runs and lets you in"
             text = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise Unreadable(
                 f"{self.name}: the results database cannot be used ({printable(text)}); "
@@ -295,7 +245,20 @@ class Store:
             ) from None
 
 
-TABLES = set(Base.metadata.tables)
+def _keep(session: Session, notebook: Notebook) -> None:
+    if session.get(NotebookRow, notebook.sha256) is None:
+        session.add(NotebookRow(sha256=notebook.sha256, packed=notebook.packed))
+        session.flush()
+
+
+def _delete_attempts(session: Session, *which: ColumnElement[bool]) -> int:
+    ids = select(Attempt.id).where(*which)
+    for table in Base.metadata.sorted_tables:
+        if "attempt_id" in table.columns:
+            session.execute(delete(table).where(table.columns.attempt_id.in_(ids)))
+    count = session.scalar(select(func.count()).where(*which)) or 0
+    session.execute(delete(Attempt).where(*which))
+    return count
 
 
 def _url(url: str | Path) -> URL:
@@ -309,5 +272,5 @@ def _url(url: str | Path) -> URL:
 
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:
-    for setting in ("busy_timeout = 30000", "journal_mode = WAL", "foreign_keys = ON"):
+    for setting in ("busy_timeout = 30000", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")

@@ -29,7 +29,7 @@ from mugrade.grader.submissions import Submission
 from mugrade.judges import Close
 from mugrade.manifest import CheckEntry
 from mugrade.observe import Observed
-from tests.conftest import ROOT
+from tests.conftest import ROOT, standing_of
 
 STAGE = "05_norms"
 SHOTS = ROOT / "build" / "browser"
@@ -331,7 +331,7 @@ def test_a_feedback_page_can_be_read_in_both_themes(page: Page, tmp_path: Path) 
     verdict = judge([Observed("array", expected + np.eye(8, 5))], [answer])
     entry = CheckEntry("a-check", STAGE, 4, "dropout", r"Divide by $\sqrt{n}$.")
     result = Result(Submission("ada", STAGE, None), "graded", "", [Grade(entry, verdict)])
-    write_feedback(tmp_path / "page.html", result, "Norms")
+    write_feedback(tmp_path / "page.html", standing_of(result), "Norms")
     browser = page.context.browser
     assert browser is not None
     other = browser.new_page()

@@ -1,0 +1,173 @@
+"""Commands on results that are there: grades, forget."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mugrade.author.settings import Policy, Settings, read_settings
+from mugrade.cli.shared import (
+    RESULTS,
+    CourseFolder,
+    Database,
+    Json,
+    OutFolder,
+    PolicyOption,
+    console,
+    fail,
+    say,
+)
+from mugrade.errors import CourseError
+from mugrade.extras import require
+
+if TYPE_CHECKING:
+    from mugrade.grader.store import Store
+
+Use = Annotated[
+    tuple[str, str, str] | None,
+    typer.Option(
+        metavar="STUDENT STAGE NUMBER",
+        help="Let this attempt count; with the word policy for a number, the policy decides again.",
+    ),
+]
+
+
+def grades(
+    course: CourseFolder = None,
+    out: OutFolder = None,
+    db: Database = None,
+    student: Annotated[list[str] | None, typer.Option(help="Only these students.")] = None,
+    stage: Annotated[list[str] | None, typer.Option(help="Only these stages, e.g. 03.")] = None,
+    below: Annotated[float | None, typer.Option(help="Only with fewer points than this.")] = None,
+    policy: PolicyOption = None,
+    csv: Annotated[
+        str | None, typer.Option(help="Write a row per check to this file; - prints it.")
+    ] = None,
+    json: Json = False,
+    history: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="STUDENT STAGE", help="Every attempt of a student at a stage."),
+    ] = None,
+    attempt: Annotated[
+        int | None, typer.Option(help="With --notebook: which one; by default what counts.")
+    ] = None,
+    notebook: Annotated[
+        Path | None, typer.Option(help="With --history: write what was handed in to this file.")
+    ] = None,
+    use: Use = None,
+) -> None:
+    """Print the results that count, as `mugrade grade` has stored them."""
+    require("grades", "grade")
+    from mugrade.grader.report import class_table, to_json, write_csv
+    from mugrade.grader.store import Filter
+
+    if (notebook or attempt) and not history:
+        raise fail("--notebook and --attempt need --history STUDENT STAGE")
+    if use:
+        return _use(course, out, db, *use)
+    with _results(course, out, db, policy) as (store, settings):
+        if history:
+            return _history(store, settings, *history, attempt, notebook)
+        found = store.standings(settings, Filter(student or (), stage or (), below))
+        if json:
+            say(to_json(store.with_checks(found)))
+        elif csv == "-":
+            write_csv(sys.stdout, store.with_checks(found))
+        elif csv:
+            with Path(csv).open("w", newline="", encoding="utf-8") as file:
+                write_csv(file, store.with_checks(found))
+        elif found:
+            console().print(class_table(found))
+        else:
+            say("no result fits")
+
+
+def forget(
+    student: Annotated[str, typer.Argument(help="As mugrade grades names the student.")],
+    course: CourseFolder = None,
+    out: OutFolder = None,
+    db: Database = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete everything that is kept of a student: results, notebooks, pages, gradebook rows."""
+    require("forget", "grade")
+    from mugrade.author.course import find_course, load_course
+    from mugrade.grader.forget import forget_student
+
+    found = load_course(find_course(course or Path.cwd()))
+    if not yes and not sys.stdin.isatty():
+        raise fail("nothing is deleted: there is no terminal to ask on; add --yes to delete it")
+    if not yes and not typer.confirm(f"delete everything that is kept of {student}, for ever?"):
+        return say("nothing is deleted")
+    for line in forget_student(student, found, out or found.root / RESULTS, db, console()):
+        say(line)
+
+
+@contextmanager
+def _results(
+    course: Path | None, out: Path | None, db: str | None, policy: Policy | None
+) -> Iterator[tuple["Store", Settings]]:
+    """The store, and by which rules its results count; what goes wrong is one sentence."""
+    from mugrade.author.course import find_course
+    from mugrade.grader.store import NAME, Store
+
+    folder = out or (None if db else find_course(course or Path.cwd()) / RESULTS)
+    root = _root(course, folder)
+    settings = read_settings(root) if root else Settings()
+    if policy:
+        settings = replace(settings, policy=policy)
+    try:
+        with closing(Store.open(db or Path(folder or ".") / NAME)) as store:
+            for text in filter(None, (store.said, *settings.warnings)):
+                typer.echo(text, err=True)
+            yield store, settings
+    except OSError as error:
+        raise fail(f"{error.filename}: cannot be written ({error.strerror})") from None
+
+
+def _root(course: Path | None, out: Path | None) -> Path | None:
+    """The course whose rules hold: the named one, the one here, or the one that `out` lies in."""
+    from mugrade.author.course import find_course
+
+    if course:
+        return find_course(course)
+    for start in filter(None, (Path.cwd(), out)):
+        with suppress(CourseError):
+            return find_course(start)
+    return None
+
+
+def _use(
+    course: Path | None, out: Path | None, db: str | None, student: str, stage: str, number: str
+) -> None:
+    from mugrade.author.course import find_course, load_course
+    from mugrade.grader.history import choose_by_hand
+
+    found = load_course(find_course(course or Path.cwd()))
+    folder = out or found.root / RESULTS
+    say(choose_by_hand(found, folder, db, (student, stage), number, console()))
+
+
+def _history(
+    store: "Store",
+    settings: Settings,
+    student: str,
+    stage: str,
+    number: int | None,
+    notebook: Path | None,
+) -> None:
+    """Show every attempt, or write the notebook of one."""
+    from mugrade.grader.history import history_table, of_one_stage, write_notebook
+
+    attempts = of_one_stage(store, student, stage)
+    standing = store.standing(student, attempts[0].stage, settings)
+    if notebook:
+        number = standing.attempt.number if number is None else number
+        write_notebook(store, attempts, number, notebook)
+        say(f"attempt {number} of {student} at {attempts[0].stage}: {notebook}")
+    else:
+        console().print(history_table(attempts, standing))

@@ -1,0 +1,225 @@
+"""The tables of the results database."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    ForeignKey,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+from mugrade.answers import Verdict
+from mugrade.diagnosis import Diagnosis
+from mugrade.grader.results import Grade, Result
+from mugrade.grader.submissions import Submission
+from mugrade.manifest import CheckEntry
+from mugrade.messages import printable
+from mugrade.picture import Picture
+
+FIRST, HEAD = "1", "2"  # schemas; the first did not say its number
+REVISION_TABLE = "mugrade_revision"
+MARK = "mugrade-"
+VERDICT = {field.name for field in fields(Verdict)}
+
+
+class Base(DeclarativeBase):
+    """The tables of the results database; a row that is about a student has a `student`."""
+
+
+REVISIONS = Table(
+    REVISION_TABLE, Base.metadata, Column("version_num", String(32), primary_key=True)
+)
+
+
+class Utc(TypeDecorator[datetime]):
+    """A time with its zone, which the database holds in UTC without one."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and value.replace(tzinfo=UTC)
+
+
+class NotebookRow(Base):
+    """A notebook as it was handed in, compressed; equal ones are kept once."""
+
+    __tablename__ = "mugrade_notebooks"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Attempt(Base):
+    """One grading of one student's stage.
+
+    `hand_in` is the number of the first attempt at what was handed in: those that graded it again
+    share it. That nothing was handed in is no attempt; it has the number 0. `course` and `grader`
+    are digests of what it was graded with, `rules` are limits and the way of grading.
+    """
+
+    __tablename__ = "mugrade_attempts"
+    __table_args__ = (UniqueConstraint("student", "stage", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    student: Mapped[str]
+    stage: Mapped[str]
+    number: Mapped[int]
+    hand_in: Mapped[int]
+    notebook: Mapped[str | None] = mapped_column(ForeignKey(NotebookRow.sha256), index=True)
+    taken: Mapped[str]
+    passed_over: Mapped[list[str]] = mapped_column(JSON)
+    notes: Mapped[list[str]] = mapped_column(JSON)
+    handed_in: Mapped[datetime | None] = mapped_column(Utc)
+    graded_at: Mapped[datetime] = mapped_column(Utc)
+    fingerprint: Mapped[str]
+    mugrade: Mapped[str]
+    course: Mapped[str]
+    grader: Mapped[str]
+    rules: Mapped[dict[str, Any]] = mapped_column(JSON)
+    draws: Mapped[dict[str, int]] = mapped_column(JSON)
+    status: Mapped[str]
+    reason: Mapped[str]
+    summary: Mapped[str]
+    points: Mapped[int]
+    max_points: Mapped[int]
+    tier: Mapped[str]
+    checks: Mapped[list["CheckRow"]] = relationship(
+        back_populates="attempt", order_by="CheckRow.position", cascade="all, delete-orphan"
+    )
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], result: Result) -> "Attempt":
+        """An attempt that is not stored, with its checks."""
+        checks = [CheckRow(**CheckRow.columns_of(i, g)) for i, g in enumerate(result.grades)]
+        return cls(**row, checks=checks)
+
+    @staticmethod
+    def columns_of(result: Result) -> dict[str, Any]:
+        submission = result.submission
+        return {
+            "student": submission.student,
+            "stage": submission.stage,
+            "taken": printable(submission.taken),
+            "passed_over": [printable(path) for path in submission.passed_over],
+            "notes": list(submission.notes),
+            "handed_in": submission.handed_in,
+            "draws": dict(result.draws),
+            "status": result.status,
+            "reason": printable(result.reason),
+            "summary": printable(result.what_went_wrong),
+            "points": result.points,
+            "max_points": sum(grade.check.points for grade in result.grades),
+            "tier": result.tier,
+        }
+
+    @property
+    def mark(self) -> str:
+        """What files written for this attempt are recognised by."""
+        return f"{MARK}{self.number}-{self.graded_at:%Y%m%dT%H%M%S%f}"
+
+    @property
+    def submission(self) -> Submission:
+        """What was handed in; without the path of the notebook."""
+        return Submission(
+            self.student,
+            self.stage,
+            None,
+            (),
+            self.handed_in,
+            tuple(self.passed_over),
+            self.taken,
+            tuple(self.notes),
+        )
+
+    @property
+    def result(self) -> Result:
+        """What was graded; without the notebook."""
+        grades = [row.grade(self.stage) for row in self.checks]
+        return Result(self.submission, self.status, self.reason, grades, self.tier, self.draws)
+
+
+class Earlier(Base):
+    """A notebook of the student's own earlier stage, on top of which an attempt was graded."""
+
+    __tablename__ = "mugrade_earlier"
+
+    attempt_id: Mapped[int] = mapped_column(ForeignKey(Attempt.id), primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    notebook: Mapped[str] = mapped_column(ForeignKey(NotebookRow.sha256), index=True)
+
+
+class CheckRow(Base):
+    """The outcome of one check; `verdict` is the whole Verdict as JSON."""
+
+    __tablename__ = "mugrade_checks"
+    __table_args__ = (UniqueConstraint("attempt_id", "check"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey(Attempt.id), index=True)
+    position: Mapped[int]
+    check: Mapped[str]
+    exercise: Mapped[str]
+    why: Mapped[str]
+    category: Mapped[str]
+    points: Mapped[int]
+    max_points: Mapped[int]
+    message: Mapped[str]
+    verdict: Mapped[str]
+    attempt: Mapped[Attempt] = relationship(back_populates="checks")
+
+    @staticmethod
+    def columns_of(position: int, grade: Grade) -> dict[str, Any]:
+        entry = grade.check
+        return {
+            "position": position,
+            "check": entry.id,
+            "exercise": entry.of,
+            "why": entry.why,
+            "category": grade.verdict.category,
+            "points": grade.points,
+            "max_points": entry.points,
+            "message": "\n".join(printable(line) for line in grade.message.split("\n")),
+            "verdict": json.dumps(asdict(grade.verdict)),
+        }
+
+    def grade(self, stage: str) -> Grade:
+        entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why)
+        return Grade(entry, _verdict(json.loads(self.verdict)))
+
+
+class Pin(Base):
+    """A teacher's word that an attempt counts, or none again; the last one of a stage holds."""
+
+    __tablename__ = "mugrade_pins"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    student: Mapped[str]
+    stage: Mapped[str]
+    number: Mapped[int | None]
+    at: Mapped[datetime] = mapped_column(Utc)
+
+
+def _verdict(stored: Mapping[str, Any]) -> Verdict:
+    verdict = Verdict(**{name: stored[name] for name in VERDICT & set(stored)})
+    if isinstance(verdict.diagnosis, dict):
+        verdict = replace(verdict, diagnosis=Diagnosis(**verdict.diagnosis))
+    if isinstance(verdict.picture, dict):
+        found = Picture(**{**verdict.picture, "rows": tuple(verdict.picture["rows"])})
+        verdict = replace(verdict, picture=found)
+    return verdict

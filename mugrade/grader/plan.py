@@ -1,0 +1,197 @@
+"""What an order to grade comes to: the submissions, and which of them have to be graded."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from mugrade.author.course import Course
+from mugrade.author.settings import Settings
+from mugrade.errors import Unreadable
+from mugrade.grader.attempts import Basis, in_order
+from mugrade.grader.fingerprint import Fingerprints, handed_in, judging
+from mugrade.grader.models import Attempt, Pin
+from mugrade.grader.policy import Standing, candidates, choose
+from mugrade.grader.results import Result
+from mugrade.grader.roster import Roster
+from mugrade.grader.store import NAME, Key, Store
+from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
+from mugrade.sandbox.process import Limits
+
+LOCK = ".mugrade.lock"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be graded, how, and where results go; no `stages` or `students` means all.
+
+    With `stored`, also what was handed in earlier and lies in the folder no more. `confirm_class`
+    is asked about students of whom only the archive of a class says that they are.
+    """
+
+    course: Course
+    folder: Path
+    out: Path
+    limits: Limits
+    stages: Sequence[str] = ()
+    students: Sequence[str] = ()
+    own: bool = False
+    jobs: int = 1
+    url: str | None = None
+    force: bool = False
+    stored: bool = False
+    accept_weak: bool = False
+    scheduler: str | None = None
+    roster: Roster | None = None
+    confirm_class: Confirm | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self.course.settings
+
+    def wants(self, student: str, stage: str) -> bool:
+        return (not self.stages or stage in self.stages) and (
+            not self.students or student in self.students
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The submissions of an order, and which of them have no result that is up to date.
+
+    `present` lies in the folder, `again` is graded again from the store, and `every` is what
+    students' later stages are graded on if that is their own.
+    """
+
+    order: Order
+    store: Store
+    present: Sequence[Submission]
+    every: Sequence[Submission]
+    again: Mapping[Submission, Attempt]
+    histories: Mapping[Key, Sequence[Attempt]]
+    pins: Mapping[Key, Pin]
+    prints: Fingerprints
+    scratch: Path
+
+    @cached_property
+    def chosen(self) -> list[Submission]:
+        """What was ordered; that nothing lies there is no news where something once did."""
+        wanted = (s for s in self.present if self.order.wants(s.student, s.stage))
+        return [*(s for s in wanted if s.path or not in_order(self._history(s))), *self.again]
+
+    @cached_property
+    def todo(self) -> list[Submission]:
+        of = by_student(self.every)
+        return [s for s in self.chosen if self.order.force or not self._up_to_date(s, of)]
+
+    def _up_to_date(self, s: Submission, of: Mapping[str, Mapping[str, Submission]]) -> bool:
+        """A failure of the grader itself is tried again."""
+        history = self._history(s)
+        if s in self.again:
+            history = [a for a in history if a.hand_in == self.again[s].hand_in]
+        last = (in_order(history) or history)[-1:]
+        return bool(
+            last
+            and last[0].status != "failed"
+            and last[0].fingerprint == self.prints.of(s, of.get(s.student, {}))
+        )
+
+    def _history(self, submission: Submission) -> Sequence[Attempt]:
+        return self.histories.get((submission.student, submission.stage), ())
+
+    def basis(self, result: Result) -> Basis:
+        """What the result of a submission of this plan was graded with."""
+        again = self.again.get(result.submission)
+        return replace(self.prints.basis(result), hand_in=again.hand_in if again else None)
+
+    def standing(self, key: Key, more: Sequence[Attempt] = ()) -> Standing | None:
+        """What counts of a student's stage before this order, or with more attempts."""
+        attempts = [*self.histories.get(key, ()), *more]
+        settings = self.order.settings
+        return choose(attempts, settings, self.pins.get(key)) if attempts else None
+
+    @property
+    def stale(self) -> int:
+        """How many results of what lies in the folder no more another course or mugrade gave."""
+        here = {(s.student, s.stage) for s in (*self.present, *self.again) if s.path}
+        gone = [key for key in self.histories if key not in here and self.order.wants(*key)]
+        attempts = [standing.attempt for key in gone if (standing := self.standing(key))]
+        now = {(stage, course, judging()) for stage, course in self.prints.courses.items()}
+        known = [a for a in attempts if a.notebook and a.stage in self.prints.courses]
+        return sum((a.stage, a.course, a.grader) not in now for a in known)
+
+
+@contextmanager
+def planned(order: Order, console: Console) -> Iterator[Plan]:
+    """What there is to do, with the store open and nobody else writing there."""
+    with tempfile.TemporaryDirectory(prefix="mugrade-") as name:
+        stages = [stage.name for stage in order.course.stages]
+        present = find_submissions(
+            order.folder, stages, Path(name), order.roster, order.confirm_class
+        )
+        with opened(order.out, order.url, console) as store:
+            with console.status("looking for what has changed"):
+                plan = make_plan(order, store, present, Path(name))
+                if not plan.todo and not plan.chosen:
+                    who, what = ", ".join(order.students), ", ".join(order.stages)
+                    text = f"{who or 'nobody'} has handed in {what or 'nothing'}"
+                    raise Unreadable(f"{order.folder}: {text}")
+            yield plan
+
+
+@contextmanager
+def opened(out: Path, url: str | None, console: Console) -> Iterator[Store]:
+    """The results of the folder `out`, to write to; nobody else does until this ends."""
+    demand_writable(out)
+    try:
+        with FileLock(out / LOCK, timeout=0), closing(Store.create(url or out / NAME)) as store:
+            if store.said:
+                console.print(store.said, markup=False, highlight=False, soft_wrap=True)
+            yield store
+    except Timeout:
+        raise Unreadable(f"{out}: another mugrade grade is writing there") from None
+
+
+def demand_writable(out: Path) -> None:
+    """Make the folder, and raise Unreadable before hours of grading if nothing can go there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise Unreadable(f"{out}: results cannot be written there ({error.strerror})") from None
+
+
+def make_plan(order: Order, store: Store, present: Sequence[Submission], scratch: Path) -> Plan:
+    """The plan for what lies in the folder and, where that is asked for, in the store."""
+    prints = Fingerprints(order.course, order.limits, order.own)
+    histories, pins = store.histories(), store.pins()
+    plan = Plan(order, store, present, present, {}, histories, pins, prints, scratch)
+    if order.own:
+        there = {(s.student, s.stage) for s in present if s.path}
+        counting = (plan.standing(key) for key in histories if key not in there)
+        stored = [_written(s.attempt, store, scratch) for s in counting if s and s.attempt.notebook]
+        plan = replace(plan, every=[*present, *stored])
+    return replace(plan, again=dict(_again(plan))) if order.stored else plan
+
+
+def _again(plan: Plan) -> Iterator[tuple[Submission, Attempt]]:
+    """What may count by the policy, and lies in the folder no more."""
+    there = {(s.student, s.stage, handed_in(s)) for s in plan.present}
+    stages = {stage.name for stage in plan.order.course.stages}
+    for (student, stage), history in plan.histories.items():
+        if stage in stages and plan.order.wants(student, stage):
+            for a in candidates(history, plan.order.settings) or in_order(history)[-1:]:
+                if a.notebook and (student, stage, a.notebook) not in there:
+                    yield _written(a, plan.store, plan.scratch), a
+
+
+def _written(attempt: Attempt, store: Store, scratch: Path) -> Submission:
+    """What an attempt graded, as a file again."""
+    path = scratch / f"attempt-{attempt.id}.ipynb"
+    path.write_bytes(store.notebook(attempt) or b"")
+    return replace(attempt.submission, path=path)

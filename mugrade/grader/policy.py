@@ -1,0 +1,136 @@
+"""Which of a student's attempts at a stage counts, and why."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from mugrade.answers import Verdict
+from mugrade.author.settings import Policy, Settings
+from mugrade.grader.attempts import in_order
+from mugrade.grader.models import Attempt, Pin
+from mugrade.grader.results import Grade, Result
+
+NEVER = "nothing was handed in"
+TOO_LATE = "handed in after the deadline"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The attempt that counts for a student's stage: why, and what else there is to know.
+
+    With `late` it gives no points, for none was handed in in time.
+    """
+
+    attempt: Attempt
+    why: str
+    note: str = ""
+    late: bool = False
+
+    @property
+    def student(self) -> str:
+        return self.attempt.student
+
+    @property
+    def stage(self) -> str:
+        return self.attempt.stage
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.student, self.stage
+
+    @property
+    def status(self) -> str:
+        return "late" if self.late else self.attempt.status
+
+    @property
+    def points(self) -> int:
+        return 0 if self.late else self.attempt.points
+
+    @property
+    def points_of(self) -> dict[str, int]:
+        """The points of each check."""
+        return {row.check: 0 if self.late else row.points for row in self.attempt.checks}
+
+    @property
+    def reason(self) -> str:
+        return "; ".join(filter(None, [TOO_LATE if self.late else self.attempt.reason, self.note]))
+
+    @property
+    def summary(self) -> str:
+        """A few words for the class's table."""
+        text = f"{self.status}: {TOO_LATE}" if self.late else self.attempt.summary
+        return "; ".join(filter(None, [text, self.note]))
+
+    @property
+    def mark(self) -> str:
+        """What files written for this are recognised by."""
+        said = zlib.crc32(repr((self.why, self.note, self.late)).encode())
+        return f"{self.attempt.mark}-{said:08x}"
+
+    @cached_property
+    def result(self) -> Result:
+        """What counts, as the files show it; the attempt must have its checks."""
+        result = self.attempt.result
+        if not self.late:
+            return result
+        verdict = Verdict("not run", TOO_LATE)
+        grades = [Grade(grade.check, verdict) for grade in result.grades]
+        return replace(result, status=self.status, reason=TOO_LATE, grades=grades)
+
+
+def candidates(attempts: Sequence[Attempt], settings: Settings) -> list[Attempt]:
+    """The attempts that the policy chooses from, in the order of handing in.
+
+    One for each time that something was handed in: the last that could be graded, so that grading
+    again replaces what it repeats.
+    """
+    graded = {a.hand_in: a for a in in_order(attempts) if a.status == "graded"}
+    found = list(graded.values())
+    if settings.policy is Policy.before_deadline:
+        found = [a for a in found if not is_late(a, settings)]
+    return found if settings.policy is Policy.best else found[-1:]
+
+
+def choose(attempts: Sequence[Attempt], settings: Settings, pin: Pin | None = None) -> Standing:
+    """What counts among all attempts at one stage of one student, of which there is at least one.
+
+    What could not be graded never replaces what could, and no file never replaces a file.
+    """
+    if pin and pin.number is not None:
+        attempt = next(a for a in attempts if a.number == pin.number)
+        note = f"attempt {pin.number} was chosen by hand on {pin.at:%Y-%m-%d}"
+        return Standing(attempt, "chosen by hand", note)
+    if found := candidates(attempts, settings):
+        attempt = max(found, key=lambda a: (a.points, a.hand_in))
+        return Standing(attempt, settings.policy, _later(attempt, attempts, settings))
+    if late := candidates(attempts, replace(settings, policy=Policy.last)):
+        return Standing(late[0], settings.policy, late=True)
+    return _ungraded(attempts)
+
+
+def is_late(attempt: Attempt, settings: Settings) -> bool:
+    """Whether it was handed in after the deadline; where that is not known, it was not."""
+    deadline = settings.deadline(attempt.stage)
+    return bool(deadline and attempt.handed_in and attempt.handed_in > deadline)
+
+
+def _ungraded(attempts: Sequence[Attempt]) -> Standing:
+    """Something that cannot be read, else a failure of the grader, else that there is nothing."""
+    of = {a.status: a for a in in_order(attempts)}
+    if found := of.get("unreadable") or of.get("failed"):
+        return Standing(found, "nothing could be graded")
+    return Standing(next(a for a in attempts if a.number == 0), NEVER)
+
+
+def _later(chosen: Attempt, attempts: Sequence[Attempt], settings: Settings) -> str:
+    """What came after the attempt that counts, where that does not go without saying."""
+    newest = in_order(attempts)[-1]
+    if (newest.hand_in, newest.number) <= (chosen.hand_in, chosen.number):
+        return ""
+    if newest.status == "unreadable":
+        return f"a newer file could not be read: {newest.reason}"
+    if newest.status == "failed":
+        return f"attempt {newest.number} could not be graded: {newest.reason}"
+    late = settings.policy is Policy.before_deadline and is_late(newest, settings)
+    return f"attempt {newest.number} was {TOO_LATE}" if late else ""
