@@ -62,15 +62,19 @@ class Runner:
         self.sandbox, self.job = key.sandbox, _job(key, known)
         self.process: Process | None = None
 
-    def run(self, part: Part) -> Sequence[Observed]:
-        """What the part of a check yields; nothing if it kills the process."""
+    def run(self, part: Part, tries: int = 2) -> Sequence[Observed]:
+        """What the part of a check yields; nothing if it kills the process.
+
+        What takes too long is tried again, for the machine may have been busy.
+        """
         try:
             if self.process is None:
                 self.process = self.sandbox.start(self.job, LIMITS)
             return self.process.run(part.task)
-        except Death:
+        except Death as death:
             self.close()
-            return []
+            again = death.category == "timeout" and tries > 1
+            return self.run(part, tries - 1) if again else []
 
     def close(self) -> None:
         if self.process is not None:

@@ -173,6 +173,9 @@ WRONG = {
                 "(right_logits - logsumexp(logits, axes=1))",
             ),
         ],
+        "as many classes as the largest label says": [
+            ("one_hot(k, y)", "one_hot(int(y.numpy().max()) + 1, y)"),
+        ],
         "as many classes as rows": [("one_hot(k, y)", "one_hot(n, y)")],
         "labels counted from 1": [
             ("one_hot(k, y)", "one_hot(k, Tensor(y.numpy().astype(int) - 1))"),
