@@ -14,6 +14,7 @@ from mugrade.blocks import cell_body
 from mugrade.grader.bundle import Bundle, Outcome, run
 from mugrade.grader.exercises import Answers, submission_job
 from mugrade.grader.grade import Grader
+from mugrade.sandbox.process import Sandbox
 from tests.answers.named import NAMED
 from tests.conftest import STAGES
 
@@ -39,12 +40,17 @@ def variant_of(source: str) -> str:
 
 
 def outcome(
-    grader: Grader, stage: Stage, changed: dict[str, str], only: str = "", variant: str = ""
+    grader: Grader,
+    stage: Stage,
+    changed: dict[str, str],
+    only: str = "",
+    variant: str = "",
+    sandbox: Sandbox | None = None,
 ) -> Outcome:
     """What becomes of the reference with some exercises answered otherwise.
 
     All checks of the stage are run, or only those that belong to one exercise, in a variant of the
-    hidden inputs.
+    hidden inputs; in the grader's sandbox or in another.
     """
     exercises = {cell.id: cell_body(cell.source) for cell in stage.role("solution")} | changed
     given = Answers({id: source for id, source in exercises.items() if source})
@@ -56,7 +62,7 @@ def outcome(
         key.exercises,
         grader.limits,
     )
-    return run(bundle, grader.sandbox)
+    return run(bundle, sandbox or grader.sandbox)
 
 
 def verdicts(
