@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test python-3.14 mutants browser bench-engine bench-grading bench-scale soak lab build dist clean
+.PHONY: demo test python-3.14 mutants portable browser bench-engine bench-grading bench-scale soak lab build dist clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -26,6 +26,9 @@ python-3.14: .venv/ready
 
 mutants: .venv/ready
 	$(BIN)/python -m tests.mutants
+
+portable: .venv/ready
+	$(BIN)/python -m tests.portable
 
 browser: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'

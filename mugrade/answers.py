@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mugrade.judges import (
     Mismatch,
     judge_from_json,
     judge_to_json,
+    same_judge,
 )
 from mugrade.mistakes import Trace, recognise
 from mugrade.observe import Observed
@@ -102,6 +104,8 @@ def _recorded(
             raise ValueError(f"there are no labels called {truth!r} in solutions/labels")
         case Labels(truth=truth):
             return judge, truths[truth]
+        case Close():
+            return judge, judge.recorded(array)
     return judge, array
 
 
@@ -290,12 +294,18 @@ def read_answers(path: Path, part: str) -> dict[str, list[Answer]]:
     return {id: answers_from_json(parts[part]) for id, parts in data.items() if part in parts}
 
 
-def same_answers(old: Sequence[Answer], new: Sequence[Answer]) -> bool:
-    """Whether recorded answers agree up to what two processors may differ by."""
-    return len(old) == len(new) and all(
-        (a.shown, a.hidden, a.mixed, a.gradient) == (b.shown, b.hidden, b.mixed, b.gradient)
-        and type(a.judge) is type(b.judge)
-        and np.shape(a.array) == np.shape(b.array)
-        and Close().compare(a.array, b.array) is None
-        for a, b in zip(old, new, strict=True)
+def kept_answers(old: Sequence[Answer], new: Sequence[Answer]) -> list[Answer]:
+    """The new answers, each as it was recorded before where its own judge sees no difference."""
+    pairs = zip_longest(old[: len(new)], new)
+    return [a if a is not None and _agree(a, b) else b for a, b in pairs]
+
+
+def _agree(old: Answer, new: Answer) -> bool:
+    """Whether both say the same of the yield, and the new value is right by the old one."""
+    forms = [(a.shown, a.hidden, a.mixed, a.gradient) for a in (old, new)]
+    judge = old.judge if isinstance(old.judge, Close) else Close()
+    return (
+        forms[0] == forms[1]
+        and same_judge(old.judge, new.judge)
+        and judge.compare(new.array, old.array) is None
     )

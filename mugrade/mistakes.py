@@ -5,8 +5,8 @@ makes each of them, runs the checks and records a `Trace`: a few numbers for eac
 first miss on. A submission that errs at the same place in the same way has made that mistake.
 """
 
-import base64
 import json
+import math
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,8 @@ class Print:
 
     `form` is its kind, dtype and shape and where it is not finite; `numbers` are projections of
     the error (value minus answer) on fixed vectors, of a random sample its moments; `slack` is
-    how far two prints of the same mistake may differ. It tells nothing if the error is trivial.
+    how far two prints of the same mistake may differ, on any processor: by rounding, and by what
+    the answer's judge allows, each. It tells nothing if the error is trivial.
     """
 
     form: str
@@ -81,11 +82,13 @@ def fingerprint(value: Observed, answer: np.ndarray, judge: Judge) -> Print:
         codes = np.where(np.isnan(x), 3, np.where(x > 0, 1, 2)) * strange
         form += f" {zlib.crc32(codes.astype(np.uint8).tobytes()):x}"
     x, y = np.clip(np.where(strange | ~np.isfinite(y), 0.0, (x, y)), -HUGE, HUGE)
-    error = x - y
-    size = float(np.linalg.norm(error))
-    noise = ROUNDING.get(a.dtype.name, 1e-11) * float(np.linalg.norm(x) + np.linalg.norm(y))
-    telling = distinct(error, 4 * noise / max(np.sqrt(x.size), 1)) >= min(ENOUGH, 1 + x.size // 2)
-    return Print(form, _projections(error), RELATIVE * size + noise, telling and not _round(error))
+    error, root = x - y, float(np.sqrt(x.size))
+    of_x, of_y, size = (float(np.linalg.norm(v)) for v in (x, y, error))
+    rounding = ROUNDING.get(a.dtype.name, 1e-11) * (of_x + of_y)
+    allowed = (judge.rtol or 0.0) * of_y + (judge.atol or 0.0) * root
+    least = max(4 * rounding, allowed) / max(root, 1.0)
+    telling = distinct(error, least) >= min(ENOUGH, 1 + x.size // 2) and not _round(error)
+    return Print(form, _projections(error), RELATIVE * size + rounding + 2 * allowed, telling)
 
 
 def _print_of_sample(form: str, x: np.ndarray) -> Print:
@@ -179,13 +182,15 @@ def shown_part(traces: Sequence[Trace], shown: int) -> list[Trace]:
     return [replace(t, prints=t.prints[: shown - t.at]) for t in traces if t.at < shown]
 
 
-def same_traces(a: Sequence[Trace], b: Sequence[Trace]) -> bool:
-    """Whether traces agree up to what two processors may differ by."""
-    return len(a) == len(b) and all(
-        (x.mistake, x.diagnosis, x.at, x.plain) == (y.mistake, y.diagnosis, y.at, y.plain)
-        and _agree(x.prints, y.prints)
-        for x, y in zip(a, b, strict=True)
-    )
+def kept_traces(old: Sequence[Trace], new: Sequence[Trace]) -> list[Trace]:
+    """The new traces, each as it was recorded before where that one recognises it."""
+    before = {trace.mistake: trace for trace in old}
+    return [a if (a := before.get(b.mistake)) and _same(a, b) else b for b in new]
+
+
+def _same(a: Trace, b: Trace) -> bool:
+    heads = [(t.mistake, t.diagnosis, t.at, t.plain) for t in (a, b)]
+    return heads[0] == heads[1] and _agree(a.prints, b.prints)
 
 
 def known_to_json(known: Known) -> dict[str, Any]:
@@ -219,16 +224,18 @@ def known_from_json(data: Mapping[str, Any]) -> dict[str, list[Trace]]:
 
 
 def _print_to_text(p: Print) -> str:
-    numbers = np.append(p.numbers, p.slack).astype("<f4").tobytes()
-    return f"{p.form};{base64.b64encode(numbers).decode('ascii') if p.numbers.any() else ''}"
+    """The print with the digits that its slack leaves meaningful."""
+    if not (abs(p.numbers) > p.slack / 10).any():
+        return f"{p.form};"
+    decimals = 1 - math.floor(math.log10(p.slack))
+    numbers = [*np.round(p.numbers, decimals), float(f"{p.slack:.2g}")]
+    return f"{p.form};{' '.join(f'{number:.7g}' for number in numbers)}"
 
 
 def _print_from_text(text: str) -> Print:
     form, _, data = text.partition(";")
-    if not data:
-        return Print(form, np.zeros(PROJECTIONS), 0.0)
-    numbers = np.frombuffer(base64.b64decode(data), "<f4").astype(np.float64)
-    return Print(form, numbers[:-1], float(numbers[-1]))
+    *numbers, slack = map(float, data.split()) if data else [0.0] * (PROJECTIONS + 1)
+    return Print(form, np.array(numbers), slack)
 
 
 def read_known(folder: Path) -> dict[str, list[Trace]]:

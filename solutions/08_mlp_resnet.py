@@ -460,8 +460,9 @@ def epoch_trains():
         dataset = ndl.data.NDArrayDataset(images, truth)
         loader = ndl.data.DataLoader(dataset, 8, shuffle=True)
         norm = ndl.nn.BatchNorm1d(3)
-        layers = ndl.nn.Linear(6, 10), ndl.nn.ReLU(), ndl.nn.Dropout(0.3), ndl.nn.Linear(10, 3)
-        model = refill(ndl.nn.Sequential(*layers, norm))
+        layers = ndl.nn.Linear(6, 10), ndl.nn.ReLU(), ndl.nn.Dropout(0.3)
+        # No bias before the norm: its gradient is rounding, which Adam would make full steps of.
+        model = refill(ndl.nn.Sequential(*layers, ndl.nn.Linear(10, 3, bias=False), norm))
         opt = optimizer(model.parameters(), **options)
         model.eval()
         yield close(np.array(epoch(loader, model, opt), "float64"), rtol=2e-3, atol=1e-4)
@@ -688,16 +689,17 @@ def train_mnist_figures():
     """Four numbers, two of the data it learned from and two of data that it never saw."""
     with tempfile.TemporaryDirectory() as folder:
         write_digits(folder, 120, 60, rng)
-        options = {"weight_decay": 0.0, "hidden_dim": 16}
+        # Plain SGD: Adam turns the rounding in the gradient of a bias before a norm into full steps.
+        options = {"optimizer": ndl.optim.SGD, "lr": 0.02, "weight_decay": 1e-4, "hidden_dim": 16}
         figures = np.array(train_mnist(20, 2, **options, data_dir=folder), "float64")
     yield close(figures[[0, 2]], rtol=0.0, atol=0.02)
     yield close(figures[[1, 3]], rtol=5e-3)
     ### BEGIN HIDDEN TESTS
     with tempfile.TemporaryDirectory() as folder:
         write_digits(folder, 200, 100, rng)
-        for options in ({"epochs": 1, "batch_size": 50}, {}):
-            figures = train_mnist(**options, weight_decay=0.0, data_dir=folder)
-            figures = np.array(figures, "float64")
+        plain = {"optimizer": ndl.optim.SGD, "lr": 0.02, "weight_decay": 1e-4, "data_dir": folder}
+        for options in ({"epochs": 1, "batch_size": 50}, {"epochs": 3}):
+            figures = np.array(train_mnist(**options, **plain), "float64")
             yield close(figures[[0, 2]], rtol=0.0, atol=0.02)
             yield close(figures[[1, 3]], rtol=5e-3)
     ### END HIDDEN TESTS
@@ -709,24 +711,24 @@ def train_mnist_settings():
     """A setting that is ignored makes every comparison of two settings a comparison of nothing."""
     with tempfile.TemporaryDirectory() as folder:
         write_digits(folder, 60, 30, rng)
-        for options in ({"lr": 0.02}, {"weight_decay": 1.0}):
-            figures = np.array(train_mnist(30, 2, **options, data_dir=folder), "float64")
-            yield close(figures[[1, 3]], rtol=5e-3)
+        for options in ({"lr": 0.05}, {"lr": 0.02, "weight_decay": 1.0}):
+            figures = train_mnist(30, 2, ndl.optim.SGD, **options, data_dir=folder)
+            yield close(np.array(figures, "float64")[[1, 3]], rtol=5e-3)
 
     ### BEGIN HIDDEN TESTS
     def named(params, *, lr, weight_decay):
         return ndl.optim.SGD(params, lr, weight_decay=2 * weight_decay)
 
     with tempfile.TemporaryDirectory() as folder:
-        write_digits(folder, 120, 60, rng)
+        write_digits(folder, 200, 100, rng)
         for options in (
-            {"hidden_dim": 10, "lr": 0.02},
-            {"epochs": 4, "lr": 0.005},
-            {"epochs": 2, "batch_size": 15, "weight_decay": 0.5, "optimizer": named, "lr": 0.1},
-            {"epochs": 2, "optimizer": ndl.optim.SGD, "lr": 0.1},
+            {"batch_size": 20, "epochs": 1, "optimizer": named, "lr": 0.02, "weight_decay": 0.5},
+            {"batch_size": 50, "epochs": 2, "optimizer": ndl.optim.SGD, "lr": 0.05},
+            {"batch_size": 50, "epochs": 4, "lr": 0.005},
+            {"batch_size": 50, "epochs": 3, "hidden_dim": 10, "lr": 0.005},
+            {},
         ):
-            options = {"batch_size": 30, "epochs": 3, "data_dir": folder, **options}
-            figures = np.array(train_mnist(**options), "float64")
+            figures = np.array(train_mnist(**options, data_dir=folder), "float64")
             yield close(figures[[0, 2]], rtol=0.0, atol=0.02)
             yield close(figures[[1, 3]], rtol=5e-3)
     ### END HIDDEN TESTS

@@ -17,6 +17,7 @@ from mugrade.grader.draw import drawn, hidden_parts
 from mugrade.grader.exercises import Answers, submission_job
 from mugrade.grader.grade import Grader
 from mugrade.grader.key import StageKey
+from mugrade.sandbox.process import Sandbox
 from tests.answers.named import NAMED
 from tests.conftest import STAGES
 
@@ -49,22 +50,33 @@ def secret_of(source: str) -> bytes:
 
 
 def outcome(
-    grader: Grader, stage: Stage, changed: dict[str, str], only: str = "", secret: bytes = b""
+    grader: Grader,
+    stage: Stage,
+    changed: dict[str, str],
+    only: str = "",
+    secret: bytes = b"",
+    sandbox: Sandbox | None = None,
 ) -> Outcome:
     """What becomes of the reference with some exercises answered otherwise.
 
     All checks of the stage are run, or only those that belong to one exercise, with the hidden
-    inputs that a secret draws.
+    inputs that a secret draws; in the grader's sandbox or in another.
     """
     key = grader.stages[stage.name]
     parts = key.parts(only={only} if only else None)
     if secret:
         hidden = drawn_parts(key, secret)
         parts = [hidden[part.task.id] if part.hidden else part for part in parts]
-    return asked(grader, stage, changed, parts)
+    return asked(grader, stage, changed, parts, sandbox)
 
 
-def asked(grader: Grader, stage: Stage, changed: dict[str, str], parts: Sequence[Part]) -> Outcome:
+def asked(
+    grader: Grader,
+    stage: Stage,
+    changed: dict[str, str],
+    parts: Sequence[Part],
+    sandbox: Sandbox | None = None,
+) -> Outcome:
     """What becomes of it in some parts of the checks."""
     exercises = {cell.id: cell_body(cell.source) for cell in stage.role("solution")} | changed
     given = Answers({id: source for id, source in exercises.items() if source})
@@ -73,7 +85,7 @@ def asked(grader: Grader, stage: Stage, changed: dict[str, str], parts: Sequence
         submission_job(grader.course, stage, {stage.name: given}, key.names), base=key.base
     )
     bundle = Bundle(job, parts, key.exercises, grader.limits)
-    return run(bundle, grader.sandbox)
+    return run(bundle, sandbox or grader.sandbox)
 
 
 def verdicts(

@@ -14,7 +14,9 @@ import pytest
 
 from mugrade.author.build import build, check_build, nbgrader_root
 from mugrade.author.course import Course, CourseError, load_course, solution_lines
+from mugrade.sandbox.tiers import WEAK
 from tests.conftest import ROOT
+from tests.portable import another, differing
 from tests.tiny import write_course
 
 
@@ -75,8 +77,38 @@ def test_recorded_answers_that_differ_by_rounding_stay(tmp_path: Path) -> None:
     assert "notebooks/answers.json" in check_build(load_course(root))
 
 
-def test_the_committed_files_are_those_of_the_scripts(course: Course) -> None:
-    assert check_build(course) == []
+def test_each_recorded_answer_is_kept_by_its_own_judge(tmp_path: Path) -> None:
+    """Of two values of a check only the one that really changed is written anew."""
+    check = "    yield stats.mean(np.array([1.0, 2.0, 6.0]))\n"
+    answers = tmp_path / "notebooks" / "answers.json"
+
+    def recorded(factor: float, rtol: float) -> list[str]:
+        loose = f"    yield mugrade.close({factor} * stats.mean(np.ones(3)), rtol={rtol})\n"
+        write_course(tmp_path, stage_00=(check, f"{check}    import mugrade\n{loose}"))
+        build(load_course(tmp_path))
+        data = json.loads(answers.read_text())
+        return [json.dumps(answer) for answer in data["mean-of-three"]["public"]]
+
+    first = recorded(3.0, 0.005)
+    assert recorded(3.014, 0.005) == first
+    far = recorded(3.016, 0.005)
+    assert far[0] == first[0] and far[1] != first[1]
+    stricter = recorded(3.016, 0.004)
+    assert stricter[0] == first[0] and stricter[1] != far[1]
+
+
+def test_the_committed_files_are_those_of_the_scripts_on_another_processor() -> None:
+    assert differing(another()) == []
+
+
+@pytest.mark.parametrize("name", ["OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"])
+def test_submissions_run_with_the_kernels_that_the_grader_is_told_to_use(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "Nehalem")
+    assert WEAK.environment()[name] == "Nehalem"
+    monkeypatch.delenv(name)
+    assert name not in WEAK.environment()
 
 
 def test_notebooks_are_valid_and_hold_no_solution(course: Course) -> None:

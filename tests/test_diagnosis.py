@@ -16,11 +16,11 @@ from mugrade.diagnosis import Diagnosis, Evidence, diagnose
 from mugrade.judges import Close, Distribution
 from mugrade.messages import message
 from mugrade.mistakes import (
+    kept_traces,
     known_from_json,
     known_to_json,
     read_known,
     recognise,
-    same_traces,
     trace,
     uncontradicted,
 )
@@ -170,11 +170,44 @@ def test_a_recorded_mistake_is_recognised_up_to_rounding_and_through_json() -> N
     made = trace(KNOWN, values(X, Y**2 + X), [X, Y], [Close()] * 2)
     assert made is not None and made.at == 1
     known = known_from_json(known_to_json({"a-check": [made]}))["a-check"]
-    assert same_traces(known, [made])
+    assert kept_traces(known, [made])[0] is known[0]
     again = values(X, (Y.astype("f8") ** 2 + X).astype("f4") * np.float32(1 + 1e-7))
     assert recognise(1, again, [X, Y], [Close()] * 2, known) == KNOWN
     other = values(X, Y**2 + 1.01 * X)
     assert recognise(1, other, [X, Y], [Close()] * 2, known) is None
+
+
+JUDGES = st.sampled_from([Close(), Close(1e-3, 1e-5), Close(5e-3), Close(0.0, 0.02), Close(0.1)])
+NOISE = hnp.arrays("float32", X.shape, elements=st.floats(-1, 1, width=32))
+
+
+def allowed(judge: Close, x: np.ndarray) -> np.ndarray:
+    """How far processors may differ: by rounding, or by half of the tolerance that is stated."""
+    rtol, atol = (1e-6, 1e-7) if judge == Close() else judge.tolerances(x.dtype)
+    return (atol + rtol * abs(x)) / 2
+
+
+@given(JUDGES, NOISE, st.floats(3, 100))
+def test_a_recorded_mistake_stays_on_another_processor_and_not_when_it_is_another(
+    judge: Close, noise: np.ndarray, times: float
+) -> None:
+    wrong = X**2 + 10 * X
+    here, there, other = (
+        trace(KNOWN, values(w.astype("f4")), [X], [judge])
+        for w in (wrong, wrong + noise * allowed(judge, X), wrong * times)
+    )
+    assert here and there and other
+    recorded = known_from_json(known_to_json({"a-check": [here, replace(other, mistake="1")]}))
+    kept = kept_traces(recorded["a-check"], [there, other])
+    assert kept[0] is recorded["a-check"][0] and kept[1] is other
+
+
+def test_an_error_within_the_tolerance_tells_nothing() -> None:
+    zeros, rounding = np.zeros((1, 4), "f4"), np.float32([[3e-7, -1e-7, 2e-7, 1e-8]])
+    judges = [Close(), Close(1e-3, 1e-4)]
+    traces = [trace(KNOWN, values(Y, r), [X, zeros], judges) for r in (rounding, -rounding)]
+    assert traces[0] and traces[1]
+    assert kept_traces(traces[:1], traces[1:])[0] is traces[0]
 
 
 def test_two_explanations_of_the_same_values_are_none() -> None:

@@ -1,6 +1,7 @@
 """Judges accept what is right, refuse what is wrong, and say which of the two forms it has."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mugrade.answers import answers_from_json, answers_to_json, judge, record
+from mugrade.answers import (
+    Answer,
+    answers_from_json,
+    answers_to_json,
+    judge,
+    kept_answers,
+    record,
+)
 from mugrade.judges import (
     TOLERANCES,
     Close,
@@ -211,6 +219,47 @@ def test_recorded_answers_survive_json(x):
     (again,) = answers_from_json(json.loads(json.dumps(answers_to_json([answer]))))
     assert (again.judge, again.shown, again.hidden) == (answer.judge, "x", False)
     assert kind(Close(), again.array, x) == "pass"
+
+
+STATED = st.sampled_from([Close(1e-3, 1e-5), Close(5e-3), Close(0.0, 0.02), Close(atol=0.0)])
+REALS = hnp.arrays(st.sampled_from(["float32", "float64"]), hnp.array_shapes(max_dims=2))
+
+
+@quick
+@given(REALS, STATED)
+def test_an_answer_is_recorded_with_the_digits_that_its_judge_asks_for(x, judge):
+    (answer,) = record(
+        [Observed("array", x, line=2, judge=judge)], "@check\ndef f():\n    yield x", {}
+    )
+    rtol, atol = judge.tolerances(x.dtype)
+    assert kind(Close(rtol / 100, atol / 100 + 1e-30), answer.array, x) == "pass"
+    assert Close().recorded(x) is x
+
+
+@quick
+@given(REALS, st.one_of(STATED, st.just(Close())), st.floats(-2, 2), st.booleans())
+def test_what_is_recorded_stays_while_its_own_judge_sees_no_difference(x, judge, times, hidden):
+    rtol, atol = judge.tolerances(x.dtype)
+    with np.errstate(all="ignore"):
+        moved = (x + times * (atol + rtol * abs(x))).astype(x.dtype)
+    old, new = (Answer(judge, array, "x", hidden) for array in (x, moved))
+    (kept,) = kept_answers([old], [new])
+    assert kept is (old if kind(judge, moved, x) == "pass" else new)
+    for other in (replace(old, hidden=not hidden), replace(old, judge=Close(0.3)), None):
+        assert kept_answers([other] if other else [], [old]) == [old]
+
+
+def test_labels_and_samples_are_written_anew_when_they_are_others():
+    truth = np.arange(100) % 10
+    one_moved = Answer(Labels("t", 0.5), np.append(truth[1:], 3), "", True)
+    assert kept_answers([Answer(Labels("t", 0.5), truth, "", True)], [one_moved])[0] is one_moved
+    sample = np.random.default_rng(0).standard_normal(5000)
+    law, again, wider = (
+        Answer(*Distribution().recorded(x), "", True)
+        for x in (sample, sample * (1 + 1e-9), sample * 1.001)
+    )
+    assert kept_answers([law], [again])[0] is law
+    assert kept_answers([law], [wider])[0] is wider
 
 
 def answers_of(*arrays, hidden=False):

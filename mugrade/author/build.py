@@ -16,7 +16,7 @@ import nbformat
 import numpy as np
 
 from mugrade import files
-from mugrade.answers import Answer, answers_from_json, answers_to_json, record, same_answers
+from mugrade.answers import Answer, answers_from_json, answers_to_json, kept_answers, record
 from mugrade.author.course import Cell, Course, CourseError, Stage
 from mugrade.author.rehearse import rehearse
 from mugrade.blocks import render_module
@@ -35,9 +35,9 @@ from mugrade.mistakes import (
     MISTAKES,
     Known,
     Trace,
+    kept_traces,
     known_to_json,
     read_known,
-    same_traces,
     shown_part,
 )
 from mugrade.observe import seed_of
@@ -291,25 +291,22 @@ def _failures(stage: Stage, failures: dict[str, str]) -> str:
 
 
 def _public_answers(course: Course, answers: dict[str, list[Answer]]) -> str:
-    """The public answers; those on disk stay when they differ by rounding only."""
+    """The public answers; each that is on disk stays where its judge sees no difference."""
     try:
         data = json.loads((course.root / "notebooks" / ANSWERS).read_text(encoding="utf-8"))
         old = {id: answers_from_json(parts["public"]) for id, parts in data.items()}
     except (OSError, ValueError, KeyError, TypeError):
         old = {}
-    kept = {
-        id: old[id] if id in old and same_answers(old[id], new) else new
-        for id, new in answers.items()
-    }
+    kept = {id: kept_answers(old.get(id, []), new) for id, new in answers.items()}
     return dump({id: {"public": answers_to_json(kept[id])} for id in kept})
 
 
 def _public_mistakes(course: Course, known: Known, public: Mapping[str, Sequence[Answer]]) -> str:
-    """The mistakes as the shown parts tell them; as with the answers, those on disk may stay."""
+    """The mistakes as the shown parts tell them; as with the answers, each on disk may stay."""
     old = read_known(course.root / "notebooks")
     shown = {id: shown_part(traces, len(public[id])) for id, traces in known.items()}
     new = {id: traces for id, traces in shown.items() if traces}
-    kept = {id: old[id] if same_traces(old.get(id, []), new[id]) else new[id] for id in new}
+    kept = {id: kept_traces(old.get(id, []), traces) for id, traces in new.items()}
     return dump(known_to_json(kept))
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from mugrade.libraries import library_paths
 
+KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")  # what a processor may need set
 INSIDE = "/packages"
 DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom"))
 DENIED = """
@@ -59,6 +60,7 @@ class Tier:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "PATH": "/usr/bin:/bin",
+            **{name: os.environ[name] for name in KERNELS if name in os.environ},
         }
 
     def walls(self) -> dict[str, Any]:
