@@ -225,11 +225,11 @@ def known_from_json(data: Mapping[str, Any]) -> dict[str, list[Trace]]:
 
 def _print_to_text(p: Print) -> str:
     """The print with the digits that its slack leaves meaningful."""
-    if not (abs(p.numbers) > p.slack / 10).any():
+    slack = float(f"{p.slack:.2g}")
+    numbers = np.round(p.numbers, 1 - math.floor(math.log10(slack))) if slack else p.numbers
+    if not (abs(numbers) > slack / 10).any():
         return f"{p.form};"
-    decimals = 1 - math.floor(math.log10(p.slack))
-    numbers = [*np.round(p.numbers, decimals), float(f"{p.slack:.2g}")]
-    return f"{p.form};{' '.join(f'{number:.7g}' for number in numbers)}"
+    return f"{p.form};{' '.join(f'{number:.7g}' for number in [*numbers, slack])}"
 
 
 def _print_from_text(text: str) -> Print:

@@ -16,6 +16,8 @@ from mugrade.diagnosis import Diagnosis, Evidence, diagnose
 from mugrade.judges import Close, Distribution
 from mugrade.messages import message
 from mugrade.mistakes import (
+    Print,
+    Trace,
     kept_traces,
     known_from_json,
     known_to_json,
@@ -369,3 +371,17 @@ def test_a_mistake_that_no_check_sees_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_record_of_mistakes_names_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "mistakes.json").write_text(text, encoding="utf-8")
     assert read_known(tmp_path) == {}
+
+
+@given(
+    numbers=st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=4),
+    slack=st.floats(1e-12, 1e6) | st.sampled_from([0.00999, 0.0995, 0.995, 9.96e-5]),
+)
+def test_a_recorded_mistake_that_is_read_is_written_the_same(
+    numbers: list[float], slack: float
+) -> None:
+    known = {
+        "a-check": [Trace(Diagnosis("a", "b", "c"), 0, [Print("f", np.array(numbers), slack)])]
+    }
+    once = known_to_json(known)
+    assert known_to_json(known_from_json(once)) == once
