@@ -9,7 +9,7 @@ from mugrade.author.course import CourseError, Mistake, Stage
 from mugrade.blocks import cell_body
 from mugrade.mistakes import Known, Trace, trace
 from mugrade.observe import Observed
-from mugrade.sandbox.plain import Plain, PlainProcess
+from mugrade.sandbox.plain import Plain, PlainJob
 from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
 
 LIMITS = Limits(load=60, check=60, total=600)
@@ -53,7 +53,7 @@ def own_first(stage: Stage, mistake: Mistake) -> tuple[set[str], set[str]]:
 @contextmanager
 def made(
     stage: Stage, mistake: Mistake, job: Job, sandbox: Sandbox | Plain
-) -> Iterator[Process | PlainProcess]:
+) -> Iterator[Process | PlainJob]:
     """A process with the reference in which the mistake is made; raises CourseError."""
     try:
         with sandbox.start(_with(stage, mistake, job), LIMITS, trusted=True) as process:

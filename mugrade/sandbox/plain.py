@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mugrade.observe import Observed, describe
+from mugrade.sandbox.loader import BlockImporter
 from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task, first_request
 from mugrade.sandbox.tiers import WEAK
 from mugrade.sandbox.worker import load, run_check, write_files
@@ -87,11 +88,48 @@ def silence() -> None:
 
 
 class Plain:
-    """What `Sandbox` is to an author's own course, on a system without fork."""
+    """What `Sandbox` is to an author's own course, on a system without fork.
 
-    def start(self, job: Job, limits: Limits, trusted: bool = True) -> "PlainProcess":
-        """A process with the job loaded; raises Death. It is trusted in any case."""
-        return PlainProcess(job, limits)
+    A context manager. Its one process serves one job after another: to start a second process for
+    each of a course's many mistakes would take minutes.
+    """
+
+    def __init__(self) -> None:
+        self.scratch = tempfile.TemporaryDirectory(prefix="mugrade-", ignore_cleanup_errors=True)
+        self.child: Child | None = None
+
+    def start(self, job: Job, limits: Limits, trusted: bool = True) -> "PlainJob":
+        """The process with the job loaded, and no other; raises Death. It is always trusted."""
+        if self.child is None or not self.child.alive:
+            self.child = Child(_serve, self.scratch.name)
+        return PlainJob(self.child, job, limits)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.child:
+            self.child.close()
+        self.scratch.cleanup()
+
+
+class PlainJob:
+    """What `sandbox.process.Process` is, in the process of a `Plain`."""
+
+    def __init__(self, child: Child, job: Job, limits: Limits) -> None:
+        self.child, self.limits = child, limits
+        self.failures: dict[str, str] = self._ask(first_request(job, {}), limits.load)
+
+    def run(self, task: Task, seconds: float | None = None) -> list[Observed]:
+        """The values that a check yields; raises Death."""
+        values: list[Observed] = self._ask(task, self.limits.check if seconds is None else seconds)
+        return values
+
+    def _ask(self, request: object, seconds: float) -> Any:
+        answer = self.child.ask(request, seconds)
+        if isinstance(answer, str):
+            raise Death("crash", answer)
+        return answer
 
     def __enter__(self) -> Self:
         return self
@@ -100,45 +138,31 @@ class Plain:
         pass
 
 
-class PlainProcess(Child):
-    """What `sandbox.process.Process` is, in a process of `Plain`."""
-
-    def __init__(self, job: Job, limits: Limits) -> None:
-        self.limits = limits
-        self.scratch = tempfile.TemporaryDirectory(prefix="mugrade-", ignore_cleanup_errors=True)
-        super().__init__(_serve, first_request(job, {}), self.scratch.name)
-        self.failures: dict[str, str] = self._or_death(self.answer(limits.load))
-
-    def run(self, task: Task, seconds: float | None = None) -> list[Observed]:
-        """The values that a check yields; raises Death."""
-        limit = self.limits.check if seconds is None else seconds
-        values: list[Observed] = self._or_death(self.ask(task, limit))
-        return values
-
-    def _or_death(self, answer: Any) -> Any:
-        """The answer, unless it is the exception that ended the process, in words."""
-        if isinstance(answer, str):
-            self.close()
-            raise Death("crash", answer)
-        return answer
-
-    def close(self) -> None:
-        super().close()
-        self.scratch.cleanup()
-
-
-def _serve(request: dict[str, Any], folder: str, pipe: Connection) -> None:
+def _serve(folder: str, pipe: Connection) -> None:
+    """Answer jobs and their checks in `folder`; an exception is answered in words."""
     silence()
     os.chdir(folder)
-    try:
-        write_files(request["files"])
-        scope, failures = load(request, {})
-        pipe.send(failures)
-        while True:
-            task = pipe.recv()
-            pipe.send(run_check(task.source, task.seed, scope))
-    except (Exception, SystemExit) as error:
-        pipe.send(describe(error))
+    scope: dict[str, Any] = {}
+    while True:
+        request = pipe.recv()
+        try:
+            if isinstance(request, Task):
+                pipe.send(run_check(request.source, request.seed, scope))
+            else:
+                _forget()
+                write_files(request["files"])
+                scope, failures = load(request, {})
+                pipe.send(failures)
+        except (Exception, SystemExit) as error:
+            pipe.send(describe(error))
+
+
+def _forget() -> None:
+    """Unload the package of the job before."""
+    for finder in [f for f in sys.meta_path if isinstance(f, BlockImporter)]:
+        sys.meta_path.remove(finder)
+        for name in finder.modules:
+            sys.modules.pop(name, None)
 
 
 def for_trusted() -> Sandbox | Plain:
