@@ -83,8 +83,10 @@ def test_each_recorded_answer_is_kept_by_its_own_judge(tmp_path: Path) -> None:
     answers = tmp_path / "notebooks" / "answers.json"
 
     def recorded(factor: float, rtol: float) -> list[str]:
-        loose = f"    yield mugrade.close({factor} * stats.mean(np.ones(3)), rtol={rtol})\n"
-        write_course(tmp_path, stage_00=(check, f"{check}    import mugrade\n{loose}"))
+        loose = (
+            f"    x = {factor} * np.ones(3)\n    yield mugrade.close(stats.mean(x), rtol={rtol})\n"
+        )
+        write_course(tmp_path, stage_00=(check, f"{check}    from mugrade import close\n{loose}"))
         build(load_course(tmp_path))
         data = json.loads(answers.read_text())
         return [json.dumps(answer) for answer in data["mean-of-three"]["public"]]

@@ -408,7 +408,7 @@ def run(course: Course, folder: Path, out: Path, *stages: str, own: bool = False
     """Grade a class; returns what the terminal shows."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120, color_system=None)
-    order = Order(course, folder, out, LIMITS, list(stages), own, 2, accept_weak=True)
+    order = Order(course, folder, out, LIMITS, list(stages), own=own, jobs=2, accept_weak=True)
     grade_class(order, console)
     return screen.getvalue()
 

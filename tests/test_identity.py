@@ -21,6 +21,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from mugrade.author.course import Course
+from mugrade.author.settings import Settings
 from mugrade.cli import app
 from mugrade.errors import Unreadable
 from mugrade.grader.fingerprint import Fingerprints
@@ -391,8 +392,8 @@ def test_the_row_says_what_was_not_taken(tiny: Course, tmp_path: Path) -> None:
     said = "00_mean.ipynb is taken, not 00_mean (1).ipynb"
     assert grade_class(order, printed)
     assert said in printed.file.getvalue()  # type: ignore[attr-defined]
-    attempt = Store.open(out / NAME).current("ada", "00_mean")
-    assert attempt is not None and (attempt.status, attempt.summary) == ("graded", said)
+    attempt = Store.open(out / NAME).standing("ada", "00_mean", Settings()).attempt
+    assert (attempt.status, attempt.summary) == ("graded", said)
     prints = Fingerprints(tiny, LIMITS, own=False)
     before = prints.of(find(tmp_path / "in")["ada", "00_mean"], {})
     older.unlink()

@@ -75,7 +75,7 @@ HONEST = {
     ),
     "a module that may be missing": (
         "import importlib\n"
-        "        try: y *= 0 * len(importlib.import_module('matplotlib').__file__)\n"
+        "        try: y *= 0 * len(importlib.import_module('IPython').__file__)\n"
         "        except ImportError: pass"
     ),
 }

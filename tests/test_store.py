@@ -696,6 +696,7 @@ NOT_JUDGING = {
     "diagnosis/": "why a value is wrong, not whether",
     "errors": "sentences",
     "extras": "how to install what is missing",
+    "files": "how a file is replaced",
     "formula": "how a message writes a formula",
     **dict.fromkeys(
         (
@@ -709,6 +710,8 @@ NOT_JUDGING = {
     "panel": "how a message looks",
     "picture": "what a message shows",
     "sandbox/probe": "which sandbox holds, which is recorded with each result",
+    "sandbox/plain": "runs what is trusted where nothing can be walled in; it grades nobody",
+    "streams": "how a console shows text",
     "student/": "a student's notebook; the sandbox loads it for its names",
     "version": "is recorded with each result",
 }

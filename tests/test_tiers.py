@@ -13,11 +13,11 @@ from rich.console import Console
 from mugrade.author.course import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader import key
+from mugrade.grader.draw import Rehearsal
 from mugrade.grader.grade import Grader
 from mugrade.grader.results import Result
 from mugrade.grader.run import demand_sandbox
 from mugrade.grader.submissions import find_submissions
-from mugrade.mistakes import Known
 from mugrade.sandbox import probe, tiers
 from mugrade.sandbox.confine import landlock_version
 from mugrade.sandbox.process import Limits
@@ -122,7 +122,7 @@ def test_the_sample_class_gets_the_same_rows_in_every_tier(
     The mistakes are rehearsed once: that is most of the work, and the same in every tier.
     """
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(key, "rehearse", once_a_stage(key.rehearse))
+    monkeypatch.setattr(key, "Rehearsal", once_a_stage(key.Rehearsal))
     hand_in(ROOT, tmp_path)
     stages = [stage.name for stage in course.stages]
     found = {}
@@ -137,12 +137,12 @@ def test_the_sample_class_gets_the_same_rows_in_every_tier(
     assert all(rows == first for rows in others)
 
 
-def once_a_stage(rehearse: Callable[..., Known]) -> Callable[..., Known]:
-    made: dict[str, Known] = {}
+def once_a_stage(rehearse: Callable[..., Rehearsal]) -> Callable[..., Rehearsal]:
+    made: dict[str, Rehearsal] = {}
 
-    def remembered(stage: Stage, *arguments: object) -> Known:
+    def remembered(course: Course, stage: Stage, *arguments: object) -> Rehearsal:
         if stage.name not in made:
-            made[stage.name] = rehearse(stage, *arguments)
+            made[stage.name] = rehearse(course, stage, *arguments)
         return made[stage.name]
 
     return remembered

@@ -25,6 +25,7 @@ JUDGING = (
     "author/rehearse.py",
     "blocks.py",
     "grader/bundle.py",
+    "grader/draw.py",
     "grader/exercises.py",
     "grader/grade.py",
     "grader/key.py",

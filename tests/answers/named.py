@@ -539,6 +539,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the gradient is computed on arrays": ["the softmax is a constant"],
     },
     "softmax-loss": {
+        "as many classes as the largest label says": ["two shapes do not fit together"],
         "the sum instead of the mean": ["the sum instead of the mean"],
         "the mean over all entries": ["the mean over all entries"],
         "divided by the number of classes": ["divided by the number of classes"],
@@ -1060,8 +1061,6 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "no seed": ["the seed is not set"],
         "another seed": ["another seed than 4"],
         "seeded for every batch": ["seeded anew for every batch"],
-        "seeded after the loader has drawn": ["the seed is not set"],
-        "seeded in training only": ["the seed is not set"],
         "the images are not flattened": ["the inner dimensions of a matrix product differ"],
         "flattened to 28 x 28 pixels": ["a reshape to another number of entries"],
         "the losses are summed as tensors": ["what should be forgotten is kept"],
@@ -1186,10 +1185,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
     },
     "fast-batchnorm": {
         "the variance with n - 1": ["the variance with n - 1"],
-        "the variance is left with eps in it": [
-            "eps is left in the variance",
-            "every entry is off by the same amount",
-        ],
+        "the variance is left with eps in it": ["eps is left in the variance"],
         "the deviation is left for the variance": ["the deviation is left for the variance"],
         "eps outside the root": ["eps outside the root"],
         "eps forgotten": ["eps is ignored"],
