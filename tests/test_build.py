@@ -83,9 +83,7 @@ def test_each_recorded_answer_is_kept_by_its_own_judge(tmp_path: Path) -> None:
     answers = tmp_path / "notebooks" / "answers.json"
 
     def recorded(factor: float, rtol: float) -> list[str]:
-        loose = (
-            f"    x = {factor} * np.ones(3)\n    yield mugrade.close(stats.mean(x), rtol={rtol})\n"
-        )
+        loose = f"    x = np.full(3, {factor})\n    yield close(stats.mean(x), rtol={rtol})\n"
         write_course(tmp_path, stage_00=(check, f"{check}    from mugrade import close\n{loose}"))
         build(load_course(tmp_path))
         data = json.loads(answers.read_text())
