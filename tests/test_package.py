@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 
 from mugrade.author.build import source_notebook
 from mugrade.author.course import LONGEST_SHARED_LINE, Course, Stage, solution_lines
+from mugrade.extras import IMPORTED
 from mugrade.version import __version__
 from tests.conftest import ROOT
 from tests.test_cli_check import mugrade
@@ -151,7 +152,8 @@ def test_every_command_without_its_packages_is_one_sentence(installed: Installed
         assert f" {name} " in shown
         assert installed.mugrade(name, "--help").returncode == 0
         outcome = installed.mugrade(*command.split())
-        said = f'mugrade {name} needs nbformat: pip install "mugrade[{extra}]"\n'
+        lacks = IMPORTED[extra][0]
+        said = f'mugrade {name} needs {lacks}: pip install "mugrade[{extra}]"\n'
         assert (outcome.returncode, outcome.stdout, outcome.stderr) == (1, "", said)
     outcome = installed.mugrade("grade", "x", "--scheduler", "tcp://localhost:1")
     assert outcome.stderr.endswith('pip install "mugrade[cluster]"\n')
