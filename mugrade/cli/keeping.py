@@ -1,0 +1,106 @@
+"""Commands that bring back what was replaced: restore, kept."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mugrade.cli.shared import console, find_stage, find_workspace, reload_advice, say, shown
+
+if TYPE_CHECKING:
+    from mugrade.student.kept import Kept
+    from mugrade.student.restore import Restored
+
+
+class Side(StrEnum):
+    """Where `mugrade restore` writes."""
+
+    notebook = "notebook"
+    package = "package"
+
+
+def restore(
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="Stages; by default all whose notebook is here.")
+    ] = None,
+    to: Annotated[
+        Side | None, typer.Option(help="Write only there, also where both have an answer.")
+    ] = None,
+) -> None:
+    """Rebuild answers in the notebooks from your package, and the package from the notebooks.
+
+    A stub never replaces an answer. Where both have one and they differ, nothing is done without
+    --to, and what is replaced is kept.
+    """
+    from mugrade.student.notebook import notebook_path
+    from mugrade.student.restore import restore as give_back
+
+    workspace = find_workspace()
+    names = [find_stage(workspace, name) for name in stages or []]
+    there = (s for s in workspace.manifest.stages if notebook_path(workspace, s).exists())
+    done = [give_back(workspace, stage, to.value if to else "") for stage in names or there]
+    said = [line for restored in done for line in _told(restored)]
+    for line in said or ["notebooks and package hold the same answers"]:
+        say(line)
+
+
+def _told(done: "Restored") -> list[str]:
+    name, number = done.notebook.path.name, done.stage[:2]
+    lines = []
+    if ids := done.into[Side.notebook]:
+        lines += [f"{name}: from the package: {', '.join(ids)}", reload_advice(done.notebook.path)]
+    if ids := done.into[Side.package]:
+        lines.append(f"package: from {name}: {', '.join(ids)}; restart its kernel if it is open")
+    lines += [_kept_line(entry) for entry in done.kept]
+    for sides in done.undecided:
+        newer = f"mugrade restore {number} --to {sides.newer}"
+        lines.append(f"{sides.entry.id}: both differ ({sides.dates}); to take the newer: {newer}")
+    for entry in done.lost:
+        back = f"mugrade kept {entry.number} --restore"
+        lines.append(f"{entry.id}: neither has an answer, but one of {entry.time} is kept: {back}")
+    return lines + done.problems
+
+
+def _kept_line(entry: "Kept") -> str:
+    return f"  replaced, and kept as {entry.number}: {entry.id} in {entry.where}"
+
+
+def kept(
+    number: Annotated[int | None, typer.Argument(help="Which text to show.", min=1)] = None,
+    restore: Annotated[bool, typer.Option(help="Put it back into its cell.")] = False,
+) -> None:
+    """List every text that was ever replaced, show one, or put it back into its cell."""
+    from mugrade.student.kept import find_kept
+    from mugrade.student.restore import bring_back
+
+    workspace = find_workspace()
+    if number is None:
+        return _list_kept()
+    entry = find_kept(workspace, number)
+    if not restore:
+        return say(entry.text)
+    notebook, before = bring_back(workspace, entry)
+    say(f"{entry.id} of {entry.time} is in {notebook.path.name} again; run its cell")
+    if before:
+        say(_kept_line(before))
+    say(reload_advice(notebook.path))
+
+
+def _list_kept() -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from mugrade.student.kept import every_kept
+
+    found = every_kept(find_workspace())
+    if not found:
+        return say("nothing has been replaced yet")
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for column in ("number", "replaced", "cell", "in", "by", "lines"):
+        table.add_column(column, justify="right" if column in ("number", "lines") else "left")
+    for entry in found:
+        size = len(entry.text.splitlines())
+        row = (str(entry.number), entry.time, entry.id, entry.where, entry.by, str(size))
+        table.add_row(*map(Text, row))
+    console().print(table)
+    say(f"in {shown(found[-1].path.parent)}; mugrade kept {found[-1].number} shows the last")
