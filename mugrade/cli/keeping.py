@@ -1,5 +1,6 @@
-"""Commands that bring back what was replaced: restore, kept."""
+"""Commands that replace and bring back: update, restore, kept."""
 
+import difflib
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from mugrade.cli.shared import console, find_stage, find_workspace, reload_advic
 if TYPE_CHECKING:
     from mugrade.student.kept import Kept
     from mugrade.student.restore import Restored
+    from mugrade.student.update import Changed, Update
 
 
 class Side(StrEnum):
@@ -104,3 +106,58 @@ def _list_kept() -> None:
         table.add_row(*map(Text, row))
     console().print(table)
     say(f"in {shown(found[-1].path.parent)}; mugrade kept {found[-1].number} shows the last")
+
+
+def update(
+    source: Annotated[
+        str,
+        typer.Argument(help="A folder, a zip, a git URL or remote; by default what mugrade holds."),
+    ] = "",
+    back: Annotated[bool, typer.Option("--undo", help="Take the last update back.")] = False,
+) -> None:
+    """Bring the course's new version under your work: your answers and own cells stay.
+
+    Everything that is replaced is kept.
+    """
+    from mugrade.student.sources import opened
+    from mugrade.student.update import undo
+    from mugrade.student.update import update as bring
+
+    workspace = find_workspace()
+    if back:
+        return _tell(undo(workspace), "the course is as it was before the update")
+    with console(stderr=True).status("looking"), opened(source, workspace.folder) as folder:
+        done = bring(workspace, folder)
+    _tell(done, "mugrade update --undo takes it back")
+
+
+def _tell(done: "Update", last: str) -> None:
+    """Say what was replaced, notebook by notebook."""
+    for stage, merged in done.notebooks.items():
+        what = {"replaced": merged.replaced, "new": merged.added, "gone": merged.gone}
+        said = [f"{word} {', '.join(ids)}" for word, ids in what.items() if ids]
+        say(f"{stage}.ipynb: {'; '.join(said) or 'cells in another order'}")
+    for changed in done.changed:
+        _show_change(changed)
+    for line in (*map(_kept_line, done.kept), *done.notes):
+        say(line)
+    if not done.files:
+        return say("everything is as it is there")
+    count = f"{len(done.files)} file{'s' * (len(done.files) > 1)}"
+    say(f"{count} replaced; {last}")
+    say("  reload open notebooks with File > Reload Notebook from Disk, and restart their kernels")
+
+
+def _show_change(changed: "Changed") -> None:
+    """What the course made of its stub, and what the student did."""
+    say(f"{changed.id}: its stub has changed, and your answer stays; what the course changed:")
+    for line in _difference(changed.old, changed.new):
+        say(f"  {line}")
+    say(f"{changed.id}: and what you wrote into the old stub:")
+    for line in _difference(changed.old, changed.answer):
+        say(f"  {line}")
+
+
+def _difference(old: str, new: str) -> list[str]:
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), n=2, lineterm="")
+    return list(lines)[2:]

@@ -4,6 +4,7 @@ It may have been edited by anything, so nothing in it is taken for granted but J
 cells; whatever else stands in it is kept as it is.
 """
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -134,6 +135,22 @@ def grade_id(cell: dict[str, Any]) -> str:
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     found = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
     return found if isinstance(found, str) else ""
+
+
+def is_as_handed_out(cell: dict[str, Any]) -> bool:
+    """Whether nbgrader's checksum of a cell is that of its text: nobody has edited it."""
+    metadata = cell.get("metadata")
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    if not isinstance(nbgrader, dict):
+        return False
+    grade, solution = bool(nbgrader.get("grade")), bool(nbgrader.get("solution"))
+    locked = not solution and (grade or bool(nbgrader.get("locked")))
+    points = nbgrader.get("points", 0) if grade else None
+    parts = [joined(cell.get("source")), cell.get("cell_type"), grade, solution, locked]
+    parts += [nbgrader.get("grade_id")]
+    parts += [float(points)] if isinstance(points, int | float) else []
+    text = "".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    return hashlib.md5(text, usedforsecurity=False).hexdigest() == nbgrader.get("checksum")
 
 
 def _defines(workspace: Workspace, wanted: ReleasedCell, source: str) -> bool:

@@ -37,7 +37,7 @@ def lay_out(source: Path, folder: Path) -> Manifest:
         raise WorkspaceError(
             f"{error.filename} cannot be read ({error.strerror}): fetch the course again"
         ) from None
-    files[PAGE] = _page(manifest).encode()
+    files |= start_page(manifest)
     try:
         _demand_room(folder, {PurePosixPath(path).parts[0] for path in files})
         _write(folder, files)
@@ -85,6 +85,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
             item.rename(folder / item.name)
 
 
-def _page(manifest: Manifest) -> str:
+def start_page(manifest: Manifest) -> dict[str, bytes]:
+    """The page that says how to begin, as path and content."""
     environment = Environment(loader=PackageLoader("mugrade"), keep_trailing_newline=True)
-    return environment.get_template("start.md").render(course=manifest)
+    return {PAGE: environment.get_template("start.md").render(course=manifest).encode()}

@@ -165,8 +165,7 @@ class Workspace:
         if blocks or path.endswith("/__init__.py"):
             self.write(self.root / path, render_module(blocks) if blocks else "")
         else:
-            with _said(self.root / path):
-                files.remove(self.root / path)
+            self.put(self.root / path, None)
 
     def write(self, path: Path, text: str) -> None:
         """Write a file atomically; raises WorkspaceError where that is not allowed."""
@@ -176,6 +175,13 @@ class Workspace:
         """Write a file atomically; raises WorkspaceError where that is not allowed."""
         with _said(path):
             files.write(path, content)
+
+    def put(self, path: Path, content: bytes | None) -> None:
+        """Write a file atomically, or remove it; raises WorkspaceError."""
+        if content is not None:
+            return self.write_bytes(path, content)
+        with _said(path):
+            files.remove(path)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
