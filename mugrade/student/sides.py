@@ -52,7 +52,7 @@ class Sides:
     @property
     def dates(self) -> str:
         """Both times, the older first."""
-        saved, ran = f"the notebook was saved {_at(self.saved)}", f"that ran {_at(self.ran)}"
+        saved, ran = f"the notebook was saved {at(self.saved)}", f"that ran {at(self.ran)}"
         return f"{ran}, {saved}" if self.newer == NOTEBOOK else f"{saved}, {ran}"
 
 
@@ -102,11 +102,11 @@ def _is_taken(workspace: Workspace, entry: BlockEntry) -> bool:
 
 def _differ(sides: Sides) -> bool:
     """Whether both define what is asked for in different ways."""
-    ours, theirs = _definitions(sides.mine), _definitions(sides.built)
+    ours, theirs = definitions(sides.mine), definitions(sides.built)
     return any(ours.get(name) != theirs.get(name) for name in sides.entry.symbols)
 
 
-def _definitions(source: str) -> dict[str, str]:
+def definitions(source: str) -> dict[str, str]:
     """Name -> what it is defined as, without comments and blanks."""
     return {
         name: ast.dump(statement)
@@ -115,5 +115,6 @@ def _definitions(source: str) -> dict[str, str]:
     }
 
 
-def _at(seconds: float) -> str:
+def at(seconds: float) -> str:
+    """A time as one reads it."""
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
