@@ -16,6 +16,7 @@ from mugrade.student import sources
 from mugrade.student.kept import every_kept
 from mugrade.student.update import update
 from mugrade.student.workspace import Workspace
+from tests.conftest import ROOT
 from tests.releases import second_release
 from tests.test_cli_check import mugrade
 from tests.test_cli_reset import cell, edit, save
@@ -134,6 +135,12 @@ def test_answers_and_own_cells_stay_and_the_course_is_new(half_done: Kernel, new
     assert cell(edit(folder, "00_mean"), "helper")["metadata"] == {"mine": True}
     assert "Sum and divide." in mugrade("hint", "mean", "2").output
     assert mugrade("update", new).output == "everything is as it is there\n"
+
+
+def test_a_folder_without_work_becomes_the_new_version(kernel: Kernel, new: str) -> None:
+    mugrade("update", new)
+    after = content(kernel.folder)
+    assert {path: after[path] for path in content(Path(new))} == content(Path(new))
 
 
 def test_the_package_follows(half_done: Kernel, new: str) -> None:
@@ -350,29 +357,36 @@ def clone(tiny: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     teacher = tmp_path / "teacher"
     shutil.copytree(tiny.root / "notebooks", teacher / "notebooks")
     (teacher / "notebooks" / ".gitignore").write_text(".mugrade/\nstats/\n")
+    shutil.copy(ROOT / ".gitattributes", teacher)
     git(teacher, "init", "--quiet")
     git(teacher, "add", "-A")
     git(teacher, "commit", "--quiet", "-m", "release 1")
     git(tmp_path, "clone", "--quiet", str(teacher), "clone")
+    git(tmp_path / "clone", "config", "merge.ours.driver", "true")
     monkeypatch.chdir(tmp_path / "clone" / "notebooks")
     yield tmp_path / "clone" / "notebooks"
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
-def test_a_clone_is_updated_and_then_pulled(clone: Path, new: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["pull", "update"])
+def test_a_clone_is_pulled_and_updated(clone: Path, new: str, tmp_path: Path, first: str) -> None:
     fill(clone, "mean", MINE, "00_mean")
     fill(clone, "noise", NOISE, "01_scale")
     add(clone, "scaler-centres", OWN, "01_scale", "trial")
+    git(clone, "commit", "--quiet", "-am", "my answers")
     for path in Path(new).iterdir():
         shutil.copy(path, tmp_path / "teacher" / "notebooks")
     git(tmp_path / "teacher", "commit", "--quiet", "-am", "release 2")
+    if first == "update":
+        mugrade("update", "origin")
+        git(clone, "commit", "--quiet", "-am", "the new version")
+    git(clone, "pull", "--quiet", "--no-rebase", "--no-edit")
     outcome = mugrade("update", "origin")
     assert outcome.exit_code == 0, outcome.output
-    updated = content(clone)
-    git(clone, "commit", "--quiet", "-am", "my answers, and the new version")
-    git(clone, "pull", "--quiet", "--no-rebase", "--no-edit", "-X", "ours")
-    assert content(clone) == updated
-    assert text(clone, "mean", "00_mean") == MINE
     assert "release 2" in git(clone, "log", "--oneline")
+    assert text(clone, "mean", "00_mean") == MINE
+    assert text(clone, "noise", "00_mean") == NOISE.replace("scale.py", "noise.py")
+    assert ids(clone, "01_scale")[3:5] == ["scaler", "trial"]
+    assert '"""Means of arrays."""' in text(clone, "mean-imports", "00_mean")
     assert mugrade("update", "origin/main").output == "everything is as it is there\n"
     assert mugrade("update", "origin/nowhere").exit_code == 1

@@ -11,7 +11,7 @@ from mugrade.ipynb import CELL_TYPES, joined
 from mugrade.student.notebook import Notebook, grade_id, is_as_handed_out
 
 Raw = dict[str, Any]
-OUTPUTS: Raw = {"outputs": [], "execution_count": None}
+OUTPUTS = ("outputs", "execution_count")
 LOCKS = ("nbgrader", "deletable", "editable")
 
 
@@ -134,7 +134,9 @@ def _dressed(own: Raw, raw: Raw, source: str | list[str]) -> Raw:
         cell["id"] = raw["id"]
     if raw.get("cell_type") == "code":
         cell.pop("attachments", None)
-        return {**OUTPUTS, **cell}
+        cell.setdefault("execution_count", None)
+        cell.setdefault("outputs", [])
+        return cell
     return {name: value for name, value in cell.items() if name not in OUTPUTS}
 
 
@@ -183,15 +185,15 @@ def _is_kept_in_place(cell: Any, id: str, known: Mapping[str, History], merged: 
     """Whether a cell that is not in the new version stays, as one of the student's own."""
     if not isinstance(cell, dict):
         return True
-    text = cell_source(cell)
-    copied = known.get(cell_id(cell)) or known.get(grade_id(cell))
-    if not id:
-        return copied is None or not copied.has(text)
-    if not known[id].has(text) and known[id].role != "check":
+    text, name = cell_source(cell), cell_id(cell) or grade_id(cell)
+    history = known.get(id or name, OF_A_STUDENT)
+    pristine = history.has(text) or is_as_handed_out(cell)
+    if not pristine and (not id or history.role != "check"):
         return True
-    merged.gone.append(id)
-    if not known[id].has(text):
+    if not pristine:
         merged.lost.append((id, text, str(cell.get("cell_type"))))
+    if name not in (cell_id(other) for other in merged.cells):
+        merged.gone.append(id or name)
     return False
 
 
