@@ -1027,6 +1027,10 @@ for name, batches in (
 #     for images, labels in ndl.data.DataLoader(train, batch_size=100, shuffle=True):
 #         ...
 #
+# **The same in PyTorch.** `torch.utils.data.Dataset` and `DataLoader(dataset, batch_size,
+# shuffle=True)`. Its loader asks for one example at a time and stacks them, and hides the cost
+# behind `num_workers` processes; `torchvision.transforms` has the flip and the crop.
+#
 # **What comes next.** Layers, losses, optimizers and data are there. Stage 08 puts them together:
 # a residual network, an epoch of training, and the first digits it has never seen. If you are
 # online, `mugrade data mnist` in a terminal fetches MNIST itself into `data/mnist`.
@@ -1040,6 +1044,18 @@ for name, batches in (
 # 3. The loader makes a batch while the network waits, and the network computes while the loader
 #    waits. What would have to change so that both work at once, and what would then become of
 #    `np.random.seed`?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. The examples of the short batch would count more than the others. Weigh each mean by the size
+#    of its batch, or add up sums and divide once.
+# 2. No: you want the error on pictures as they are, and the same one each time. For the training
+#    error neither, if you want to compare the two.
+# 3. A thread or a process would have to prepare the next batch. What it draws then mixes with the
+#    draws of the network in an order that depends on the clock, so each side needs a generator of
+#    its own, and a seed that follows from the epoch and the number of the batch.
+#
+# </details>
 #
 # ## References
 #

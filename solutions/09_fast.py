@@ -2010,6 +2010,9 @@ print(f"nodes in the graph   {len(ndl.autograd.find_topo_sort([loss]))}")
 # - The gradients fetched block by block, and not copied into one flat array first: nothing for this
 #   network, 1% for one that is five times as wide.
 #
+# **The same in PyTorch.** `torch.compile(model)` looks for fusions by itself, and
+# `torch.optim.Adam(params, fused=True)` updates all parameters in one pass.
+#
 # ## What comes next
 #
 # This is the last notebook. Your library now has two halves: one that says what is computed, and
@@ -2026,6 +2029,20 @@ print(f"nodes in the graph   {len(ndl.autograd.find_topo_sort([loss]))}")
 #    would it save in a network of a hundred blocks?
 # 3. Compilers find such fusions by themselves, from a graph that they see before it runs. Which of
 #    yours could a program find, and which took a theorem?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. Zero, up to rounding: in each column the gradient behind the norm sums to zero. You could leave
+#    the bias out of every `Linear` before a norm.
+# 2. The norms could: the deviations are $(y - b) / w$ times the standard deviation, as long as no
+#    $w$ is 0. That costs one more pass over each batch and saves an array of the batch's size for
+#    each norm, two hundred of them in a hundred blocks. Dropout could read its mask off the zeros
+#    of its output.
+# 3. A program finds chains of element-wise ops, copies that nobody needs, and arrays that can be
+#    used again. The gradients of the norms and of the softmax loss took algebra: terms that cancel
+#    over a whole row or column.
+#
+# </details>
 #
 # ## References
 #
