@@ -32,8 +32,8 @@ def style() -> str:
     return _render("panel.css")
 
 
-def progress_panel(here: "Progress", course: "list[Progress]") -> str:
-    """How far the course has come, and one stage of it exercise by exercise."""
+def progress_panel(here: "Progress | None", course: "list[Progress]") -> str:
+    """How far the course has come, and perhaps one stage of it exercise by exercise."""
     return _render("progress.html", here=here, course=course)
 
 

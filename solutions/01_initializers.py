@@ -123,7 +123,7 @@ def one_hot(
     return Tensor(array, device=device, dtype=dtype, requires_grad=requires_grad)
 
 
-# %% id="needle-index-init" role="given" export="needle/__init__.py"
+# %% id="needle-index-init" role="index" export="needle/__init__.py"
 from needle import init
 from needle.init import ones, ones_like, zeros, zeros_like
 

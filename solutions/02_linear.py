@@ -100,10 +100,10 @@ def _children(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
-# %% id="nn-index-module" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-module" role="index" export="needle/nn/__init__.py"
 from needle.nn.module import Module, Parameter
 
-# %% id="needle-index-nn" role="given" export="needle/__init__.py"
+# %% id="needle-index-nn" role="index" export="needle/__init__.py"
 from needle import nn
 
 # %% [markdown] id="modules-found"
@@ -152,7 +152,7 @@ class Identity(Module):
         return x
 
 
-# %% id="nn-index-identity" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-identity" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import Identity
 
 # %% [markdown] id="linear-why"
@@ -238,7 +238,7 @@ class Linear(Module):
 #    `x @ self.weight`; return `y`, or `y` plus the bias after `broadcast_to(y.shape)` if there is
 #    one.
 
-# %% id="nn-index-linear" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-linear" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import Linear
 
 
@@ -406,7 +406,7 @@ class Flatten(Module):
 # 3. `math.prod(x.shape[1:])` is that product (1 if there are none). Return `x.reshape(...)` with
 #    the pair of the two sizes.
 
-# %% id="nn-index-flatten" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-flatten" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import Flatten
 
 
@@ -455,7 +455,7 @@ class ReLU(Module):
 #    gradient would come back.
 # 3. Return the op `relu` of `x`.
 
-# %% id="nn-index-relu" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-relu" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import ReLU
 
 
@@ -515,7 +515,7 @@ class Sequential(Module):
 # 3. In a `for` loop over `self.modules`, replace `x` by the module called on `x`; return `x`
 #    after the loop.
 
-# %% id="nn-index-sequential" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-sequential" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import Sequential
 
 
@@ -627,7 +627,7 @@ class Residual(Module):
 #    the input: the gradient has to flow along both ways.
 # 3. Return `x` plus `self.fn` called on `x`.
 
-# %% id="nn-index-residual" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-residual" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import Residual
 
 

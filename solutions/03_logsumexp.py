@@ -305,10 +305,10 @@ def logsumexp(a: Tensor, axes: int | tuple[int, ...] | None = None) -> Tensor:
 #    the answer is the broadcast `out_grad` times the softmax. Do not touch `.numpy()` or
 #    `.cached_data`: everything in it is a tensor.
 
-# %% id="ops-index-logsumexp" role="given" export="needle/ops/__init__.py"
+# %% id="ops-index-logsumexp" role="index" export="needle/ops/__init__.py"
 from needle.ops.logsumexp import LogSumExp, logsumexp
 
-# %% id="needle-index-logsumexp" role="given" export="needle/__init__.py"
+# %% id="needle-index-logsumexp" role="index" export="needle/__init__.py"
 from needle.ops import logsumexp
 
 

@@ -113,10 +113,10 @@ def logsoftmax(a: Tensor) -> Tensor:
 #    `np.exp(shifted).sum(axis=1, keepdims=True)`. Backward: `out_grad` minus `exp(node)` times
 #    the broadcast row sums; no `.numpy()` and no `.cached_data`.
 
-# %% id="ops-index-logsoftmax" role="given" export="needle/ops/__init__.py"
+# %% id="ops-index-logsoftmax" role="index" export="needle/ops/__init__.py"
 from needle.ops.logsoftmax import LogSoftmax, logsoftmax
 
-# %% id="needle-index-logsoftmax" role="given" export="needle/__init__.py"
+# %% id="needle-index-logsoftmax" role="index" export="needle/__init__.py"
 from needle.ops import logsoftmax
 
 
@@ -304,7 +304,7 @@ class SoftmaxLoss(Module):
 # 3. Take the difference of the two, `.sum()` it, and divide by `n = logits.shape[0]`. Do not
 #    leave the graph: `logits.numpy()` would lose the gradient.
 
-# %% id="nn-index-loss" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-loss" role="index" export="needle/nn/__init__.py"
 from needle.nn.loss import SoftmaxLoss
 
 

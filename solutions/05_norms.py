@@ -138,7 +138,7 @@ class LayerNorm1d(Module):
 #    broadcast bias. In `__init__` wrap `init.ones(...)` and `init.zeros(...)` in `Parameter`,
 #    with `device` and `dtype`.
 
-# %% id="nn-index-layernorm" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-layernorm" role="index" export="needle/nn/__init__.py"
 from needle.nn.norm import LayerNorm1d
 
 
@@ -318,7 +318,7 @@ class BatchNorm1d(Module):
 #    weight may be divided by the root while both are small, before it is broadcast.
 #    In `__init__` only `weight` and `bias` are wrapped in `Parameter`.
 
-# %% id="nn-index-batchnorm" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-batchnorm" role="index" export="needle/nn/__init__.py"
 from needle.nn.norm import BatchNorm1d
 
 
@@ -739,7 +739,7 @@ class Dropout(Module):
 # 3. Unless `self.training`, return `x`. Else draw with `p=1 - self.p`, divide the draw by
 #    `1 - self.p`, and return `x` times that.
 
-# %% id="nn-index-dropout" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-dropout" role="index" export="needle/nn/__init__.py"
 from needle.nn.dropout import Dropout
 
 

@@ -69,7 +69,7 @@ class Optimizer:
             param.grad = None
 
 
-# %% id="needle-index-optim" role="given" export="needle/__init__.py"
+# %% id="needle-index-optim" role="index" export="needle/__init__.py"
 from needle import optim
 
 # %% [markdown] id="training-parts-prose"

@@ -127,7 +127,7 @@ def ResidualBlock(
 #    the `nn.Sequential` of the six: linear, `norm(hidden_dim)`, ReLU, dropout with `drop_prob`,
 #    linear back, `norm(dim)`.
 
-# %% id="needle-index-models" role="given" export="needle/__init__.py"
+# %% id="needle-index-models" role="index" export="needle/__init__.py"
 from needle import models
 
 

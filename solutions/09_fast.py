@@ -165,10 +165,10 @@ def profile(
 #    `shortest(clock, repeats, copy(node.op).compute, *arrays)`. Backward, inside `with no_grad():`,
 #    add the time of `node.op.gradient` with `node.grad` and `node`.
 
-# %% id="fast-index-profile" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-profile" role="index" export="needle/fast/__init__.py"
 from needle.fast import profile
 
-# %% id="needle-index-fast" role="given" export="needle/__init__.py"
+# %% id="needle-index-fast" role="index" export="needle/__init__.py"
 from needle import fast
 
 # %% [markdown] id="slow-op-prose"
@@ -344,7 +344,7 @@ def keep_memory() -> None:
     np.empty(31 << 20, np.uint8)
 
 
-# %% id="fast-index-memory" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-memory" role="index" export="needle/fast/__init__.py"
 from needle.fast import memory
 
 # %% id="allocation-demo" role="demo"
@@ -536,7 +536,7 @@ def sum_columns(a: np.ndarray) -> np.ndarray:
     return a @ ones(a.shape[1], a.dtype)
 
 
-# %% id="fast-index-ops" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-ops" role="index" export="needle/fast/__init__.py"
 from needle.fast import ops as ops
 
 # %% [markdown] id="fast-relu-prose"
@@ -650,7 +650,7 @@ class ReLU(plain.ReLU):
         return fused.relu(x)
 
 
-# %% id="fast-index-nn" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-nn" role="index" export="needle/fast/__init__.py"
 from needle.fast import nn as nn
 
 
@@ -1475,7 +1475,7 @@ class Adam(optim.Adam):
 #    out=scratch)`, and `theta -= scratch` after `scratch *= self.lr / correct1`. Without
 #    `bias_correction` both corrections are 1.
 
-# %% id="fast-index-optim" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-optim" role="index" export="needle/fast/__init__.py"
 from needle.fast import optim as optim
 
 
@@ -1653,7 +1653,7 @@ class MNISTDataset(plain.MNISTDataset):
         return self.apply_transforms(images), self.labels[index]
 
 
-# %% id="fast-index-data" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-data" role="index" export="needle/fast/__init__.py"
 from needle.fast import data as data
 
 # %% id="fast-data-demo" role="demo"
@@ -1711,7 +1711,7 @@ def MLPResNet(*args: Any, **kwargs: Any) -> Module:
     return faster(needle.models.MLPResNet(*args, **kwargs))
 
 
-# %% id="fast-index-models" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-models" role="index" export="needle/fast/__init__.py"
 from needle.fast import models as models
 
 memory.keep_memory()

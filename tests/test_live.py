@@ -681,3 +681,41 @@ def test_real_kernels_export_what_their_notebook_says(tiny: Course, tmp_path: Pa
     outputs = [[o.output_type for o in cell.outputs] for cell in notebook.cells]
     assert outputs == [[], *[["stream"]] * 3, ["execute_result"], ["error"], ["error"]]
     assert all(len(cell.outputs[0].traceback) == 1 for cell in notebook.cells[-2:])
+
+
+# commands
+
+
+def test_a_command_runs_in_a_cell_with_the_kernels_own_python(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir("/")
+    kernel.run(IMPORTS)
+    kernel.run(MEAN + "def mean(x):\n    return x.sum()")
+    told = kernel.run("%mugrade check 00").text
+    assert "mean_of_three" in told and "00_mean" in told and "\x1b" not in told
+    assert "━" not in told
+    assert "What is a mean?" in kernel.run("%mugrade hint mean").text
+    assert "mean" in kernel.run("%mugrade hint").text
+    assert "no hints for nothing" in kernel.run("%mugrade hint nothing").text
+
+
+def test_where_a_cell_is_taken_for_a_terminal_nothing_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from mugrade.cli.shared import console
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    assert console().is_terminal
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    assert not console().is_terminal
+
+
+def test_the_index_appears_with_what_it_offers(kernel: Kernel) -> None:
+    kernel.run(IMPORTS)
+    assert kernel.text("stats/__init__.py") == ""
+    kernel.run(GOOD_MEAN)
+    assert "from stats.mean import mean" in kernel.text("stats/__init__.py")
+    assert kernel.value("stats.mean is mean")
