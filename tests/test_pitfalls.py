@@ -4,6 +4,7 @@ import pytest
 
 from mugrade.author.course import Course
 from mugrade.grader.grade import Grader
+from tests.answers.named import NAMED
 from tests.test_answers import asked, edited, table
 
 ARRAYS = "arrays instead of tensors"
@@ -211,3 +212,8 @@ def test_a_pitfall_that_the_prose_names_shows_in_the_open(
     shown = [part for part in grader.stages[stage.name].parts() if not part.hidden]
     found = asked(grader, stage, changed, shown)
     assert len(found.passed) < len(found.verdicts)
+
+
+@pytest.mark.parametrize(("exercise", "name"), sorted({pitfall[2:] for pitfall in PITFALLS}))
+def test_a_pitfall_that_the_prose_names_has_a_name(exercise: str, name: str) -> None:
+    assert NAMED[exercise][name]

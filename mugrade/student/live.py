@@ -296,8 +296,7 @@ def show_unsolved(shell: Any, kind: type, error: Any, trace: Any, tb_offset: Any
 
 def how_to_build(name: str, stage: str) -> str:
     return (
-        f"{name} is not built yet: run its cell in {stage}.ipynb, "
-        f"or borrow it with: mugrade take {stage[:2]}"
+        f"{name} is not built yet: run its cell in {stage}.ipynb, or: mugrade take {stage[:2]}"
     )
 
 
