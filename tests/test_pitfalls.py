@@ -214,6 +214,11 @@ def test_a_pitfall_that_the_prose_names_shows_in_the_open(
     assert len(found.passed) < len(found.verdicts)
 
 
-@pytest.mark.parametrize(("exercise", "name"), sorted({pitfall[2:] for pitfall in PITFALLS}))
+ENDLESS = {("topo-sort", "nodes more than once")}  # 2^40 visits give no value to tell it by
+
+
+@pytest.mark.parametrize(
+    ("exercise", "name"), sorted({pitfall[2:] for pitfall in PITFALLS} - ENDLESS)
+)
 def test_a_pitfall_that_the_prose_names_has_a_name(exercise: str, name: str) -> None:
     assert NAMED[exercise][name]

@@ -170,7 +170,6 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "arrays instead of tensors": ["the gradient of a matrix product has no graph"],
     },
     "topo-sort": {
-        "nodes more than once": ["a node is visited more than once"],
         "outputs first": ["the result is reversed along axis 0"],
         "a node before its inputs": ["the result is reversed along axis 0"],
         "leaves are left out": ["every entry is zero"],
