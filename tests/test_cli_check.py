@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from mugrade import visible
 from mugrade.author.course import Course
 from mugrade.cli import app
 from mugrade.student.progress import stage_progress, take_stage
@@ -51,8 +52,10 @@ def states(folder: Path) -> dict[str, str]:
 def test_the_reference_passes_and_that_is_remembered(folder: Path) -> None:
     outcome = mugrade("check")
     assert outcome.exit_code == 0
-    rows = [line.split() for line in outcome.output.strip().splitlines()]
-    assert rows[1:] == [["00_mean", "1/1", "2/2"], ["01_scale", "2/2", "8/8"]]
+    head, *rows, last = outcome.output.strip().splitlines()
+    assert head.split() == ["stage", "visible", "inputs", "pass", "worth"]
+    assert [row.split() for row in rows] == [["00_mean", "1/1", "2/2"], ["01_scale", "2/2", "8/8"]]
+    assert last == visible.NOTE
     assert set(states(folder).values()) == {"passes"}
 
 
@@ -86,6 +89,12 @@ def test_the_notebook_says_the_same(kernel: Kernel, body: str) -> None:
     assert report.text == said.rstrip()
 
 
+def test_what_hides_nothing_gives_its_points(folder: Path) -> None:
+    (seen, whole) = run_checks(Workspace.find(folder), "01_scale", 20.0)
+    assert (seen.visible_only, seen.score) == (True, visible.PASS)
+    assert (whole.visible_only, whole.score) == (False, "5 of 5 points")
+
+
 def test_json_has_every_check(folder: Path) -> None:
     write_mean(folder, "return x.sum()")
     data = json.loads(mugrade("check", "0", "1", "--json").output)
@@ -93,7 +102,9 @@ def test_json_has_every_check(folder: Path) -> None:
     assert [stage["stage"] for stage in data["stages"]] == ["00_mean", "01_scale"]
     (check,) = data["stages"][0]["checks"]
     assert (check["check"], check["passed"], check["you"]) == ("mean-of-three", False, "9")
-    assert data["stages"][1]["checks"][1]["passed"] is True
+    seen, whole = data["stages"][1]["checks"]
+    assert whole["passed"] is True
+    assert (seen["visible_only"], whole["visible_only"]) == (True, False)
 
 
 @pytest.mark.parametrize(

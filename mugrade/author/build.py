@@ -16,7 +16,14 @@ import nbformat
 import numpy as np
 
 from mugrade import files
-from mugrade.answers import Answer, answers_from_json, answers_to_json, kept_answers, record
+from mugrade.answers import (
+    HIDDEN_MARK,
+    Answer,
+    answers_from_json,
+    answers_to_json,
+    kept_answers,
+    record,
+)
 from mugrade.author.course import Cell, Course, CourseError, Stage
 from mugrade.author.rehearse import rehearse
 from mugrade.blocks import render_module
@@ -198,7 +205,14 @@ def make_manifest(course: Course) -> Manifest:
     """What a student's folder may know of the course."""
     blocks = [(s.name, c.role, c.export, c.block) for s in course.stages for c in s.exports]
     checks = [
-        CheckEntry(cell.id, stage.name, cell.points, cell.of, _docstring(cell))
+        CheckEntry(
+            cell.id,
+            stage.name,
+            cell.points,
+            cell.of,
+            _docstring(cell),
+            HIDDEN_MARK in cell.source,
+        )
         for stage in course.stages
         for cell in stage.role("check")
     ]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mugrade.cli.shared import Json, console, find_stage, find_workspace, say
+from mugrade import visible
+from mugrade.cli.shared import Json, console, find_stage, find_workspace, say, say_of_hidden
 from mugrade.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def check(
         say(js.dumps({"complete": complete, "stages": [r.to_json() for r in ran]}, indent=1))
     else:
         console().print(_table(ran))
+        say_of_hidden(_visible_only(ran))
         for finding in (finding for r in ran for finding in r.findings):
             say(str(finding))
     if not complete:
@@ -156,7 +158,7 @@ def _table(ran: list[Ran]) -> "Table":
     from rich.table import Table
 
     table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in ("stage", "checks passing", "points"):
+    for column in ("stage", *visible.columns(_visible_only(ran))):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for r in ran:
         points = sum(report.points for report in r.reports)
@@ -164,6 +166,10 @@ def _table(ran: list[Ran]) -> "Table":
         row = (f"{r.passing}/{r.total}", f"{points}/{possible}") if r.reports else ("-", "-")
         table.add_row(r.stage, *row)
     return table
+
+
+def _visible_only(ran: list[Ran]) -> bool:
+    return any(report.visible_only for r in ran for report in r.reports)
 
 
 def _say_what_is_done(ran: list[Ran], names: list[str]) -> None:

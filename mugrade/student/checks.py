@@ -78,6 +78,7 @@ def report_on(
     if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
         verdict = replace(verdict, advice=earlier)
     report = Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
+    report = replace(report, visible_only=entry.hidden and part == "public")
     if not answers:
         return replace(report, rows={"note": "only hidden inputs are checked"})
     return report

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mugrade import visible
 from mugrade.student.checks import current_workspace
 from mugrade.student.progress import Progress, stage_progress
 from mugrade.student.workspace import WorkspaceError
@@ -18,7 +19,8 @@ class Overview:
 
     @property
     def text(self) -> str:
-        return "\n".join((self.here.summary, *_exercises(self.here), "", *_stages(self.course)))
+        lines = [self.here.summary, *_exercises(self.here), "", *_stages(self.course)]
+        return "\n".join(lines + [visible.NOTE] * any(stage.hidden for stage in self.course))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         from mugrade.panel import progress_panel

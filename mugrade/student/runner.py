@@ -83,7 +83,8 @@ def _run(
 
 
 def _report(check: CheckEntry, verdict: Verdict) -> Report:
-    return Report.of(check.id, verdict, check.points, check.why, check.of)
+    report = Report.of(check.id, verdict, check.points, check.why, check.of)
+    return replace(report, visible_only=check.hidden)
 
 
 def _loaded(workspace: Workspace, stage: str) -> Child:
