@@ -98,7 +98,8 @@ class Distribution:
 
     Mean and standard deviation may differ by six standard errors of the two samples, the
     distribution functions by the two-sample Kolmogorov-Smirnov bound at 1e-6. A sample that
-    repeats itself is refused. What is recorded of the reference's sample are its statistics and
+    repeats itself is refused: its different entries may be six standard errors fewer than nine
+    tenths of the reference's. What is recorded of the reference's sample are its statistics and
     `QUANTILES` quantiles.
     """
 
@@ -158,7 +159,8 @@ class Distribution:
                 "uniform and normal samples differ",
             )
         distinct = np.unique(x).size
-        if distinct < 0.9 * self.distinct * x.size:
+        spread = math.sqrt(2 * self.distinct * (1 - self.distinct) * x.size)
+        if distinct < 0.9 * self.distinct * x.size - STANDARD_ERRORS * spread:
             return Mismatch(
                 "value",
                 f"{distinct} different entries among {x.size}",

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 
 import mugrade.grader.bundle
 from mugrade.answers import Verdict
-from mugrade.author.build import reference_job
 from mugrade.author.course import Course, load_course
+from mugrade.author.reference import reference_job
 from mugrade.cli import app
 from mugrade.grader.autograded import autograded_notebook
 from mugrade.grader.grade import Grader, Result

@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mugrade.answers import Answer, compare
-from mugrade.author.build import reference_job
 from mugrade.author.course import Course, Stage, load_course
+from mugrade.author.reference import reference_job
 from mugrade.blocks import cell_body
 from mugrade.grader.bundle import Part
 from mugrade.grader.draw import drawn, hidden_parts

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mugrade import streams
-from mugrade.answers import HIDDEN_MARK, judge
+from mugrade.answers import HIDDEN_MARK, Answer, judge
 from mugrade.manifest import CheckEntry
 from mugrade.messages import Report
-from mugrade.mistakes import uncontradicted
+from mugrade.mistakes import Known, uncontradicted
 from mugrade.observe import Observed, observe, seed_of
 from mugrade.student.kernels import leave_note
 from mugrade.student.live import PackageFinder, Session, show_unsolved
@@ -73,15 +73,26 @@ def report_on(
     if answers is None:
         raise WorkspaceError(f"answers.json lacks {entry.id}: fetch the course again")
     shown = values if part == "full" else values[: len(answers)]
-    known, passed = workspace.known, passing(workspace, entry.of)
-    verdict = judge(shown, answers, uncontradicted(known.get(entry.id, ()), passed, known))
-    if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
-        verdict = replace(verdict, advice=earlier)
-    report = Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
+    report = compared(workspace, entry, shown, answers, workspace.known)
     report = replace(report, visible_only=entry.hidden and part == "public")
     if not answers:
         return replace(report, rows={"note": "only hidden inputs are checked"})
     return report
+
+
+def compared(
+    workspace: Workspace,
+    entry: CheckEntry,
+    values: Sequence[Observed],
+    answers: Sequence[Answer],
+    known: Known,
+) -> Report:
+    """The report on what a check yielded beside these answers."""
+    passed = passing(workspace, entry.of)
+    verdict = judge(values, answers, uncontradicted(known.get(entry.id, ()), passed, known))
+    if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
+        verdict = replace(verdict, advice=earlier)
+    return Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
 
 
 def _show(report: Report) -> None:
