@@ -123,6 +123,7 @@ def test_hidden_inputs_tell_the_recorded_mistakes(folder: Path, tmp_path: Path) 
     (root / "solutions" / "mistakes").mkdir()
     (root / "solutions" / "mistakes" / "00_mean.toml").write_text(MISTAKE)
     write_mean(folder, "return np.asarray(abs(x).sum() / x.size, dtype=x.dtype)")
+    assert mugrade("check", "0").exit_code == 0
     outcome = mugrade("check", "0", "--solutions", str(root / "solutions"))
     assert "mistake  the mean of the sizes" in outcome.output
 

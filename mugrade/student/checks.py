@@ -12,7 +12,7 @@ from mugrade import streams
 from mugrade.answers import HIDDEN_MARK, Answer, judge
 from mugrade.manifest import CheckEntry
 from mugrade.messages import Report
-from mugrade.mistakes import Known, uncontradicted
+from mugrade.mistakes import Trace, uncontradicted
 from mugrade.observe import Observed, observe, seed_of
 from mugrade.student.kernels import leave_note
 from mugrade.student.live import PackageFinder, Session, show_unsolved
@@ -73,7 +73,9 @@ def report_on(
     if answers is None:
         raise WorkspaceError(f"answers.json lacks {entry.id}: fetch the course again")
     shown = values if part == "full" else values[: len(answers)]
-    report = compared(workspace, entry, shown, answers, workspace.known)
+    known, passed = workspace.known, passing(workspace, entry.of)
+    traces = uncontradicted(known.get(entry.id, ()), passed, known)
+    report = compared(workspace, entry, shown, answers, traces)
     report = replace(report, visible_only=entry.hidden and part == "public")
     if not answers:
         return replace(report, rows={"note": "only hidden inputs are checked"})
@@ -85,11 +87,10 @@ def compared(
     entry: CheckEntry,
     values: Sequence[Observed],
     answers: Sequence[Answer],
-    known: Known,
+    known: Sequence[Trace],
 ) -> Report:
-    """The report on what a check yielded beside these answers."""
-    passed = passing(workspace, entry.of)
-    verdict = judge(values, answers, uncontradicted(known.get(entry.id, ()), passed, known))
+    """The report on what a check yielded beside these answers; `known` mistakes are named."""
+    verdict = judge(values, answers, known)
     if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
         verdict = replace(verdict, advice=earlier)
     return Report.of(entry.id, verdict, entry.points, entry.why, entry.of)

@@ -7,7 +7,7 @@ that hangs or dies costs only itself.
 import importlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,12 +19,12 @@ from mugrade.blocks import export_path
 from mugrade.errors import WorkspaceError
 from mugrade.manifest import BlockEntry, CheckEntry
 from mugrade.messages import Report
-from mugrade.observe import describe, seed_of
+from mugrade.observe import Observed, describe, seed_of
 from mugrade.sandbox.loader import module_name
 from mugrade.sandbox.plain import Child, silence
 from mugrade.sandbox.process import Death
 from mugrade.sandbox.worker import bind, run_check
-from mugrade.student.checks import compared, report_on
+from mugrade.student.checks import report_on
 from mugrade.student.live import NotBuilt, Session, how_to_build
 from mugrade.student.notebook import notebook_path
 from mugrade.student.whole import Whole
@@ -62,7 +62,8 @@ def run_checks(
                     verdict = Verdict("not run", f"{hung[check.of]} above took too long")
                     yield _report(check, verdict)
                     continue
-                report = _run(workspace, check, child, sources[check.id], seconds, whole)
+                asked = child, sources[check.id], seconds
+                report = _run(workspace, check, *asked, whole.report_on if whole else report_on)
                 if report.category == "timeout":
                     hung[check.of] = report.name
                 workspace.remember(check.id, report.passed)
@@ -75,21 +76,17 @@ def _run(
     child: Child,
     source: str,
     seconds: float,
-    whole: Whole | None,
+    report_of: Callable[[Workspace, CheckEntry, Sequence[Observed]], Report],
 ) -> Report:
     if check.of not in workspace.exported(check.stage):
         where = f"run its cell in {check.stage}.ipynb, or: mugrade take {check.stage[:2]}"
         missing = f"{check.of} is not in your package yet"
         return _report(check, Verdict("unsolved", missing, advice=where))
     try:
-        values = child.ask((check.id, source), seconds)
+        report = report_of(workspace, check, child.ask((check.id, source), seconds))
     except Death as death:
         advice = ADVICE[death.category]
         return _report(check, Verdict(death.category, str(death), advice=advice))
-    if whole:
-        report = compared(workspace, check, values, whole.answers[check.id], whole.known)
-    else:
-        report = report_on(workspace, check, values)
     if report.rows.get("you", "").startswith("NameError"):
         advice = "export what it uses, or define it in an exported cell"
         return replace(report, rows={**report.rows, "try": advice})

@@ -1,7 +1,7 @@
 """A stage's checks with their hidden inputs, for a reader who has the course's solutions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mugrade.answers import Answer
@@ -9,21 +9,35 @@ from mugrade.author.course import BEGIN_HIDDEN, END_HIDDEN, Course, find_course,
 from mugrade.author.reference import check_tasks, record_answers, reference_job
 from mugrade.author.rehearse import rehearse
 from mugrade.errors import CourseError
-from mugrade.mistakes import Known
+from mugrade.manifest import CheckEntry
+from mugrade.messages import Report
+from mugrade.mistakes import Known, uncontradicted
+from mugrade.observe import Observed
 from mugrade.sandbox.plain import for_trusted
+from mugrade.student.checks import compared
 from mugrade.student.workspace import Workspace
 
 
-@dataclass(frozen=True)
+@dataclass
 class Whole:
     """Check -> its source, what the reference yields, and the mistakes known there.
 
-    The solutions lie open, so nothing of it counts as hidden.
+    The solutions lie open, so nothing of it counts as hidden. `passed`: the checks that have.
     """
 
     sources: Mapping[str, str]
     answers: Mapping[str, Sequence[Answer]]
     known: Known
+    passed: set[str] = field(default_factory=set)
+
+    def report_on(
+        self, workspace: Workspace, entry: CheckEntry, values: Sequence[Observed]
+    ) -> Report:
+        """Compare what a check yielded with what the reference yields; notes that it passed."""
+        known = uncontradicted(self.known.get(entry.id, ()), self.passed, self.known)
+        report = compared(workspace, entry, values, self.answers[entry.id], known)
+        self.passed |= {entry.id} if report.passed else set()
+        return report
 
 
 def solutions_of(workspace: Workspace, folder: Path | None) -> Course:
