@@ -149,6 +149,12 @@ def test_a_block_is_blamed_for_itself_after_it_has_imported_another(grade: Grade
     assert verdicts["scaler-centres"].actual.endswith("the process exited with status 1")
 
 
+def test_a_module_may_be_loaded_again_in_a_check(grade: Grade) -> None:
+    again = "def noise(n):\n    import importlib\n    import stats.scale\n    "
+    again += f"{USES_SCALER.replace('Scaler', 'importlib.reload(stats.scale).Scaler')}"
+    assert all(verdict.passed for verdict in grade(noise=again).values())
+
+
 @pytest.mark.parametrize(
     "claim",
     [

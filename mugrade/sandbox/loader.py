@@ -68,8 +68,12 @@ def added(package: Package, base: Package) -> Package:
     return {path: p for path, p in package.items() if len(p) > len(base.get(path, ()))}
 
 
+def _nobody(id: str) -> None:
+    """Tell nobody which block is being run."""
+
+
 def load_package(
-    package: Package, base: Package | None = None, tell: Callable[[str], None] = lambda id: None
+    package: Package, base: Package | None = None, tell: Callable[[str], None] = _nobody
 ) -> dict[str, str]:
     """Import every module of a package; returns block id -> the exception that it raised.
 
@@ -84,6 +88,7 @@ def load_package(
             del sys.modules[name]
     for name in sorted(importer.modules):
         importlib.import_module(name)
+    importer.tell = _nobody
     return importer.failures
 
 
