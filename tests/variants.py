@@ -117,11 +117,11 @@ class Search:
             values = runner.run(part)
             verdict = compare(values, part.answers)
             passed.append(verdict.passed)
-            same = not own and _equal(values, part.answers)
-            certain = (
-                verdict.category in ("shape", "dtype") or _miss(values, part) in self.fixed[id]
+            decided = decided and (
+                (not own and _equal(values, part.answers))
+                or verdict.category in ("shape", "dtype")
+                or _miss(values, part) in self.fixed[id]
             )
-            decided = decided and (same or certain)
             rarer = min(sum(passed), len(passed) - sum(passed))
             if rarer >= ENOUGH or (decided and len(passed) >= FEWEST):
                 break
