@@ -13,6 +13,7 @@ import pytest
 from mugrade.answers import Verdict
 from mugrade.author.build import build, make_manifest
 from mugrade.author.course import Course, load_course
+from mugrade.grader.bundle import Bundle
 from mugrade.grader.exercises import find_answers
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Submission
@@ -130,6 +131,18 @@ def test_a_helper_that_ends_the_process_costs_what_uses_it(grade: Grade) -> None
     verdicts = grade(helper=helper, noise=uses)
     assert verdicts["scaler-centres"].passed
     assert verdicts["noise-is-normal"].actual.startswith("NameError")
+
+
+def test_what_has_ended_the_process_once_is_not_loaded_again(
+    grade: Grade, key: Grader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Bundle] = []
+    run = key.run
+    monkeypatch.setattr(key, "run", lambda bundle: asked.append(bundle) or run(bundle))
+    helper = "#| export stats/scale.py\nimport os\nos._exit(1)"
+    assert grade(helper=helper, scaler="import pandas")["noise-is-normal"].passed
+    sources = [[p.source for p in b.job.package["stats/scale.py"]] for b in asked]
+    assert ["os._exit" in "\n".join(found) for found in sources] == [True, False]
 
 
 def test_a_block_that_imports_another_is_not_blamed_for_it(grade: Grade) -> None:

@@ -6,7 +6,7 @@ run it, here or on a worker of a cluster.
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mugrade.answers import UNSOLVED, Answer, Verdict, compare
@@ -62,13 +62,15 @@ class Miss:
 class Outcome:
     """The verdict of every check, of those that missed with what they yielded, and the tier.
 
-    `unloaded`: exercise -> why its cell could not be loaded.
+    `unloaded`: exercise -> why its cell could not be loaded. `died`: blocks, exercises or helpers,
+    that were left out because the process died while it loaded them.
     """
 
     tier: str
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     misses: dict[str, Miss] = field(default_factory=dict)
     unloaded: dict[str, str] = field(default_factory=dict)
+    died: set[str] = field(default_factory=set)
 
     @property
     def passed(self) -> set[str]:
@@ -110,14 +112,19 @@ def _without(bundle: Bundle, death: Death, seconds: float) -> Bundle:
     package = bundle.job.package
     if not any(p.id == death.block and p.source != p.fallback for b in package.values() for p in b):
         raise death
-    fallen = {
-        path: [replace(p, source=p.fallback) if p.id == death.block else p for p in pieces]
-        for path, pieces in package.items()
-    }
     slow = f"it was still running when the {seconds:.2g} seconds to load all cells were over"
     why = slow if death.category == "timeout" else str(death)
-    job = replace(bundle.job, package=fallen)
+    job = left_out(bundle.job, {death.block})
     return replace(bundle, job=job, problems={**bundle.problems, death.block: why})
+
+
+def left_out(job: Job, ids: Container[str]) -> Job:
+    """The job with the fallbacks of some blocks in their places."""
+    package = {
+        path: [replace(p, source=p.fallback) if p.id in ids else p for p in pieces]
+        for path, pieces in job.package.items()
+    }
+    return replace(job, package=package)
 
 
 def run(bundle: Bundle, sandbox: Sandbox) -> Outcome:
@@ -138,6 +145,7 @@ def run(bundle: Bundle, sandbox: Sandbox) -> Outcome:
             verdict = Verdict(death.category, f"while the cells were being defined: {death}")
             outcome.verdicts |= {part.task.id: verdict for part in left}
             return outcome
+        outcome.died |= loading.bundle.problems.keys() - bundle.problems.keys()
         with process:
             left = _loaded(loading.bundle, process, left, outcome)
             left, died_at = _ask(bundle, process, left, began + loading.total, outcome)
