@@ -82,10 +82,7 @@ def check(
     if json:
         say(js.dumps({"complete": complete, "stages": [r.to_json() for r in ran]}, indent=1))
     else:
-        console().print(_table(ran))
-        say_of_hidden(_visible_only(ran))
-        for finding in (finding for r in ran for finding in r.findings):
-            say(str(finding))
+        _show(ran)
     if not complete:
         _say_what_is_done(ran, names)
         raise typer.Exit(INTERRUPTED)
@@ -178,11 +175,19 @@ def _progress(workspace: "Workspace", names: list[str], quiet: bool) -> Iterator
         yield advance
 
 
-def _table(ran: list[Ran]) -> "Table":
+def _show(ran: list[Ran]) -> None:
+    hidden = any(report.visible_only for r in ran for report in r.reports)
+    console().print(_table(ran, hidden))
+    say_of_hidden(hidden)
+    for finding in (finding for r in ran for finding in r.findings):
+        say(str(finding))
+
+
+def _table(ran: list[Ran], hidden: bool) -> "Table":
     from rich.table import Table
 
     table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in ("stage", *visible.columns(_visible_only(ran))):
+    for column in ("stage", *visible.columns(hidden)):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for r in ran:
         points = sum(report.points for report in r.reports)
@@ -190,10 +195,6 @@ def _table(ran: list[Ran]) -> "Table":
         row = (f"{r.passing}/{r.total}", f"{points}/{possible}") if r.reports else ("-", "-")
         table.add_row(r.stage, *row)
     return table
-
-
-def _visible_only(ran: list[Ran]) -> bool:
-    return any(report.visible_only for r in ran for report in r.reports)
 
 
 def _say_what_is_done(ran: list[Ran], names: list[str]) -> None:
