@@ -35,13 +35,14 @@ class BlockEntry:
 
 @dataclass(frozen=True)
 class CheckEntry:
-    """A check: its points and the exercise it belongs to."""
+    """A check: its points, the exercise it belongs to, and whether it has hidden inputs too."""
 
     id: str
     stage: str
     points: int
     of: str
     why: str
+    hidden: bool = False
 
 
 @dataclass(frozen=True)

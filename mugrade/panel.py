@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from mugrade import visible
 from mugrade.messages import VALUES, Report
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def style() -> str:
 
 def progress_panel(here: "Progress | None", course: "list[Progress]") -> str:
     """How far the course has come, and perhaps one stage of it exercise by exercise."""
-    return _render("progress.html", here=here, course=course)
+    hidden = any(stage.hidden for stage in course)
+    note, names = visible.NOTE * hidden, visible.columns(hidden)
+    return _render("progress.html", here=here, course=course, columns=names, note=note)
 
 
 def terminal(report: Report) -> Group:

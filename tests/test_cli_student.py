@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mugrade import visible
 from mugrade.author.course import Course
 from mugrade.student.hints import HINTS
 from mugrade.student.workspace import Workspace
@@ -105,6 +106,7 @@ def test_status_tells_what_has_changed_since_it_passed(folder: Path) -> None:
     output = mugrade("status").output
     assert "00_mean: changed since its checks passed: mean; mugrade check 00\n" in output
     assert output.splitlines()[1].split() == ["00_mean", "1/1", "0/1", "1", "0/2"]
+    assert "visible inputs pass" in output.splitlines()[0] and visible.NOTE in output
     mugrade("check")
     assert "changed since its" not in mugrade("status").output
 

@@ -13,12 +13,18 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import nbformat
-import numpy as np
 
 from mugrade import files
-from mugrade.answers import Answer, answers_from_json, answers_to_json, kept_answers, record
+from mugrade.answers import (
+    HIDDEN_MARK,
+    Answer,
+    answers_from_json,
+    answers_to_json,
+    kept_answers,
+)
 from mugrade.author.course import Cell, Course, CourseError, Stage
 from mugrade.author.frame import links, start_cells
+from mugrade.author.reference import check_tasks, record_answers, reference_job
 from mugrade.author.rehearse import rehearse
 from mugrade.blocks import render_module
 from mugrade.judges import Labels
@@ -43,14 +49,12 @@ from mugrade.mistakes import (
     shown_part,
 )
 from mugrade.observe import seed_of
-from mugrade.sandbox.loader import Package, Piece, module_name
-from mugrade.sandbox.plain import Plain, for_trusted
-from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
+from mugrade.sandbox.plain import for_trusted
+from mugrade.sandbox.process import Task
 from mugrade.student.workspace import INSTRUCTOR
 
 Tree = dict[str, str]
 Report = Callable[[str], None]
-REFERENCE_LIMITS = Limits(load=60, check=60, total=600)
 NBGRADER_CONFIG = '''"""nbgrader's settings for this course; written by `mugrade build`."""
 
 c = get_config()  # noqa: F821
@@ -98,7 +102,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
         for stage in course.stages:
             report(f"answers of {stage.name}")
             for part, tasks in (
-                (public, check_tasks(stage, student[stage])),
+                (public, shown_tasks(stage, student[stage])),
                 (full, check_tasks(stage)),
             ):
                 part.update(record_answers(course, stage, tasks, sandbox))
@@ -207,7 +211,14 @@ def make_manifest(course: Course) -> Manifest:
     """What a student's folder may know of the course."""
     blocks = [(s.name, c.role, c.export, c.block) for s in course.stages for c in s.exports]
     checks = [
-        CheckEntry(cell.id, stage.name, cell.points, cell.of, _docstring(cell))
+        CheckEntry(
+            cell.id,
+            stage.name,
+            cell.points,
+            cell.of,
+            _docstring(cell),
+            HIDDEN_MARK in cell.source,
+        )
         for stage in course.stages
         for cell in stage.role("check")
     ]
@@ -238,65 +249,10 @@ def split_hints(cell: Cell) -> list[str]:
     return [" ".join(item.split()) for item in items[1:]]
 
 
-def reference_job(course: Course, stage: Stage) -> Job:
-    """The reference of a stage and all before it, ready to run the stage's checks."""
-    base = reference(course, course.before(stage))
-    package = reference(course, [*course.before(stage), stage])
-    return Job(package, stage.setup, check_names(stage), course.files(stage), base)
-
-
-def reference(course: Course, stages: Sequence[Stage]) -> Package:
-    """The package as the reference answers of some stages make it."""
-    modules = course.modules(stages)
-    return {path: [Piece(b.id, b.source) for b in blocks] for path, blocks in modules.items()}
-
-
-def check_names(stage: Stage) -> list[tuple[str, list[str]]]:
-    """Module and symbols: the names that a stage's cells leave in the notebook."""
-    return [(module_name(cell.export), sorted(cell.block.symbols)) for cell in stage.exports]
-
-
-def record_answers(
-    course: Course, stage: Stage, tasks: Iterable[Task], sandbox: Sandbox | Plain
-) -> dict[str, list[Answer]]:
-    """What the reference yields for every check; raises CourseError where it fails."""
-    lines = {cell.id: cell.line for cell in stage.cells}
-    where = stage.path.name
-    answers = {}
-    try:
-        with sandbox.start(reference_job(course, stage), REFERENCE_LIMITS, trusted=True) as process:
-            if process.failures:
-                raise CourseError(_failures(stage, process.failures))
-            for task in tasks:
-                where = f"{stage.path.name}:{lines[task.id]}: {task.id}"
-                answers[task.id] = record(process.run(task), task.source, labels_of(course))
-    except (Death, ValueError) as error:
-        raise CourseError(f"{where}: the reference fails: {error}") from None
-    return answers
-
-
-def check_tasks(stage: Stage, notebook: nbformat.NotebookNode | None = None) -> list[Task]:
-    """The checks of a stage, as they stand in a notebook or, without one, in full.
-
-    Their inputs are those of the build.
-    """
-    if notebook is None:
-        return [Task(cell.id, cell.source, seed_of(cell.id)) for cell in stage.role("check")]
+def shown_tasks(stage: Stage, notebook: nbformat.NotebookNode) -> list[Task]:
+    """The checks of a stage as they stand in a student's notebook."""
     ids = {cell.id for cell in stage.role("check")}
     return [Task(c.id, c.source, seed_of(c.id)) for c in notebook.cells if c.id in ids]
-
-
-def labels_of(course: Course) -> dict[str, np.ndarray]:
-    """The true labels that `labels` judges score against, by name."""
-    folder = course.root / "solutions" / "labels"
-    return {p.stem: np.load(p, allow_pickle=False) for p in sorted(folder.glob("*.npy"))}
-
-
-def _failures(stage: Stage, failures: dict[str, str]) -> str:
-    lines = {cell.id: cell.line for cell in stage.cells}
-    return "\n".join(
-        f"{stage.path.name}:{lines.get(id, 1)}: {id}: {text}" for id, text in failures.items()
-    )
 
 
 def _public_answers(course: Course, answers: dict[str, list[Answer]]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mugrade import streams
+from mugrade import streams, visible
 from mugrade.author.settings import Policy
 from mugrade.errors import MugradeError
 
@@ -64,6 +64,12 @@ def console(stderr: bool = False) -> "Console":
 def say(text: str, err: bool = False, **style: bool) -> None:
     """Print a line as it is; typer would write UTF-8 where ASCII is asked for."""
     typer.secho(text, file=sys.stderr if err else sys.stdout, **style)
+
+
+def say_of_hidden(hidden: bool) -> None:
+    """Say what the points in a table are where some checks have hidden inputs."""
+    if hidden:
+        say(visible.NOTE)
 
 
 def wrapped(text: str) -> str:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mugrade.cli.shared import CourseFolder, console, fail, find_stage, find_workspace, say, wrapped
+from mugrade import visible
+from mugrade.cli.shared import (
+    CourseFolder,
+    console,
+    fail,
+    find_stage,
+    find_workspace,
+    say,
+    say_of_hidden,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -46,7 +56,8 @@ def status() -> None:
     workspace = find_workspace()
     rows = [stage_progress(workspace, stage) for stage in workspace.manifest.stages]
     table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in ("stage", "built", "taken", "checks passing", "changed since", "points"):
+    passing, points = visible.columns(any(row.hidden for row in rows))
+    for column in ("stage", "built", "taken", passing, "changed since", points):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for row in rows:
         table.add_row(
@@ -58,6 +69,7 @@ def status() -> None:
             f"{row.points}/{row.total}",
         )
     console().print(table)
+    say_of_hidden(any(row.hidden for row in rows))
     for row in rows:
         changed = [i.id for i in row.items if any(c.state == "changed" for c in i.checks)]
         if changed:

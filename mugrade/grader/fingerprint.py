@@ -22,6 +22,7 @@ JUDGING = (
     "answers.py",
     "author/build.py",
     "author/course.py",
+    "author/reference.py",
     "author/rehearse.py",
     "blocks.py",
     "grader/bundle.py",

@@ -21,7 +21,7 @@ from mugrade.observe import DEFAULT, Observed
 
 MAGIC = b"MGR1"
 FRAME = struct.Struct("<4s16sBIQ")
-VALUE, END, LOADED = 1, 2, 3
+VALUE, END, LOADED, LOADING = 1, 2, 3, 4
 READY, FORK = b"!", b"+"  # what nursery and grader say on their socket
 MAX_HEADER = 1 << 16
 MAX_TEXT = 500
@@ -139,7 +139,7 @@ def read_frames(
         while True:
             magic, got, kind, header_size, data_size = FRAME.unpack(answer.take(FRAME.size))
             left -= FRAME.size + header_size + data_size
-            if magic != MAGIC or got != nonce or kind not in (VALUE, END, LOADED):
+            if magic != MAGIC or got != nonce or kind not in (VALUE, END, LOADED, LOADING):
                 raise ProtocolError("not a frame of this request")
             if header_size > MAX_HEADER or left < 0:
                 raise ProtocolError(f"an answer of more than {MAX_DATA >> 20} MB")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mugrade import streams
-from mugrade.answers import HIDDEN_MARK, judge
+from mugrade.answers import HIDDEN_MARK, Answer, judge
 from mugrade.manifest import CheckEntry
 from mugrade.messages import Report
-from mugrade.mistakes import uncontradicted
+from mugrade.mistakes import Trace, uncontradicted
 from mugrade.observe import Observed, observe, seed_of
 from mugrade.student.kernels import leave_note
 from mugrade.student.live import PackageFinder, Session, show_unsolved
@@ -84,15 +84,29 @@ def report_on(
         raise WorkspaceError(f"answers.json lacks {entry.id}: fetch the course again")
     shown = values if part == "full" else values[: len(answers)]
     known, passed = workspace.known, passing(workspace, entry.of)
-    verdict = judge(shown, answers, uncontradicted(known.get(entry.id, ()), passed, known))
-    if verdict.category == "value" and (earlier := _failing_before(workspace, entry, reaches)):
-        verdict = replace(verdict, advice=earlier)
-    report = Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
+    traces = uncontradicted(known.get(entry.id, ()), passed, known)
+    report = compared(workspace, entry, shown, answers, traces, reaches)
+    report = replace(report, visible_only=entry.hidden and part == "public")
     if note := staleness(workspace, entry.of, runs_here()):
         report = report.with_note(note)
     if not answers:
         return replace(report, rows={"note": "only hidden inputs are checked"})
     return report
+
+
+def compared(
+    workspace: Workspace,
+    entry: CheckEntry,
+    values: Sequence[Observed],
+    answers: Sequence[Answer],
+    known: Sequence[Trace],
+    reaches: Callable[[], set[str]] = set,
+) -> Report:
+    """The report on what a check yielded beside these answers; `known` mistakes are named."""
+    verdict = judge(values, answers, known)
+    if verdict.category == "value" and (earlier := _failing_before(workspace, entry, reaches)):
+        verdict = replace(verdict, advice=earlier)
+    return Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
 
 
 def _show(report: Report) -> None:

@@ -295,9 +295,7 @@ def show_unsolved(shell: Any, kind: type, error: Any, trace: Any, tb_offset: Any
 
 
 def how_to_build(name: str, stage: str) -> str:
-    return (
-        f"{name} is not built yet: run its cell in {stage}.ipynb, or: mugrade take {stage[:2]}"
-    )
+    return f"{name} is not built yet: run its cell in {stage}.ipynb, or: mugrade take {stage[:2]}"
 
 
 def say_what_is_missing(module: types.ModuleType, manifest: Manifest) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mugrade import visible
 from mugrade.student.checks import current_workspace
 from mugrade.student.progress import Progress, stage_progress
 from mugrade.student.workspace import WorkspaceError
@@ -19,7 +20,8 @@ class Overview:
     @property
     def text(self) -> str:
         here = [self.here.summary, *_exercises(self.here), ""] if self.here else []
-        return "\n".join((*here, *_stages(self.course)))
+        note = [visible.NOTE] * any(stage.hidden for stage in self.course)
+        return "\n".join((*here, *_stages(self.course), *note))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         from mugrade.panel import progress_panel
