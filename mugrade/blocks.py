@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 
-EXPORT = re.compile(r"^#\|[ \t]*export[ \t]+(\S+)[ \t]*(?:\n|\Z)", re.MULTILINE)
+EXPORT = re.compile(r"^#\|[ \t]*export[ \t]+(\S+)[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
 LIKE_EXPORT = re.compile(r"^#[ \t]*\|[ \t]*export\b.*", re.IGNORECASE)
 SOLUTION_MARK = re.compile(r"^[ \t]*###[ \t]*(?:BEGIN|END) SOLUTION[ \t]*(?:\n|\Z)", re.MULTILINE)
 HEADER = re.compile(r"^# %% (\S+)( taken)?$", re.MULTILINE)

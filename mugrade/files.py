@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds in which a virus scanner or a backup lets go
@@ -40,6 +40,23 @@ def replace(source: Path, target: Path) -> None:
 def remove(path: Path) -> None:
     """Remove a file, if it is there; raises OSError."""
     _patiently(lambda: path.unlink(missing_ok=True), path)
+
+
+def with_parents(folder: Path) -> Iterator[Path]:
+    """A folder and those above it, up to the first that belongs to somebody else."""
+    here = folder.resolve()
+    for above in (here, *here.parents):
+        if not same_owner(here, above):
+            return
+        yield above
+
+
+def same_owner(one: Path, other: Path) -> bool:
+    """Whether two files or folders belong to the same user; Windows does not tell."""
+    try:
+        return one.stat().st_uid == other.stat().st_uid
+    except OSError:
+        return False
 
 
 def _patiently(action: Callable[[], None], path: Path) -> None:

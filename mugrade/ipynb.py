@@ -35,16 +35,12 @@ def cells_in(content: bytes) -> list[SubmittedCell]:
 
 def raw_cells_in(content: bytes) -> list[Any]:
     """Whatever stands in a notebook's list of cells; raises Unreadable."""
-    cells: list[Any] = _notebook_in(content)["cells"]
+    cells: list[Any] = notebook_in(content)["cells"]
     return cells
 
 
-def read_raw_notebook(path: Path) -> dict[str, Any]:
+def notebook_in(content: bytes) -> dict[str, Any]:
     """A notebook of which nothing is sure but that it has a list of cells; raises Unreadable."""
-    return _notebook_in(read_bytes(path))
-
-
-def _notebook_in(content: bytes) -> dict[str, Any]:
     try:
         data = json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -84,10 +80,10 @@ def _cell(raw: Any) -> SubmittedCell | None:
 
 
 def joined(value: Any) -> str:
-    """Text that a notebook holds as a string or as a list of lines."""
+    """Text that a notebook holds as a string or as a list of lines, with line ends as Unix has."""
     if isinstance(value, list):
-        return "".join(line for line in value if isinstance(line, str))
-    return _text(value)
+        value = "".join(line for line in value if isinstance(line, str))
+    return _text(value).replace("\r\n", "\n")
 
 
 def _text(value: Any) -> str:

@@ -47,7 +47,7 @@ class CheckEntry:
 
 @dataclass(frozen=True)
 class ReleasedCell:
-    """A code cell as it was handed out; `data` are the files that it reads, separated by blanks."""
+    """A cell as it was handed out; `data` are the files that it reads, separated by blanks."""
 
     id: str
     stage: str
@@ -165,9 +165,13 @@ def manifest_blocks(entries: Iterable[tuple[str, str, str, Block]]) -> list[Bloc
 
 
 def read_released(folder: Path) -> list[ReleasedCell]:
-    """The given, solution and check cells of all notebooks, as they were handed out."""
-    data = json.loads((folder / CELLS).read_text(encoding="utf-8"))
-    return [_entry(ReleasedCell, entry) for entry in data]
+    """The cells of all notebooks, as they were handed out; in older courses no prose, no demos."""
+    return released_cells((folder / CELLS).read_bytes())
+
+
+def released_cells(content: bytes) -> list[ReleasedCell]:
+    """The cells that a file of released cells holds; raises ValueError or TypeError."""
+    return [_entry(ReleasedCell, entry) for entry in json.loads(content)]
 
 
 def _entry(kind: type[Entry], data: dict[str, Any]) -> Entry:

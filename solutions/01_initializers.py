@@ -166,7 +166,7 @@ for c in (0.5, 0.0):
 # `gain` makes up for what the activation function after the layer does to the scale; 1 for none.
 
 # %% [markdown] id="xavier-uniform-why"
-# ### Exercise 1: uniform, from a variance to a bound
+# ## Exercise 1: uniform, from a variance to a bound
 #
 # A uniform variable on $[-a, a]$ has variance $a^2/3$. Set that equal to the variance above and
 # solve for $a$.
@@ -239,7 +239,7 @@ def xavier_uniform_options():
 
 
 # %% [markdown] id="xavier-normal-why"
-# ### Exercise 2: normal, the standard deviation itself
+# ## Exercise 2: normal, the standard deviation itself
 #
 # A normal distribution needs no bound. Its standard deviation is the square root of the variance
 # we want, and that is the whole difference.
@@ -434,7 +434,7 @@ def kaiming_uniform_options():
 
 
 # %% [markdown] id="kaiming-normal-why"
-# ### Exercise 4: and the normal one
+# ## Exercise 4: and the normal one
 #
 # From Kaiming's variance to a normal distribution it is the same step as from `xavier_uniform` to
 # `xavier_normal`.

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mugrade.errors import WorkspaceError
+from mugrade.student.kept import every_kept
 from mugrade.student.reset import reset
 from mugrade.student.workspace import Workspace
 from tests.test_cli_check import folder, mugrade, states, write_mean
@@ -59,8 +60,11 @@ def test_notebook_and_package_go_back_and_the_old_text_is_kept(folder: Path) -> 
     assert "raise NotImplementedError()" in package and "x.max()" not in package
     assert package.startswith("# %% mean-imports\nimport numpy")
     (kept,) = (folder / ".mugrade" / "kept").iterdir()
-    assert kept.read_text() == MINE + "\n"
-    assert f"the old text: .mugrade/kept/{kept.name}" in outcome.output
+    head, _, text = kept.read_text().partition("\n")
+    assert head.startswith("# mean, replaced 2") and head.endswith(" by reset")
+    assert text == MINE + "\n"
+    said = f"the old text: .mugrade/kept/{kept.name}; mugrade kept 1 --restore brings it back"
+    assert said in outcome.output
     assert (
         "if 00_mean.ipynb is open in JupyterLab: do not save it, choose File > Reload"
         in outcome.output
@@ -78,9 +82,9 @@ def test_what_differs_in_the_package_is_kept_too(folder: Path) -> None:
     written(folder)
     write_mean(folder, "return x.min()")
     mugrade("reset", "mean")
-    (kept,) = (folder / ".mugrade" / "kept").iterdir()
-    text = kept.read_text()
-    assert text.startswith(MINE) and "# from the package\ndef mean(x):\n    return x.min()" in text
+    mine, built = every_kept(Workspace.find(folder))
+    assert (mine.text, mine.where) == (MINE, "00_mean.ipynb")
+    assert (built.text, built.where) == ("def mean(x):\n    return x.min()", "stats/mean.py")
 
 
 def test_nothing_kept_is_ever_overwritten(folder: Path) -> None:

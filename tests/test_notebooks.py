@@ -1,6 +1,8 @@
 """Notebooks on a clean kernel: solved ones rebuild the package, students' own ones never break."""
 
+import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -13,6 +15,8 @@ from mugrade.manifest import ANSWERS, MANIFEST
 from tests.conftest import ROOT, STAGES
 
 ONE_SENTENCE = {"CheckFailed", "NotImplementedError", "NotBuilt"}
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^(#+) (.+)", re.MULTILINE)
 
 
 def student_folder(folder: Path, root: Path = ROOT) -> Path:
@@ -88,3 +92,15 @@ def test_a_tiny_course_works_alike(tiny: Course, tmp_path: Path) -> None:
         execute(source_notebook(stage), folder)
     assert package(folder / "stats") == package(tiny.root / "solutions" / "stats")
     assert nbgrader_root(tiny).is_dir()
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_headings_nest(name: str) -> None:
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    cells = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    prose = FENCED.sub("", "\n\n".join(cells))
+    levels = [len(marks) for marks, _ in HEADING.findall(prose)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(below <= above + 1 for above, below in pairwise(levels))
+    exercises = {len(marks) for marks, text in HEADING.findall(prose) if "Exercise" in text}
+    assert exercises == {2}

@@ -200,8 +200,8 @@ def release(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _released(stage: Stage, notebook: nbformat.NotebookNode) -> Iterable[ReleasedCell]:
-    """The cells of a student's notebook that a command may run, compare or restore."""
-    of = {cell.id: cell for cell in stage.role("given", "solution", "check")}
+    """The cells of a student's notebook, for commands that run, compare, restore or update them."""
+    of = {cell.id: cell for cell in stage.cells}
     for node in notebook.cells:
         if cell := of.get(node.id):
             yield ReleasedCell(cell.id, stage.name, cell.role, node.source, cell.data)

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mugrade import files
 from mugrade.author.percent import FormatError, read_percent
 from mugrade.author.settings import Settings, read_settings
 from mugrade.blocks import Block, cell_body, indices, is_module_path
@@ -173,8 +174,8 @@ def plain_python(source: str) -> list[str]:
 
 
 def find_course(start: Path) -> Path:
-    """The nearest folder at or above `start` that holds `solutions/NN_name.py`."""
-    for folder in (start.resolve(), *start.resolve().parents):
+    """The nearest folder at or above `start`, of the same owner, with `solutions/NN_name.py`."""
+    for folder in files.with_parents(start):
         if any((folder / "solutions").glob("[0-9][0-9]_*.py")):
             return folder
     raise CourseError(f"{start}: no course here (no solutions/NN_name.py in it or above it)")

@@ -8,6 +8,7 @@ from mugrade.cli.author import build, lint
 from mugrade.cli.checking import check, doctor
 from mugrade.cli.grades import forget, grades
 from mugrade.cli.grading import grade
+from mugrade.cli.keeping import kept, restore, update
 from mugrade.cli.shared import Commands, say
 from mugrade.cli.starting import lab, start
 from mugrade.cli.student import data, hint, reset, status, take
@@ -17,7 +18,8 @@ app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 OF_A_STUDENT = (start, lab, check, status, hint, reset, take, doctor, submit, data)
-for command in (*OF_A_STUDENT, build, lint, grade, grades, forget):
+KEEPING = (update, restore, kept)
+for command in (*OF_A_STUDENT, *KEEPING, build, lint, grade, grades, forget):
     app.command()(command)
 
 

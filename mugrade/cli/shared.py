@@ -84,6 +84,18 @@ def fail(error: Exception | str) -> typer.Exit:
     return typer.Exit(1)
 
 
+def shown(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def reload_advice(notebook: Path) -> str:
+    """What to do with a notebook that has been written and may be open."""
+    reload = "do not save it, choose File > Reload Notebook from Disk"
+    return f"  if {notebook.name} is open in JupyterLab: {reload}"
+
+
 def find_stage(workspace: "Workspace", name: str) -> str:
     """The stage's whole name; ends the command where there is no such stage."""
     try:

@@ -2,7 +2,6 @@
 
 import difflib
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,8 +13,10 @@ from mugrade.cli.shared import (
     fail,
     find_stage,
     find_workspace,
+    reload_advice,
     say,
     say_of_hidden,
+    shown,
     wrapped,
 )
 
@@ -151,15 +152,14 @@ def reset(
         if not done.written:
             say(f"{id} is as it was handed out")
             continue
-        say(f"{id} is as it was handed out, in {' and '.join(map(_shown, done.written))}")
-        if done.kept:
-            say(f"  the old text: {_shown(done.kept)}")
+        say(f"{id} is as it was handed out, in {' and '.join(map(shown, done.written))}")
+        for kept in done.kept:
+            back = f"mugrade kept {kept.number} --restore"
+            say(f"  the old text: {shown(kept.path)}; {back} brings it back")
         if done.copies:
             say(f"  note: {done.copies} more of the notebook's cells define the same")
         if notebooks := [path for path in done.written if path.suffix == ".ipynb"]:
-            name = notebooks[0].name
-            reload = "do not save it, choose File > Reload Notebook from Disk"
-            say(f"  if {name} is open in JupyterLab: {reload}")
+            say(reload_advice(notebooks[0]))
 
 
 def data(
@@ -195,9 +195,3 @@ def data(
 
         fetched = fetch(folder, (mirror,) if mirror else MIRRORS, report=report)
     say(f"{f'fetched {len(fetched)} files into' if fetched else 'everything is in'} {folder}")
-
-
-def _shown(path: Path) -> str:
-    """A path as one would type it here."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,6 +1,8 @@
 """The command that hands in: submit."""
 
 import json as js
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +21,9 @@ from mugrade.cli.shared import (
 from mugrade.errors import WorkspaceError
 
 if TYPE_CHECKING:
+    from mugrade.student.copies import Rivals
     from mugrade.student.submit import HandIn
+    from mugrade.student.workspace import Workspace
 
 
 def submit(
@@ -32,35 +36,108 @@ def submit(
     out: Annotated[
         Path | None, typer.Option("--out", help="The archive; by default ID.zip here.")
     ] = None,
+    chosen: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="The notebook to hand in, where several hold answers."),
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Say what is in an archive; writes nothing.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say what will be handed in and which checks pass, and write the archive to hand in.
 
     What counts are the notebooks as they are saved. Checks are not run again: mugrade check does.
+    A copy of each archive is kept in .mugrade/submitted.
     """
-    from mugrade.student.submit import archive, hand_in, receipt, student_id, written_stages
+    from mugrade.student.submit import archive, hand_in, receipt, store, student_id, written_stages
     from mugrade.version import __version__
 
     workspace = find_workspace()
+    if check:
+        return _say_what_is_in(workspace, check, json)
     who = student_id(workspace, student)
     names = [find_stage(workspace, name) for name in stages or []]
-    chosen = [stage for stage in workspace.manifest.stages if stage in names]
-    items = [hand_in(workspace, stage) for stage in chosen] or written_stages(workspace)
+    paths, warnings = _choose(workspace, names, chosen or [], ask=not json)
+    asked = [stage for stage in workspace.manifest.stages if stage in names]
+    items = [hand_in(workspace, stage, paths.get(stage)) for stage in asked]
+    items = items or written_stages(workspace, paths)
     content = archive(who, items)
     path = out or Path(f"{who}.zip")
     try:
         workspace.write_bytes(path, content)
     except WorkspaceError:
         raise fail(f"{path} cannot be written: name another file with --out") from None
+    copy = store(workspace, who, content)
     if json:
         found = {"student": who, "archive": str(path), "receipt": receipt(content)}
-        found["mugrade"] = __version__
-        say(js.dumps({**found, "stages": [_to_json(item) for item in items]}, indent=1))
+        found |= {"mugrade": __version__, "copy": str(copy)}
+        stages_found = [_to_json(item) for item in items]
+        say(js.dumps({**found, "stages": stages_found, "notes": warnings}, indent=1))
         return
     _show(items)
+    for warning in warnings:
+        say(warning)
     size = f"{len(content) / 1e3:.0f} kB"
     count = f"{len(items)} notebook{'s' * (len(items) > 1)}"
     say(f"{path}: {count} of {who}, {size}, receipt {receipt(content)}, mugrade {__version__}")
+
+
+def _choose(
+    workspace: "Workspace", names: list[str], given: list[Path], ask: bool
+) -> tuple[dict[str, Path], list[str]]:
+    """The notebooks that are not the ones of their stage's name, and what to say of others.
+
+    Raises WorkspaceError where it is not clear which is meant and nobody can be asked.
+    """
+    from mugrade.student.copies import rivals, stage_of
+
+    paths = {stage_of(workspace, path): path for path in given}
+    notes = []
+    for stage, found in rivals(workspace).items():
+        if stage in paths or (names and stage not in names):
+            continue
+        if not found.contested:
+            notes += [f"{stage}: {other.told}: it is older, and stays" for other in found.others]
+        elif ask and sys.stdin.isatty():
+            paths[stage] = _ask(found)
+        else:
+            raise WorkspaceError(found.choice)
+    return paths, notes
+
+
+def _ask(found: "Rivals") -> Path:
+    """Let a person choose between notebooks."""
+    say(f"{found.own.stage}: which notebook is to be handed in?")
+    for number, candidate in enumerate(found.every, 1):
+        say(f"  {number}  {candidate.told}")
+    answer = 0
+    while not 1 <= answer <= len(found.every):
+        answer = typer.prompt("number", type=int, default=1)
+    return found.every[answer - 1].path
+
+
+def _say_what_is_in(workspace: "Workspace", path: Path, json: bool) -> None:
+    """The stages in an archive, what of them is answered, and the archive's checksum."""
+    from mugrade.student.submit import checksum, contents, receipt
+
+    found, content = contents(workspace, path), path.read_bytes()
+    if json:
+        say(
+            js.dumps(
+                {
+                    "archive": str(path),
+                    "sha256": checksum(content),
+                    "stages": [asdict(c) for c in found],
+                }
+            )
+        )
+        return
+    for item in found:
+        counted = f"{len(item.answered)}/{len(item.answered) + len(item.open)} answered"
+        left = f", open: {', '.join(item.open)}" if item.open else ""
+        say(f"{item.stage} of {item.student}: {counted}{left}")
+    say(f"{path}: receipt {receipt(content)}, sha256 {checksum(content)}")
 
 
 def _show(items: "list[HandIn]") -> None:

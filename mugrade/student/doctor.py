@@ -1,6 +1,5 @@
 """What can be wrong with a student's folder: files, notebooks, the package, data."""
 
-import ast
 import gzip
 import json
 import tempfile
@@ -9,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from mugrade.blocks import Block, is_stub, render_module
+from mugrade.blocks import render_module
 from mugrade.errors import Unreadable, WorkspaceError
 from mugrade.grader.exercises import Answers, find_answers
 from mugrade.ipynb import read_cells
 from mugrade.libraries import unknown_imports
-from mugrade.manifest import BlockEntry, ReleasedCell
+from mugrade.manifest import ReleasedCell
 from mugrade.student.installation import (
     Finding,
     installation_findings,
@@ -22,6 +21,7 @@ from mugrade.student.installation import (
     kernelspec_finding,
 )
 from mugrade.student.notebook import Notebook, grade_id, notebook_path
+from mugrade.student.sides import NOTEBOOK, PACKAGE, WRITTEN, Sides, disagreements, lost_answers
 from mugrade.student.workspace import Workspace
 
 MOST_NAMES = 6
@@ -74,7 +74,7 @@ def _course_findings(workspace: Workspace) -> Iterator[Finding]:
 
 def _data_findings(workspace: Workspace) -> Iterator[Finding]:
     folder = workspace.folder
-    for name in sorted({path for cell in workspace.released for path in cell.data.split()}):
+    for name in sorted({path for cell in workspace.cells for path in cell.data.split()}):
         if problem := _broken_file(folder / name):
             yield Finding(str(folder / name), problem, "fetch the course again")
     for part in sorted(folder.glob("data/*/*.part")):
@@ -115,6 +115,7 @@ def _stage_findings(workspace: Workspace, stage: str, path: Path) -> Iterator[Fi
         answers = find_answers(read_cells(path), workspace.manifest, stage)
         yield from import_findings(path.name, answers, workspace.manifest.package)
         yield from difference_findings(workspace, stage, notebook)
+        yield from _lost_findings(workspace, stage, notebook)
     except (WorkspaceError, Unreadable) as error:
         yield Finding(path.name, _of_it(error, path))
 
@@ -123,7 +124,11 @@ def _notebook_findings(workspace: Workspace, stage: str, notebook: Notebook) -> 
     name = notebook.path.name
     cells = [cell for cell in workspace.released if cell.stage == stage]
     found = {cell.id: notebook.find(workspace, cell) for cell in cells}
-    if gone := [cell.id for cell in cells if not found[cell.id]]:
+    if text := [cell.id for cell in cells if _is_text(found[cell.id], notebook)]:
+        todo = "click the cell and press Esc, then Y"
+        yield Finding(name, f"code is in a cell for text: {_names(text)}", todo)
+    there = workspace.exported(stage)
+    if gone := [cell.id for cell in cells if not found[cell.id] and cell.id not in there]:
         yield Finding(name, f"cells are gone: {_names(gone)}", f"mugrade reset {' '.join(gone)}")
     if edited := [
         c.id for c in cells if c.role == "check" and _is_edited(c, found[c.id], notebook)
@@ -136,7 +141,7 @@ def _notebook_findings(workspace: Workspace, stage: str, notebook: Notebook) -> 
     if twice := [cell.id for cell in cells if ids[cell.id] > 1]:
         todo = "delete the copies that you do not need"
         yield Finding(name, f"cells have the same id: {_names(twice)}", todo)
-    nbgrader = {grade_id(cell) for _, cell in notebook.cells}
+    nbgrader = {grade_id(cell) for cell in notebook.data["cells"] if isinstance(cell, dict)}
     if lost := [cell.id for cell in cells if found[cell.id] and cell.id not in nbgrader]:
         todo = "mugrade does without; for nbgrader copy your cells into a fresh notebook"
         yield Finding(name, f"cells have lost nbgrader's metadata: {_names(lost)}", todo)
@@ -146,6 +151,10 @@ def _notebook_findings(workspace: Workspace, stage: str, notebook: Notebook) -> 
 
 def _is_edited(cell: ReleasedCell, found: list[int], notebook: Notebook) -> bool:
     return bool(found) and notebook.source(found[0]).strip() != cell.source.strip()
+
+
+def _is_text(found: list[int], notebook: Notebook) -> bool:
+    return bool(found) and not notebook.is_code(found[0])
 
 
 def _kernel_name(notebook: Notebook) -> str:
@@ -167,41 +176,37 @@ def import_findings(where: str, answers: Answers, package: str) -> Iterator[Find
 
 def difference_findings(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator[Finding]:
     """Exercises of which the package holds something else than the notebook."""
-    answers = find_answers(read_cells(notebook.path), workspace.manifest, stage).exercises
-    exported = workspace.exported(stage)
-    absent, other = [], []
-    for entry in (b for b in workspace.manifest.blocks if b.id in answers):
-        own, block = answers[entry.id], exported.get(entry.id)
-        if block is None and not is_stub(own):
-            absent.append(entry.id)
-        elif block and _differ(own, block, entry) and not _is_taken(workspace, entry):
-            other.append(entry.id)
-    name = notebook.path.name
-    if absent:
-        yield Finding(name, f"the package lacks {_names(absent)}", "run the cells")
-    if other:
-        todo = "run the cells again and save the notebook"
-        yield Finding(name, f"the package holds another {_names(other)}", todo)
+    name, number = notebook.path.name, stage[:2]
+    found = list(disagreements(workspace, stage, notebook))
+    ahead = [sides for sides in found if sides.fuller == NOTEBOOK]
+    if ids := [s.entry.id for s in ahead if not s.built and s.state[0] == WRITTEN]:
+        yield Finding(name, f"the package lacks {_names(ids)}", "run the cells")
+    if ids := [s.entry.id for s in ahead if s.built]:
+        todo = f"run the cells, or mugrade restore {number}"
+        yield Finding(name, f"the package holds only the stub of {_names(ids)}", todo)
+    if ids := [s.entry.id for s in found if s.fuller == PACKAGE]:
+        what = f"your answers to {_names(ids)} are in the package, and not in the notebook"
+        todo = f"mugrade restore {number} puts them there; "
+        todo += "running the cells as they are would put stubs into the package"
+        yield Finding(name, what, todo)
+    for sides in (s for s in found if not s.fuller):
+        what = f"the package holds another {sides.entry.id} ({sides.dates})"
+        yield Finding(name, what, _choices(sides, number))
 
 
-def _is_taken(workspace: Workspace, entry: BlockEntry) -> bool:
-    blocks = workspace.read_module(entry.module)
-    return any(block.id == entry.id and block.taken for block in blocks)
+def _choices(sides: Sides, number: str) -> str:
+    """What can be done where both sides hold an answer; the newer comes first."""
+    run = "run the cell again to have the notebook's in both"
+    restore = f"mugrade restore {number} --to notebook to have the package's in both"
+    first, second = (run, restore) if sides.newer == NOTEBOOK else (restore, run)
+    return f"{first}, or {second}; the other is kept"
 
 
-def _differ(own: str, block: str, entry: BlockEntry) -> bool:
-    """Whether two sources define what is asked for in different ways."""
-    mine, theirs = _definitions(own), _definitions(block)
-    return any(mine.get(name) != theirs.get(name) for name in entry.symbols)
-
-
-def _definitions(source: str) -> dict[str, str]:
-    """Name -> what it is defined as, without comments and blanks."""
-    return {
-        name: ast.dump(statement)
-        for statement in Block("", source).tree.body
-        for name in Block("", ast.unparse(statement)).symbols
-    }
+def _lost_findings(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator[Finding]:
+    """Exercises whose answer is neither in the notebook nor in the package any more."""
+    for kept in lost_answers(workspace, stage, notebook):
+        what = f"neither notebook nor package holds your answer to {kept.id} of {kept.time}"
+        yield Finding(notebook.path.name, what, f"mugrade kept {kept.number} --restore")
 
 
 def _names(ids: list[str]) -> str:

@@ -4,11 +4,13 @@ No notebook shows them, so nobody can skip one or run it too early.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mugrade.blocks import Block, replace
 from mugrade.manifest import Manifest
 from mugrade.student.workspace import Workspace
+
+Modules = Callable[[str], list[Block]]  # path of a module -> its blocks
 
 
 def complete_indices(workspace: Workspace) -> list[tuple[str, Block]]:
@@ -17,23 +19,22 @@ def complete_indices(workspace: Workspace) -> list[tuple[str, Block]]:
     Raises WorkspaceError where nothing can be written.
     """
     written = []
-    for module, block in workspace.manifest.index:
-        blocks = workspace.read_module(module)
-        if any(b.id == block.id for b in blocks) or not _possible(workspace, block):
-            continue
-        order = [entry.id for entry in workspace.manifest.module(module)]
-        workspace.write_module(module, replace(blocks, block, order))
-        written.append((module, block))
+    for path, block in missing_indices(workspace.manifest, workspace.read_module):
+        order = [entry.id for entry in workspace.manifest.module(path)]
+        workspace.write_module(path, replace(workspace.read_module(path), block, order))
+        written.append((path, block))
     return written
 
 
-def _possible(workspace: Workspace, index: Block) -> bool:
-    package = workspace.manifest.package
-    return all(
-        _is_there(workspace, module, name, index.id)
-        for module, name in _wanted(index)
-        if module.split("/")[0] == package
-    )
+def missing_indices(manifest: Manifest, modules: Modules) -> Iterator[tuple[str, Block]]:
+    """The indices, (module, block), that can be written and are not there, one after the other."""
+    for path, block in manifest.index:
+        if not any(b.id == block.id for b in modules(path)) and all(
+            _is_there(manifest, modules, module, name, block.id)
+            for module, name in _wanted(block)
+            if module.split("/")[0] == manifest.package
+        ):
+            yield path, block
 
 
 def _wanted(index: Block) -> Iterator[tuple[str, str]]:
@@ -43,15 +44,15 @@ def _wanted(index: Block) -> Iterator[tuple[str, str]]:
             yield from ((node.module.replace(".", "/"), alias.name) for alias in node.names)
 
 
-def _is_there(workspace: Workspace, module: str, name: str, index: str) -> bool:
+def _is_there(manifest: Manifest, modules: Modules, module: str, name: str, index: str) -> bool:
     """Whether cells have built a name: what a module of the course defines, else a submodule."""
     for path in (f"{module}.py", f"{module}/__init__.py"):
-        if any(name in block.provides for block in workspace.read_module(path)):
+        if any(name in block.provides for block in modules(path)):
             return True
-        if name in _promised(workspace.manifest, path, index):
+        if name in _promised(manifest, path, index):
             return False
-    files = (workspace.root / module / f"{name}.py", workspace.root / module / name / "__init__.py")
-    return any(file.is_file() for file in files)
+    below = {e.module for e in manifest.blocks if e.module.startswith(f"{module}/{name}/")}
+    return any(modules(path) for path in (f"{module}/{name}.py", *below))
 
 
 def _promised(manifest: Manifest, path: str, index: str) -> set[str]:

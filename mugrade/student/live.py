@@ -17,6 +17,7 @@ from mugrade.blocks import (
     cell_body,
     export_path,
     is_module_path,
+    is_stub,
     misspelt_export,
     render_module,
     replace,
@@ -25,6 +26,8 @@ from mugrade.manifest import Manifest, digest
 from mugrade.observe import describe
 from mugrade.sandbox.loader import module_name
 from mugrade.student.index import complete_indices
+from mugrade.student.kept import Kept, keep_blocks, withdraw
+from mugrade.student.releases import remember_release
 from mugrade.student.reload import run_blocks
 from mugrade.student.stale import Runs
 from mugrade.student.workspace import Workspace, WorkspaceError
@@ -59,6 +62,8 @@ class Session:
         sys.meta_path.insert(0, PackageFinder(self))
         try:
             self._prepare()
+            with self.workspace.lock():
+                remember_release(self.workspace)
         except WorkspaceError as error:
             print(f"note: {error}")
 
@@ -121,13 +126,17 @@ class Session:
         block = self._block(source, path, cell_id)
         with self.workspace.lock():
             before = self.workspace.read_module(path)
-            self.workspace.write_module(path, self._with(block, before, path))
+            after = self._with(block, before, path)
+            kept = keep_blocks(self.workspace, before, after, path, "run")
+            self.workspace.write_module(path, after)
             try:
                 replaced = self._load(path, block)
             except BaseException as error:
                 self.workspace.write_module(path, before)
+                withdraw(kept)
                 raise ExportError(_why_not(error, path)) from None
             self._complete_indices()
+            self.workspace.note_run(block.id)
         scope = vars(sys.modules[module_name(path)])
         unknown = (block.reads - scope.keys() - vars(builtins).keys()) & self.names.keys()
         self.names.update({name: scope[name] for name in block.symbols & scope.keys()})
@@ -137,7 +146,7 @@ class Session:
                 f"note: {', '.join(sorted(unknown))} is known in the notebook but not in {path}: "
                 "import or define it in an exported cell"
             )
-        return "\n".join(lines + replaced)
+        return "\n".join(lines + _of_stubs(block, kept) + replaced)
 
     def _complete_indices(self) -> None:
         """Let the package offer what is built by now; a line that does not run is taken back."""
@@ -273,6 +282,16 @@ def _stamp(file: Path) -> Stamp | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_ino
+
+
+def _of_stubs(block: Block, kept: list[Kept]) -> list[str]:
+    """What to say where an answer has made way for the stub of its exercise."""
+    answers = [entry for entry in kept if not is_stub(entry.text)] if is_stub(block.source) else []
+    return [
+        f"note: this is the stub of {block.id}, and your answer was in its place: it is kept, "
+        f"mugrade kept {entry.number} --restore puts it back"
+        for entry in answers
+    ]
 
 
 def _why_not(error: BaseException, path: str) -> str:

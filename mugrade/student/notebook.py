@@ -4,24 +4,32 @@ It may have been edited by anything, so nothing in it is taken for granted but J
 cells; whatever else stands in it is kept as it is.
 """
 
+import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mugrade.blocks import Block, cell_body
 from mugrade.errors import Unreadable, WorkspaceError
-from mugrade.ipynb import joined, read_raw_notebook
+from mugrade.ipynb import CELL_TYPES, joined, notebook_in, read_bytes
 from mugrade.manifest import ReleasedCell
 from mugrade.student.workspace import Workspace
+
+FORM = re.compile(rb"\{(\r?\n)([ \t]+)\S")
 
 
 @dataclass
 class Notebook:
-    """A notebook that can be read; `cells` are its code cells with their positions."""
+    """A notebook that can be read; `cells` are its code cells with their positions.
+
+    It is written with the indentation and the ends of lines that it had.
+    """
 
     path: Path
     data: dict[str, Any]
+    content: bytes = b""
 
     @classmethod
     def read(cls, path: Path) -> "Notebook":
@@ -29,7 +37,8 @@ class Notebook:
         if not path.exists():
             raise WorkspaceError(f"{path} is missing: fetch the course again")
         try:
-            return cls(path, read_raw_notebook(path))
+            content = read_bytes(path)
+            return cls(path, notebook_in(content), content)
         except Unreadable as error:
             raise WorkspaceError(
                 f"{path} is no notebook: {error}; "
@@ -47,42 +56,55 @@ class Notebook:
     def find(self, workspace: Workspace, wanted: ReleasedCell) -> list[int]:
         """The positions of a cell and its copies, the likeliest first.
 
-        By its id, then by nbgrader's, then by what it defines.
+        By its id, then by nbgrader's, then by what it defines; last, turned into a cell for text.
         """
         found: dict[int, int] = {}
-        for position, cell in self.cells:
+        for position, cell in enumerate(self.data["cells"]):
+            if not isinstance(cell, dict) or cell.get("cell_type") not in CELL_TYPES:
+                continue
+            is_code = self.is_code(position)
             if wanted.id in (cell.get("id"), grade_id(cell)):
-                found[position] = 0 if cell.get("id") == wanted.id else 1
-            elif _defines(workspace, wanted, joined(cell.get("source"))):
+                found[position] = (cell.get("id") != wanted.id) + 3 * (not is_code)
+            elif is_code and _defines(workspace, wanted, self.source(position)):
                 found[position] = 2
         return sorted(found, key=lambda position: (found[position], position))
+
+    def is_code(self, position: int) -> bool:
+        return bool(self.data["cells"][position].get("cell_type") == "code")
 
     def source(self, position: int) -> str:
         return joined(self.data["cells"][position].get("source"))
 
     def write_cell(self, position: int, source: str) -> None:
-        """Give a code cell another source, and take away what the old one had printed."""
+        """Give a cell of code another source, and take away what the old one had printed."""
         cell = self.data["cells"][position]
+        cell["cell_type"] = "code"
+        cell.pop("attachments", None)
         as_list = isinstance(cell.get("source"), list)
         cell["source"] = source.splitlines(keepends=True) if as_list else source
         cell["outputs"], cell["execution_count"] = [], None
 
-    def insert(self, position: int, wanted: ReleasedCell) -> None:
-        """Put a cell that is gone back before the cell at `position`."""
+    def insert(self, position: int, wanted: ReleasedCell, source: str) -> None:
+        """Put a cell of code that is gone back before the cell at `position`."""
         cell: dict[str, Any] = {
             "cell_type": "code",
             "execution_count": None,
             "id": wanted.id,
             "metadata": {},
             "outputs": [],
-            "source": wanted.source.splitlines(keepends=True),
+            "source": source.splitlines(keepends=True),
         }
         if not any("id" in other for _, other in self.cells):
             del cell["id"]  # a format that knows none
         self.data["cells"].insert(position, cell)
 
     def text(self) -> str:
-        return writable(json.dumps(self.data, indent=1, ensure_ascii=False) + "\n")
+        form = FORM.match(self.content)
+        line, indent = (part.decode() for part in form.groups()) if form else ("\n", " ")
+        text = json.dumps(self.data, indent=indent, ensure_ascii=False)
+        if not self.content or self.content.endswith(b"\n"):
+            text += "\n"
+        return writable(text.replace("\n", line))
 
 
 def writable(text: str) -> str:
@@ -97,12 +119,38 @@ def notebook_path(workspace: Workspace, stage: str) -> Path:
     return next((path for path in paths if path.exists()), paths[0])
 
 
+def place_of(workspace: Workspace, notebook: Notebook, wanted: ReleasedCell) -> int:
+    """After the cell that came before it and is still there, else after the first heading."""
+    cells = [cell for cell in workspace.released if cell.stage == wanted.stage]
+    before = cells[: cells.index(wanted)] if wanted in cells else []
+    for cell in reversed(before):
+        if found := notebook.find(workspace, cell):
+            return found[0] + 1
+    return min(1, len(notebook.data["cells"]))
+
+
 def grade_id(cell: dict[str, Any]) -> str:
     """nbgrader's id of a cell, if it has one."""
     metadata = cell.get("metadata")
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     found = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
     return found if isinstance(found, str) else ""
+
+
+def is_as_handed_out(cell: dict[str, Any]) -> bool:
+    """Whether nbgrader's checksum of a cell is that of its text: nobody has edited it."""
+    metadata = cell.get("metadata")
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    if not isinstance(nbgrader, dict):
+        return False
+    grade, solution = bool(nbgrader.get("grade")), bool(nbgrader.get("solution"))
+    locked = not solution and (grade or bool(nbgrader.get("locked")))
+    points = nbgrader.get("points", 0) if grade else None
+    parts = [joined(cell.get("source")), cell.get("cell_type"), grade, solution, locked]
+    parts += [nbgrader.get("grade_id")]
+    parts += [float(points)] if isinstance(points, int | float) else []
+    text = "".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    return hashlib.md5(text, usedforsecurity=False).hexdigest() == nbgrader.get("checksum")
 
 
 def _defines(workspace: Workspace, wanted: ReleasedCell, source: str) -> bool:

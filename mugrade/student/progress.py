@@ -7,6 +7,7 @@ from mugrade import visible
 from mugrade.blocks import Block, is_stub, parse_module, replace
 from mugrade.errors import CourseError
 from mugrade.manifest import BlockEntry, CheckEntry
+from mugrade.student.kept import keep_blocks
 from mugrade.student.workspace import Outcome, Workspace
 
 
@@ -160,6 +161,7 @@ def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
             for block in reference[path]:
                 if block.id in ids:
                     blocks = replace(blocks, Block(block.id, block.source, taken=True), order)
+            keep_blocks(workspace, workspace.read_module(path), blocks, path, "take")
             workspace.write_module(path, blocks)
     return paths
 

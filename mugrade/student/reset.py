@@ -2,16 +2,14 @@
 
 import difflib
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from mugrade.blocks import Block, cell_body, replace
 from mugrade.errors import WorkspaceError
 from mugrade.manifest import ReleasedCell
-from mugrade.student.notebook import Notebook, notebook_path, writable
+from mugrade.student.kept import Kept, keep, keep_blocks
+from mugrade.student.notebook import Notebook, notebook_path, place_of
 from mugrade.student.workspace import Workspace
-
-KEPT = "kept"
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Reset:
     `copies` counts other cells of the notebook that define the same.
     """
 
-    kept: Path | None
+    kept: tuple[Kept, ...]
     written: tuple[Path, ...]
     copies: int = 0
 
@@ -34,11 +32,11 @@ def reset(workspace: Workspace, id: str) -> Reset:
         found = notebook.find(workspace, wanted)
         cell = notebook.source(found[0]) if found else ""
         module, before, after = _module(workspace, wanted)
-        changed = cell != wanted.source
+        changed = cell != wanted.source or not notebook.is_code(found[0])
         if not changed and before == after:
-            return Reset(None, (), len(found[1:]))
-        block = "\n\n\n".join(b.source for b in before if b not in after)
-        kept = _keep(workspace, id, cell if changed else "", block)
+            return Reset((), (), len(found[1:]))
+        kept = [keep(workspace, id, cell, notebook.path.name, "reset")]
+        kept += keep_blocks(workspace, before, after, module, "reset")
         written = []
         if changed:
             _restore(workspace, notebook, found, wanted)
@@ -46,7 +44,9 @@ def reset(workspace: Workspace, id: str) -> Reset:
         if before != after:
             workspace.write_module(module, after)
             written.append(workspace.root / module)
-    return Reset(kept, tuple(written), len(found[1:]))
+    return Reset(
+        tuple(dict.fromkeys(entry for entry in kept if entry)), tuple(written), len(found[1:])
+    )
 
 
 def released_cell(workspace: Workspace, id: str) -> ReleasedCell:
@@ -78,29 +78,5 @@ def _restore(
     if found:
         notebook.write_cell(found[0], wanted.source)
     else:
-        notebook.insert(_place(workspace, notebook, wanted), wanted)
+        notebook.insert(place_of(workspace, notebook, wanted), wanted, wanted.source)
     workspace.write(notebook.path, notebook.text())
-
-
-def _place(workspace: Workspace, notebook: Notebook, wanted: ReleasedCell) -> int:
-    """After the cell that came before it and is still there, else after the first heading."""
-    cells = [cell for cell in workspace.released if cell.stage == wanted.stage]
-    for cell in reversed(cells[: cells.index(wanted)]):
-        if found := notebook.find(workspace, cell):
-            return found[0] + 1
-    return min(1, len(notebook.data["cells"]))
-
-
-def _keep(workspace: Workspace, id: str, cell: str, block: str) -> Path | None:
-    """Write the old text of the cell, and that of the package where it is another."""
-    pieces = [cell] if cell else []
-    if block and block != cell_body(cell):
-        pieces.append(f"# from the package\n{block}")
-    if not pieces:
-        return None
-    time = datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    folder = workspace.state / KEPT
-    names = (f"{id}-{time}{more}.py" for more in ("", *(f"-{n}" for n in range(2, 1000))))
-    path = next(folder / name for name in names if not (folder / name).exists())
-    workspace.write(path, writable("\n\n\n".join(pieces) + "\n"))
-    return path

@@ -48,7 +48,7 @@ def course_files(source: Path, manifest: Manifest) -> Iterator[str]:
     """What a student gets of a folder of notebooks, which may hold somebody's work besides."""
     yield from (MANIFEST, ANSWERS, CELLS, MISTAKES)
     yield from (f"{name}.ipynb" for name in (PurePosixPath(START).stem, *manifest.stages))
-    released = Workspace(source, source, None, manifest).released
+    released = Workspace(source, source, None, manifest).cells
     read = {path for cell in released for path in cell.data.split()}
     for data in sorted({PurePosixPath(path).parent for path in read}):
         found = sorted((source / data).iterdir())

@@ -4,20 +4,22 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from mugrade.blocks import is_stub
-from mugrade.errors import WorkspaceError
+from mugrade.errors import Unreadable, WorkspaceError
+from mugrade.grader.archives import Budget, Packed, opened
 from mugrade.grader.exercises import find_answers
-from mugrade.ipynb import read_cells
+from mugrade.ipynb import cells_in, read_cells
 from mugrade.student.doctor import difference_findings, import_findings
 from mugrade.student.notebook import Notebook, notebook_path
 from mugrade.student.progress import Progress, stage_progress
 from mugrade.student.workspace import Workspace
 
-STUDENT = "student.json"
+STUDENT, SUBMITTED = "student.json", "submitted"
 NAME = re.compile(r"[A-Za-z0-9](?:[\w.@+-]{0,62}[\w@+-])?", re.ASCII)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip archive can hold
 
@@ -46,9 +48,12 @@ def student_id(workspace: Workspace, given: str | None) -> str:
     return found
 
 
-def hand_in(workspace: Workspace, stage: str) -> HandIn:
-    """What a stage's notebook holds; raises WorkspaceError for one that is broken or missing."""
-    path = notebook_path(workspace, stage)
+def hand_in(workspace: Workspace, stage: str, chosen: Path | None = None) -> HandIn:
+    """What a stage's notebook, or the one that was chosen, holds.
+
+    Raises WorkspaceError for one that is broken or missing.
+    """
+    path = chosen or notebook_path(workspace, stage)
     notebook = Notebook.read(path)
     answers = find_answers(read_cells(path), workspace.manifest, stage)
     progress = stage_progress(workspace, stage)
@@ -80,10 +85,11 @@ def _of_checks(progress: Progress) -> list[str]:
     return found
 
 
-def written_stages(workspace: Workspace) -> list[HandIn]:
+def written_stages(workspace: Workspace, chosen: Mapping[str, Path]) -> list[HandIn]:
     """The stages whose notebook is there and of which something is written."""
-    stages = [s for s in workspace.manifest.stages if notebook_path(workspace, s).exists()]
-    found = [item for item in (hand_in(workspace, stage) for stage in stages) if item.written]
+    paths = {s: chosen.get(s, notebook_path(workspace, s)) for s in workspace.manifest.stages}
+    there = (hand_in(workspace, s, path) for s, path in paths.items() if path.exists())
+    found = [item for item in there if item.written or item.stage in chosen]
     if not found:
         raise WorkspaceError("nothing is written yet: name a stage to hand it in nevertheless")
     return found
@@ -101,6 +107,49 @@ def archive(student: str, items: Sequence[HandIn]) -> bytes:
     return buffer.getvalue()
 
 
+def store(workspace: Workspace, student: str, content: bytes) -> Path:
+    """Keep a copy of what is handed in, under the time; raises WorkspaceError."""
+    time = datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    path = workspace.state / SUBMITTED / f"{time}-{student}-{receipt(content)}.zip"
+    workspace.write_bytes(path, content)
+    return path
+
+
+@dataclass(frozen=True)
+class Content:
+    """A notebook in an archive: whose and which it is, what is answered in it and what is open."""
+
+    student: str
+    stage: str
+    answered: tuple[str, ...]
+    open: tuple[str, ...]
+
+
+def contents(workspace: Workspace, path: Path) -> list[Content]:
+    """What is in an archive that was handed in; raises Unreadable, in one sentence."""
+    try:
+        with opened(path) as packed:
+            books = [item for item in packed if item.path.suffix == ".ipynb"]
+            return [_content(workspace, item) for item in books]
+    except Unreadable as error:
+        raise Unreadable(f"{path}: {error}") from None
+
+
+def _content(workspace: Workspace, item: Packed) -> Content:
+    stage, student = item.path.stem, item.path.parts[0]
+    if stage not in workspace.manifest.stages:
+        return Content(student, str(item.path), (), ())
+    found = find_answers(cells_in(item.read(Budget())), workspace.manifest, stage).exercises
+    ids = [b.id for b in workspace.manifest.blocks if (b.stage, b.role) == (stage, "solution")]
+    answered = tuple(id for id in ids if id in found and not is_stub(found[id]))
+    return Content(student, stage, answered, tuple(id for id in ids if id not in answered))
+
+
 def receipt(content: bytes) -> str:
     """The first digits of an archive's SHA-256, to tell one from another."""
-    return hashlib.sha256(content).hexdigest()[:12]
+    return checksum(content)[:12]
+
+
+def checksum(content: bytes) -> str:
+    """The SHA-256 of an archive."""
+    return hashlib.sha256(content).hexdigest()

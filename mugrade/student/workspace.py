@@ -2,8 +2,10 @@
 
 import atexit
 import json
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,6 +22,7 @@ from mugrade.manifest import (
     ANSWERS,
     CELLS,
     MANIFEST,
+    BlockEntry,
     Manifest,
     ReleasedCell,
     digest,
@@ -32,7 +35,10 @@ if TYPE_CHECKING:  # they need NumPy, which most commands do without
     from mugrade.mistakes import Known
 
 INSTRUCTOR = "instructor"
+COURSE = "MUGRADE_COURSE"  # names the course's folder, whoever owns it
 PROGRESS = "progress.json"
+RAN = "ran.json"
+ROLES = ("given", "solution", "check")
 LOCK_SECONDS = 20.0
 
 
@@ -67,22 +73,25 @@ class Workspace:
 
     @classmethod
     def find(cls, start: Path) -> "Workspace":
-        """The workspace at or above `start`.
+        """The workspace that MUGRADE_COURSE names, else that at or above `start`.
+
+        A folder above counts as long as the owner stays the same: in a folder that many may write
+        to, somebody could have put a course there.
 
         Inside an instructor's nbgrader tree the package grows in a fresh temporary folder, on top
         of the reference of the earlier stages.
         """
-        here = start.resolve()
-        above = (here, *here.parents)
-        folder = next((f for f in above if (f / MANIFEST).is_file()), None)
-        if folder is None:
-            raise WorkspaceError(
-                f"no {MANIFEST} in {here} or above it: work in the folder of the course's notebooks"
-            )
+        named = os.environ.get(COURSE)
+        here = Path(named or start).resolve()
+        above = list(files.with_parents(here))
+        course = (f / MANIFEST for f in ([here] if named else above))
+        manifest_file = next((f for f in course if named or _is_trusted(f)), None)
+        if manifest_file is None or not manifest_file.is_file():
+            raise _no_course(here)
+        folder = manifest_file.parent
         manifest = read_manifest(folder)
-        instructor = next(
-            (f / INSTRUCTOR for f in above if (f / INSTRUCTOR / ANSWERS).is_file()), None
-        )
+        keys = (f / INSTRUCTOR / ANSWERS for f in above)
+        instructor = next((f.parent for f in keys if _is_trusted(f)), None)
         if instructor:
             root = Path(tempfile.mkdtemp(prefix="mugrade-"))
             atexit.register(shutil.rmtree, root, ignore_errors=True)
@@ -109,7 +118,12 @@ class Workspace:
 
     @cached_property
     def released(self) -> list[ReleasedCell]:
-        """The code cells of the notebooks as they were handed out, in order."""
+        """The given, solution and check cells as they were handed out, in order."""
+        return [cell for cell in self.cells if cell.role in ROLES]
+
+    @cached_property
+    def cells(self) -> list[ReleasedCell]:
+        """All cells of the notebooks as they were handed out, in order."""
         try:
             return read_released(self.folder)
         except (OSError, ValueError, TypeError, RecursionError) as error:
@@ -156,8 +170,7 @@ class Workspace:
         if blocks or path.endswith("/__init__.py"):
             self.write(self.root / path, render_module(blocks) if blocks else "")
         else:
-            with _said(self.root / path):
-                files.remove(self.root / path)
+            self.put(self.root / path, None)
 
     def write(self, path: Path, text: str) -> None:
         """Write a file atomically; raises WorkspaceError where that is not allowed."""
@@ -167,6 +180,13 @@ class Workspace:
         """Write a file atomically; raises WorkspaceError where that is not allowed."""
         with _said(path):
             files.write(path, content)
+
+    def put(self, path: Path, content: bytes | None) -> None:
+        """Write a file atomically, or remove it; raises WorkspaceError."""
+        if content is not None:
+            return self.write_bytes(path, content)
+        with _said(path):
+            files.remove(path)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -213,6 +233,17 @@ class Workspace:
         with self.lock():
             self.write(self.state / name, dump({**self.recall(name), key: value}))
 
+    def note_run(self, id: str) -> None:
+        """Note that a cell has just become a block of the package; the caller holds the lock."""
+        self.write(self.state / RAN, dump({**self.recall(RAN), id: time.time()}))
+
+    def ran(self, entry: BlockEntry) -> float:
+        """When the package got what it holds of an exercise, in seconds since 1970."""
+        noted = self.recall(RAN).get(entry.id)
+        file = self.root / entry.module
+        written = file.stat().st_mtime if file.exists() else 0.0
+        return min(noted, written) if isinstance(noted, float) else written
+
     def outcomes(self) -> dict[str, Outcome]:
         """Check -> how it went when it last ran here."""
         return {check: Outcome.read(value) for check, value in self.recall(PROGRESS).items()}
@@ -233,6 +264,24 @@ class Workspace:
         blocks = (block for path in sorted(paths) for block in self.read_module(path))
         source = "\n".join(block.source for block in blocks if block.id == exercise)
         return digest(source) if source else ""
+
+
+def _is_trusted(file: Path) -> bool:
+    """Whether a file is there, and its folder's owner has put it there."""
+    return file.is_file() and files.same_owner(file.parent, file)
+
+
+def _no_course(here: Path) -> WorkspaceError:
+    """Why there is no course at `here`: none at all, or one of somebody else's."""
+    for folder in (here, *here.parents):
+        if (folder / MANIFEST).is_file():
+            return WorkspaceError(
+                f"{folder / MANIFEST} is somebody else's, and is not used: work in a folder of "
+                f"your own, or trust it with {COURSE}={folder} in the environment"
+            )
+    return WorkspaceError(
+        f"no {MANIFEST} in {here} or above it: work in the folder of the course's notebooks"
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:

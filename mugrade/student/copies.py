@@ -1,0 +1,114 @@
+"""Notebooks under another name that hold answers: which of several is a stage's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mugrade.errors import Unreadable, WorkspaceError
+from mugrade.grader.exercises import find_answers
+from mugrade.ipynb import read_cells
+from mugrade.student.notebook import notebook_path
+from mugrade.student.sides import NOTHING, at, definitions, how_far
+from mugrade.student.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A notebook with answers to a stage, by exercise; `saved` in seconds since 1970."""
+
+    path: Path
+    stage: str
+    answers: dict[str, str]
+    saved: float
+
+    @property
+    def told(self) -> str:
+        held = ", ".join(self.answers) or "no answer"
+        return f"{self.path.name} holds {held} and was saved {at(self.saved)}"
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """The notebook of a stage's own name, and others that hold answers to it."""
+
+    own: Candidate
+    others: tuple[Candidate, ...]
+
+    @property
+    def contested(self) -> bool:
+        """Whether another one may be meant: it has more, or something else and is newer."""
+        return any(
+            other.answers.keys() - self.own.answers.keys() or other.saved > self.own.saved
+            for other in self.others
+        )
+
+    @property
+    def every(self) -> list[Candidate]:
+        """All of them, those with answers first, the newest first."""
+        return sorted((self.own, *self.others), key=lambda c: (not c.answers, -c.saved))
+
+    @property
+    def choice(self) -> str:
+        """What there is to choose from, in one sentence."""
+        told = "; ".join(candidate.told for candidate in self.every)
+        return f"{self.own.stage}: {told}: say which with --from, as in {named(self.every[0].path)}"
+
+
+def rivals(workspace: Workspace) -> dict[str, Rivals]:
+    """Stages that more than one notebook answers, and differently."""
+    manifest = workspace.manifest
+    own = {stage: notebook_path(workspace, stage) for stage in manifest.stages}
+    paths = {*workspace.folder.glob("*.ipynb"), *workspace.root.glob("*.ipynb")}
+    others = sorted(path for path in paths - {*own.values()} if not path.name.startswith("."))
+    found = {}
+    for stage in manifest.stages if others else ():
+        mine = _candidate(workspace, own[stage], stage) or Candidate(own[stage], stage, {}, 0.0)
+        candidates = [c for path in others if (c := _candidate(workspace, path, stage))]
+        differing = tuple(c for c in candidates if _differs(workspace, c, mine))
+        if differing:
+            found[stage] = Rivals(mine, differing)
+    return found
+
+
+def stage_of(workspace: Workspace, path: Path) -> str:
+    """The stage that a notebook is about: by its name, else what it has most answers to.
+
+    Raises WorkspaceError where it has none.
+    """
+    if path.stem in workspace.manifest.stages:
+        return path.stem
+    found = list(_candidates(workspace, path))
+    if not found:
+        raise WorkspaceError(f"{path} holds no answer to any stage of the course")
+    return max(found, key=lambda candidate: len(candidate.answers)).stage
+
+
+def named(path: Path) -> str:
+    """The option that chooses a notebook, as one would type it."""
+    return f'--from "{path.name}"' if " " in path.name else f"--from {path.name}"
+
+
+def _candidates(workspace: Workspace, path: Path) -> Iterator[Candidate]:
+    for stage in workspace.manifest.stages:
+        if (found := _candidate(workspace, path, stage)) and found.answers:
+            yield found
+
+
+def _candidate(workspace: Workspace, path: Path, stage: str) -> Candidate | None:
+    """What a notebook answers of a stage, if it can be read."""
+    try:
+        found = find_answers(read_cells(path), workspace.manifest, stage).exercises
+    except Unreadable:
+        return None
+    answers = {id: s for id, s in found.items() if how_far(workspace, id, s) != NOTHING}
+    return Candidate(path, stage, answers, path.stat().st_mtime)
+
+
+def _differs(workspace: Workspace, other: Candidate, own: Candidate) -> bool:
+    """Whether another notebook defines something that the stage's own does not."""
+    symbols = {e.id: e.symbols for e in workspace.manifest.blocks if e.id in other.answers}
+    for id, source in other.answers.items():
+        mine, theirs = definitions(own.answers.get(id, "")), definitions(source)
+        if any(mine.get(name) != theirs.get(name) for name in symbols[id]):
+            return True
+    return False
