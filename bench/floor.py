@@ -10,8 +10,9 @@ import time
 import warnings
 from pathlib import Path
 
-from mugrade.author.build import check_names, check_tasks, make_manifest, reference
+from mugrade.author.build import make_manifest
 from mugrade.author.course import load_course
+from mugrade.author.reference import check_names, check_tasks, reference
 from mugrade.grader.exercises import find_answers, submission_job
 from mugrade.grader.submissions import find_submissions
 from mugrade.ipynb import read_cells

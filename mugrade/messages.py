@@ -6,9 +6,10 @@ Its text has at most eight lines: what, where, why and what to try. A notebook s
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mugrade import visible
 from mugrade.answers import Verdict
 from mugrade.formula import readable
 from mugrade.picture import Picture
@@ -39,7 +40,8 @@ VALUES = ("you", "expected", "from")  # may come from a student's code; the rest
 class Report:
     """A check's outcome: what it is called, what it gives, and rows such as `why` or `try`.
 
-    Hidden inputs, their expected values and where these differ are never part of it.
+    Hidden inputs, their expected values and where these differ are never part of it. Of a check
+    that has some, `visible_only` says that they were not tried.
     """
 
     check: str
@@ -49,6 +51,7 @@ class Report:
     category: str
     rows: dict[str, str] = field(default_factory=dict)
     picture: Picture | None = None
+    visible_only: bool = False
 
     @classmethod
     def of(cls, check: str, verdict: Verdict, points: int, why: str, exercise: str) -> "Report":
@@ -56,6 +59,11 @@ class Report:
         rows = {} if verdict.passed else dict(_rows(verdict, why, exercise))
         picture = None if verdict.hidden else verdict.picture
         return cls(check, exercise, verdict.passed, points, verdict.category, rows, picture)
+
+    def with_note(self, note: str) -> "Report":
+        """The same, with a note above the rest; `why` makes room for it."""
+        rows = {key: text for key, text in self.rows.items() if key != "why"}
+        return replace(self, rows={"note": note, **rows})
 
     @property
     def name(self) -> str:
@@ -68,6 +76,8 @@ class Report:
 
     @property
     def score(self) -> str:
+        if self.passed and self.visible_only:
+            return visible.PASS
         return f"{self.points} of {self.worth} points"
 
     @property
@@ -96,6 +106,7 @@ class Report:
             "category": self.category,
             "points": self.points,
             "max_points": self.worth,
+            "visible_only": self.visible_only,
             **told,
             "picture": picture,
         }

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from mugrade import visible
 from mugrade.messages import VALUES, Report
 
 if TYPE_CHECKING:
@@ -32,9 +33,11 @@ def style() -> str:
     return _render("panel.css")
 
 
-def progress_panel(here: "Progress", course: "list[Progress]") -> str:
-    """How far the course has come, and one stage of it exercise by exercise."""
-    return _render("progress.html", here=here, course=course)
+def progress_panel(here: "Progress | None", course: "list[Progress]") -> str:
+    """How far the course has come, and perhaps one stage of it exercise by exercise."""
+    hidden = any(stage.hidden for stage in course)
+    note, names = visible.NOTE * hidden, visible.columns(hidden)
+    return _render("progress.html", here=here, course=course, columns=names, note=note)
 
 
 def terminal(report: Report) -> Group:

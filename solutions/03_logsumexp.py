@@ -116,6 +116,7 @@ def logsumexp_forward():
         yield stable_logsumexp(rng.standard_normal(shape, dtype="float32"), axes=axes)
     yield stable_logsumexp(3 * rng.standard_normal((5, 4)), axes=1)  # float64 stays float64
     yield stable_logsumexp(rng.uniform(-0.1, 0.1, size=(2000,)))
+    yield stable_logsumexp(np.array([0.0, -25.0]))  # 1.4e-11: nothing may be added to the sum
     ### END HIDDEN TESTS
 
 
@@ -170,7 +171,7 @@ def logsumexp_infinities():
     yield stable_logsumexp(masked.astype("float64"), axes=None)
     z = 100 * rng.standard_normal((6, 5), dtype="float32")
     z[rng.random((6, 5)) < 0.5] = -inf
-    z[0, :2] = -1000
+    z[0, :2] = z[3] = -1000
     z[1, :2] = 100
     z[2] = -inf
     yield stable_logsumexp(z, axes=1)
@@ -305,10 +306,10 @@ def logsumexp(a: Tensor, axes: int | tuple[int, ...] | None = None) -> Tensor:
 #    the answer is the broadcast `out_grad` times the softmax. Do not touch `.numpy()` or
 #    `.cached_data`: everything in it is a tensor.
 
-# %% id="ops-index-logsumexp" role="given" export="needle/ops/__init__.py"
+# %% id="ops-index-logsumexp" role="index" export="needle/ops/__init__.py"
 from needle.ops.logsumexp import LogSumExp, logsumexp
 
-# %% id="needle-index-logsumexp" role="given" export="needle/__init__.py"
+# %% id="needle-index-logsumexp" role="index" export="needle/__init__.py"
 from needle.ops import logsumexp
 
 
@@ -437,6 +438,8 @@ show(
 #   $f(z + c) = f(z) + c$.
 # - `LogSumExp`: the op, whose gradient is a softmax and reuses what the forward pass computed.
 #
+# **The same in PyTorch.** `torch.logsumexp(z, dim=1)`. It shifts by the maximum as yours does.
+#
 # ## What comes next
 #
 # Stage 04 subtracts this op from the logits and gets log-probabilities, then averages them into
@@ -451,6 +454,19 @@ show(
 #    would not have it, and what would that cost?
 # 3. A row of nothing but `-inf` gives `-inf`. What does your gradient give for it, and what
 #    should it be, if there is an answer at all?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. $f(z - c) + c$ does not depend on $c$: its derivative by $c$ is $1 - \sum_i s_i = 0$, with the
+#    softmax $s$. So however $c$ depends on $z$, what comes by that way is multiplied by zero.
+# 2. `node` is rounded: `float32` numbers near $10^4$ are 0.001 apart, near $10^6$ they are 0.06
+#    apart, and half of that is in the exponent. $e^{z - \max z}$ divided by its own sum has no such
+#    error; it costs the exponentials and the sum a second time, or the memory to keep them.
+# 3. NaN, because $-\infty - (-\infty)$ is. There is no right answer, for the limit depends on how
+#    the entries go to $-\infty$. Libraries that need one take 0: nothing was allowed, so nothing is
+#    to blame.
+#
+# </details>
 #
 # ## References
 #

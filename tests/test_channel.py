@@ -20,6 +20,7 @@ from mugrade.sandbox.channel import (
     END,
     FRAME,
     LOADED,
+    LOADING,
     MAGIC,
     VALUE,
     Closed,
@@ -276,7 +277,7 @@ def test_empty_arrays_of_impossible_shapes(shape):
         frame_value(Frame(VALUE, HEADER | {"shape": shape}))
 
 
-@pytest.mark.parametrize("kind", [END, LOADED])
+@pytest.mark.parametrize("kind", [END, LOADED, LOADING])
 def test_a_frame_of_another_kind_is_no_value(kind):
     with pytest.raises(ProtocolError):
         frame_value(Frame(kind, HEADER, bytes(16)))

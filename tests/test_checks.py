@@ -22,6 +22,7 @@ from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from typer.testing import CliRunner
 
+from mugrade import visible
 from mugrade.author.course import Course, CourseError
 from mugrade.cli import app
 from mugrade.manifest import ANSWERS
@@ -63,7 +64,7 @@ def answer(kernel: Kernel, body: str) -> str:
 
 def test_a_check_that_passes_prints_one_line(kernel: Kernel) -> None:
     output = kernel.run(CHECK)
-    assert output.text == "mean_of_three   2 of 2 points\n" and output.error is None
+    assert output.text == f"mean_of_three   {visible.PASS}\n" and output.error is None
 
 
 def test_a_check_that_passed_counts_as_long_as_its_code_is_the_same(kernel: Kernel) -> None:
@@ -89,7 +90,7 @@ def test_a_check_that_passed_counts_as_long_as_its_code_is_the_same(kernel: Kern
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("return mean(x)", "RecursionError"),
         ("# YOUR CODE HERE\n    raise NotImplementedError()", "not written yet"),
-        ("import stats\n    return stats.noise(3)", "or borrow it with: mugrade take 01"),
+        ("import stats\n    return stats.noise(3)", "or: mugrade take 01"),
         ("return nowhere", "name 'nowhere' is not defined"),
     ],
 )
@@ -150,7 +151,7 @@ class Scaler:
 def test_noise_never_fails_a_check(kernel: Kernel, body: str) -> None:
     state, errors, streams = np.random.get_state(), np.geterr(), (sys.stdout, sys.stderr)
     text = answer(kernel, f"{body}\n    return x.sum() / x.size")
-    assert text.rstrip().endswith("2 of 2 points")
+    assert text.rstrip().endswith(visible.PASS)
     assert (sys.stdout, sys.stderr) == streams and np.geterr() == errors
     assert all(map(np.array_equal, state, np.random.get_state()))
     os.fstat(2)
@@ -162,7 +163,7 @@ def test_a_strict_notebook_does_not_fail_a_check(kernel: Kernel, filter: str) ->
     with warnings.catch_warnings(), np.errstate():
         kernel.run(f"import warnings\n{filter}")
         text = answer(kernel, "np.log(np.zeros(2))\n    return x.sum() / x.size")
-    assert text.rstrip().endswith("2 of 2 points")
+    assert text.rstrip().endswith(visible.PASS)
 
 
 def test_an_interrupt_ends_a_check_and_nothing_else(kernel: Kernel) -> None:
@@ -204,7 +205,7 @@ def test_a_folder_that_cannot_be_written_costs_no_check(kernel: Kernel) -> None:
     (kernel.folder / ".mugrade").write_text("in the way")
     output = kernel.run(CHECK)
     assert output.error is None and "cannot be written" in output.text
-    assert output.text.rstrip().endswith("2 of 2 points")
+    assert output.text.rstrip().endswith(visible.PASS)
 
 
 def test_a_lock_that_is_held_is_named(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -450,7 +451,7 @@ def test_a_real_kernel_shows_messages_and_survives(tiny: Course, tmp_path: Path)
     errors = [[o for o in cell.outputs if o.output_type == "error"] for cell in notebook.cells]
     assert [bool(found) for found in errors] == [False] * 6 + [True, False, True, True]
     passed = "".join(o.text for o in notebook.cells[4].outputs if o.output_type == "stream")
-    assert "mean_of_three   2 of 2 points" in passed
+    assert f"mean_of_three   {visible.PASS}" in passed
     assert errors[6][0].ename == "CheckFailed" and len(errors[6][0].traceback) <= 8
     assert errors[8][0].ename == "NotImplementedError"
     (text,) = notebook.cells[8].outputs[-1].traceback
@@ -493,7 +494,7 @@ def client(tiny: Course, tmp_path: Path) -> Iterator[BlockingKernelClient]:
 def test_a_front_end_shows_a_panel_and_says_nothing_twice(client: BlockingKernelClient) -> None:
     answers = ask(client, CHECK, "a-cell")
     (panel,) = shown(answers, "display_data")
-    assert panel["data"]["text/plain"] == "mean_of_three   2 of 2 points"
+    assert panel["data"]["text/plain"] == f"mean_of_three   {visible.PASS}"
     assert "passed" in panel["data"]["text/html"]
     assert not shown(answers, "stream") and not shown(answers, "error")
     ask(client, MEAN + "def mean(x): return x.sum()", "mean")
@@ -509,7 +510,7 @@ def test_what_runs_a_notebook_without_showing_it_gets_the_text(
     client: BlockingKernelClient,
 ) -> None:
     (stream,) = shown(ask(client, CHECK, None), "stream")
-    assert stream["text"] == "mean_of_three   2 of 2 points\n"
+    assert stream["text"] == f"mean_of_three   {visible.PASS}\n"
     ask(client, MEAN + "def mean(x): return x.sum()", None)
     answers = ask(client, CHECK, None)
     (error,) = shown(answers, "error")
@@ -531,15 +532,19 @@ def test_progress_is_shown_for_the_stage_and_the_course(kernel: Kernel, tiny: Co
     kernel.run(CHECK)
     kernel.run(SCALE + "def noise(n): return np.random.randn(n)")
     assert kernel.value("progress('1').text").splitlines() == [
-        "01 Scale: 1 of 2 exercises built, 0 of 2 checks pass, 0 of 8 points",
+        "01 Scale: 1 of 2 exercises built, visible inputs: 0 of 2 checks pass, worth 0 points",
         "  scaler  not written",
         "            scaler_centres: not run, 0 of 3 points",
         "  noise   built",
         "            noise_is_normal: not run, 0 of 5 points",
         "",
-        "  00_mean   1 of 1 exercises built, 1 of 1 checks pass, 2 of 2 points",
-        "  01_scale  1 of 2 exercises built, 0 of 2 checks pass, 0 of 8 points",
+        "  00_mean   1 of 1 exercises built, visible inputs: 1 of 1 checks pass, worth 2 points",
+        "  01_scale  1 of 2 exercises built, visible inputs: 0 of 2 checks pass, worth 0 points",
+        visible.NOTE,
     ]
+    assert "mean_of_three: passes on the visible inputs, worth 2 points" in (
+        kernel.value("progress('0').text")
+    )
     kernel.run(GOOD_MEAN.replace("x.size", "len(x)"))
     take_stage(Workspace.find(kernel.folder), "01_scale", tiny.root)
     html = kernel.value("progress('00')._repr_mimebundle_()")["text/html"]

@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from mugrade import visible
 from mugrade.author.course import Course
 from mugrade.cli import app
 from mugrade.student.progress import stage_progress, take_stage
 from mugrade.student.runner import run_checks
 from mugrade.student.workspace import Workspace
 from tests.test_checks import answer, kernel
+from tests.test_draw import MISTAKE
 from tests.test_live import Kernel, student_folder
+from tests.tiny import write_course
 
 __all__ = ["kernel"]
 
@@ -51,8 +54,10 @@ def states(folder: Path) -> dict[str, str]:
 def test_the_reference_passes_and_that_is_remembered(folder: Path) -> None:
     outcome = mugrade("check")
     assert outcome.exit_code == 0
-    rows = [line.split() for line in outcome.output.strip().splitlines()]
-    assert rows[1:] == [["00_mean", "1/1", "2/2"], ["01_scale", "2/2", "8/8"]]
+    head, *rows, last = outcome.output.strip().splitlines()
+    assert head.split() == ["stage", "visible", "inputs", "pass", "worth"]
+    assert [row.split() for row in rows] == [["00_mean", "1/1", "2/2"], ["01_scale", "2/2", "8/8"]]
+    assert last == visible.NOTE
     assert set(states(folder).values()) == {"passes"}
 
 
@@ -86,6 +91,55 @@ def test_the_notebook_says_the_same(kernel: Kernel, body: str) -> None:
     assert report.text == said.rstrip()
 
 
+def test_what_hides_nothing_gives_its_points(folder: Path) -> None:
+    (seen, whole) = run_checks(Workspace.find(folder), "01_scale", 20.0)
+    assert (seen.visible_only, seen.score) == (True, visible.PASS)
+    assert (whole.visible_only, whole.score) == (False, "5 of 5 points")
+
+
+ONLY_THREE = "return x.mean() if x.size == 3 else x.sum()"
+
+
+def test_hidden_inputs_are_tried_where_the_solutions_are(folder: Path, tiny: Course) -> None:
+    write_mean(folder, ONLY_THREE)
+    assert mugrade("check", "0").exit_code == 0
+    outcome = mugrade("check", "0", "--hidden", "--solutions", str(tiny.root))
+    assert outcome.exit_code == 1
+    assert "not passed  mean_of_three  0 of 2 points" in outcome.output
+    assert 'from     mean(rng.standard_normal((4, 5)).astype("float32"))' in (
+        outcome.output.replace("'", '"')
+    )
+    assert states(folder)["mean-of-three"] == "fails"
+    (folder.parent / "solutions").symlink_to(tiny.root / "solutions")
+    write_mean(folder, "return np.asarray(x.mean())")
+    outcome = mugrade("check", "--hidden")
+    assert outcome.exit_code == 0 and visible.NOTE not in outcome.output
+    rows = [row.split() for row in outcome.output.strip().splitlines()]
+    assert rows[1:] == [["00_mean", "1/1", "2/2"], ["01_scale", "2/2", "8/8"]]
+
+
+def test_hidden_inputs_tell_the_recorded_mistakes(folder: Path, tmp_path: Path) -> None:
+    root = write_course(tmp_path / "course")
+    (root / "solutions" / "mistakes").mkdir()
+    (root / "solutions" / "mistakes" / "00_mean.toml").write_text(MISTAKE)
+    write_mean(folder, "return np.asarray(abs(x).sum() / x.size, dtype=x.dtype)")
+    assert mugrade("check", "0").exit_code == 0
+    outcome = mugrade("check", "0", "--solutions", str(root / "solutions"))
+    assert "mistake  the mean of the sizes" in outcome.output
+
+
+def test_without_solutions_one_sentence_says_so(folder: Path, tmp_path: Path) -> None:
+    outcome = mugrade("check", "0", "--hidden")
+    assert outcome.exit_code == 1 and len(outcome.output.splitlines()) == 1
+    assert outcome.output.startswith("no hidden inputs: there is no solutions/")
+    root = write_course(tmp_path / "other", stage_00=('"mean-of-three"', '"mean-of-three-more"'))
+    script = root / "solutions" / "00_mean.py"
+    script.write_text(script.read_text().replace("def mean_of_three(", "def mean_of_three_more("))
+    outcome = mugrade("check", "0", "--solutions", str(root))
+    assert outcome.exit_code == 1
+    assert outcome.output.endswith("holds another course: it lacks mean-of-three\n")
+
+
 def test_json_has_every_check(folder: Path) -> None:
     write_mean(folder, "return x.sum()")
     data = json.loads(mugrade("check", "0", "1", "--json").output)
@@ -93,7 +147,9 @@ def test_json_has_every_check(folder: Path) -> None:
     assert [stage["stage"] for stage in data["stages"]] == ["00_mean", "01_scale"]
     (check,) = data["stages"][0]["checks"]
     assert (check["check"], check["passed"], check["you"]) == ("mean-of-three", False, "9")
-    assert data["stages"][1]["checks"][1]["passed"] is True
+    seen, whole = data["stages"][1]["checks"]
+    assert whole["passed"] is True
+    assert (seen["visible_only"], whole["visible_only"]) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +199,7 @@ def test_a_stage_that_is_not_built_says_what_to_do(folder: Path) -> None:
     (folder / "stats" / "scale.py").unlink()
     outcome = mugrade("check", "1")
     assert outcome.exit_code == 1
-    assert "01_scale is not built yet: run 01_scale.ipynb, or borrow it with" in outcome.output
+    assert "01_scale is not built yet: run its cell in 01_scale.ipynb, or" in outcome.output
     (folder / "stats" / "mean.py").unlink()
     outcome = mugrade("check")
     assert outcome.output == "nothing is built yet: run the cells of 00_mean.ipynb\n"

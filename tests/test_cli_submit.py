@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mugrade import visible
 from mugrade.author.build import build, nbgrader_root
 from mugrade.author.course import Course, load_course
 from mugrade.cli import submitting
@@ -36,8 +37,9 @@ def mine(folder: Path) -> Path:
 def test_it_says_what_is_handed_in_and_writes_it(mine: Path) -> None:
     outcome = mugrade("submit", "--student", "ada")
     assert outcome.exit_code == 0
-    head, row, last = outcome.output.splitlines()
-    assert head.split() == ["stage", "written", "checks", "passing", "points"]
+    head, row, note, last = outcome.output.splitlines()
+    assert head.split() == ["stage", "written", "visible", "inputs", "pass", "worth"]
+    assert note == visible.NOTE
     assert row.split() == ["00_mean", "1/1", "1/1", "2/2"]
     assert last.startswith("ada.zip: 1 notebook of ada, ") and " receipt " in last
     assert last.endswith(f", mugrade {__version__}")
@@ -133,7 +135,7 @@ def test_json_says_the_same(mine: Path) -> None:
     assert data["mugrade"] == __version__
     (stage,) = data["stages"]
     assert (stage["written"], stage["points"], stage["warnings"]) == (["mean"], 2, [])
-    assert stage["checks"] == {"mean-of-three": "passes"}
+    assert stage["checks"] == {"mean-of-three": "passes"} and stage["visible_only"] is True
 
 
 # notebooks under another name

@@ -12,7 +12,9 @@ from rich.console import Console
 
 from mugrade.author.build import build
 from mugrade.author.course import Course, load_course
-from mugrade.grader.draw import DRAWS, drawn
+from mugrade.grader import draw
+from mugrade.grader.draw import drawn
+from mugrade.grader.drawn import DRAWS, SECRET
 from mugrade.grader.grade import Grader
 from mugrade.grader.results import Result
 from mugrade.grader.run import Order, grade_class
@@ -91,7 +93,7 @@ def test_equal_cells_get_equal_points(course: Course, tmp_path: Path) -> None:
 @pytest.mark.parametrize("secret", [b"0", b"1", b"2", b"3", b"4"])
 def test_a_check_is_drawn_until_its_known_mistakes_fail(weak: Weak, secret: bytes) -> None:
     assert negative(seed_of(CHECK)), "else the mistake is not recorded to fail"
-    seeds = [drawn(Task(CHECK, "", 0), secret, counter).seed for counter in range(DRAWS)]
+    seeds = [drawn(Task(CHECK, "", 0), secret, counter).seed for counter in range(draw.DRAWS)]
     counter = [negative(seed) for seed in seeds].index(True)
     course = weak(NEGATIVE_AT_TIMES)
     with grader_of(course, STAGE, secret) as grader:
@@ -115,6 +117,35 @@ def test_a_check_that_no_draw_makes_tell_is_named_and_used(weak: Weak) -> None:
     assert f'"ada","{STAGE}","graded"' in (course.root / "out" / "grades.csv").read_text()
 
 
+@pytest.mark.parametrize("first", [False, True])
+def test_who_gets_other_inputs_is_out_of_date(weak: Weak, first: bool) -> None:
+    course = weak(NEGATIVE_AT_TIMES)
+    mistakes = course.root / "solutions" / "mistakes" / f"{STAGE}.toml"
+    text = mistakes.read_text()
+    out = course.root / "out"
+    out.mkdir()
+    secrets = (b"%d" % number for number in range(99))
+    secret = next(s for s in secrets if negative(drawn(Task(CHECK, "", 0), s, 0).seed) == first)
+    (out / SECRET).write_bytes(secret)
+    hand_in(course, course.root / "submitted" / "ada", STAGE)
+
+    def graded() -> str:
+        screen = io.StringIO()
+        order = Order(load_course(course.root), course.root / "submitted", out, LIMITS)
+        grade_class(order, Console(file=screen, width=300))
+        (line,) = (line for line in screen.getvalue().splitlines() if " up to date" in line)
+        return line
+
+    mistakes.write_text("")
+    assert graded() == "1 graded, 0 up to date"
+    mistakes.write_text(text)
+    same, other = "0 graded, 1 up to date", "1 graded, 0 up to date"
+    assert graded() == (same if first else other)
+    assert graded() == same
+    (out / DRAWS).write_text("{")
+    assert graded() == same
+
+
 def test_without_a_secret_the_inputs_are_those_of_the_build(weak: Weak) -> None:
     course = weak(NEGATIVE_AT_TIMES)
     with grader_of(course, STAGE, b"") as grader:
@@ -127,6 +158,6 @@ def test_a_secret_draws_every_check_and_every_counter_anew() -> None:
         drawn(Task(check, "", 0), secret, counter).seed
         for check in ("one", "two")
         for secret in (b"a", b"b")
-        for counter in range(DRAWS)
+        for counter in range(draw.DRAWS)
     ]
     assert len(set(draws)) == len(draws) and max(draws) < 1 << 32

@@ -20,6 +20,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mugrade import visible
 from mugrade.author.build import source_notebook
 from mugrade.author.course import LONGEST_SHARED_LINE, Course, Stage, solution_lines
 from mugrade.extras import IMPORTED
@@ -164,14 +165,16 @@ def test_from_the_wheel_to_a_grade(installed: Installed, course: Course, tmp_pat
     before = set(installed.packages.rglob("*"))
     outcome = installed.mugrade("start", "mes cahiers/été")
     assert outcome.stdout.splitlines() == [
-        f"mes cahiers/été: {len(course.stages)} notebooks; START.md says how to begin",
-        'next: pip install "mugrade[lab]", then jupyter lab "mes cahiers/été"',
+        f"mes cahiers/été: {len(course.stages)} notebooks, and 00_start.ipynb to begin with",
+        'next: pip install "mugrade[lab]", then mugrade lab "mes cahiers/été"',
     ]
     student = replace(installed, folder=installed.folder / "mes cahiers" / "été")
     solve(student.folder / "00_autograd.ipynb", course.find("00"))
     ran = student.python("-c", RUN, "00_autograd.ipynb")
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert student.mugrade("check").stdout.endswith(" 100/100\n")
+    assert student.mugrade("check").stdout.endswith(f" 100/100\n{visible.NOTE}\n")
+    hidden = student.mugrade("check", "0", "--hidden", "--solutions", ROOT)
+    assert hidden.stdout.endswith(" 100/100\n"), hidden.stderr
     assert "the checks of multiply pass" in student.mugrade("hint", "multiply").stdout
     assert "ipykernel is not installed" in student.mugrade("doctor").stdout
     outcome = student.mugrade("submit", "--student", "ada", "--out", tmp_path / "in" / "ada.zip")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -143,6 +144,14 @@ def test_the_panel_is_read_aloud() -> None:
     passed = Tree(panel(report(Verdict("pass"))))
     assert passed.attributes("section")[0]["aria-label"] == "Check a_check: passed, 3 of 3 points"
     assert "passed" in passed.text and "not passed" not in passed.text
+
+
+def test_that_visible_inputs_pass_is_called_that() -> None:
+    found = replace(report(Verdict("pass")), visible_only=True)
+    said = "all visible inputs pass; the grader tries others"
+    assert Tree(panel(found)).attributes("section")[0]["aria-label"].endswith(f"passed, {said}")
+    assert found.text == f"a_check   {said}" and said in in_terminal(found)
+    assert replace(report(wrong_array()), visible_only=True).score == "0 of 3 points"
 
 
 def test_the_text_says_where_too() -> None:

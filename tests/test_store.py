@@ -714,6 +714,7 @@ NOT_JUDGING = {
     "streams": "how a console shows text",
     "student/": "a student's notebook; the sandbox loads it for its names",
     "version": "is recorded with each result",
+    "visible": "what it is called that visible inputs pass",
 }
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.author.build import check_names, make_manifest
+from mugrade.author.build import make_manifest
 from mugrade.author.course import Course
+from mugrade.author.reference import check_names
 from mugrade.blocks import Block
 from mugrade.errors import Unreadable
 from mugrade.grader.exercises import Answers, find_answers, submission_job

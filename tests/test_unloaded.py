@@ -1,6 +1,9 @@
 """A cell that cannot be loaded costs itself alone, and what costs it is said beforehand."""
 
+import copy
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 from mugrade.answers import Verdict
 from mugrade.author.build import build, make_manifest
 from mugrade.author.course import Course, load_course
+from mugrade.grader.bundle import Bundle
 from mugrade.grader.exercises import find_answers
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Submission
@@ -23,6 +27,23 @@ from tests.tiny import write_course
 
 USES_SCALER = "return Scaler(np.array([-1.0, 1.0]))(np.random.randn(n))"
 NOISE = f"def noise(n):\n    {USES_SCALER}"
+LIMITS = Limits(load=20, check=5, total=60, memory=300 << 20)
+DEADLY = {
+    "import os; os._exit(0)": "the process exited with status 0",
+    "import os; os.kill(os.getpid(), 9)": "the process was ended by SIGKILL",
+    "import ctypes; ctypes.string_at(0)": "the process was ended by SIGSEGV",
+    "raise KeyboardInterrupt": "the process exited with status 1",
+    "keep = [b'x' * (1 << 24) for _ in range(99)]": "it needed more than 300 MB of memory",
+    "while True: print('x' * 65536)": "it printed more than 16 MB",
+    "import os; os.closerange(3, 64)": "the process exited with status 1",
+}
+TELL = """\
+import os, sys
+frame = sys._getframe()
+while "tell" not in frame.f_locals or frame.f_code.co_name != "work":
+    frame = frame.f_back
+tell = frame.f_locals["tell"]
+"""  # what says which block is being loaded
 Grade = Callable[..., dict[str, Verdict]]
 
 
@@ -37,17 +58,29 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 @pytest.fixture(scope="module")
 def key(course: Course) -> Grader:
-    return Grader(course, ["01_scale"], Limits(load=20, check=5, total=60))
+    return Grader(course, ["01_scale"], LIMITS)
 
 
 @pytest.fixture
 def grade(course: Course, key: Grader, tmp_path: Path) -> Grade:
-    def run(**cells: str) -> dict[str, Verdict]:
+    def run(load: float = LIMITS.load, helper: str = "", **cells: str) -> dict[str, Verdict]:
         path = hand_in(course, tmp_path / "ada", "01_scale", **{"noise": NOISE, **cells})
-        result = key.grade(Submission("ada", "01_scale", path), {})
+        if helper:
+            add_cell(path, helper)
+        grader = copy.copy(key)
+        grader.limits = replace(LIMITS, load=load)
+        result = grader.grade(Submission("ada", "01_scale", path), {})
         return {grade.check.id: grade.verdict for grade in result.grades}
 
     return run
+
+
+def add_cell(path: Path, source: str) -> None:
+    """Put a cell of the student's own before the others."""
+    notebook = json.loads(path.read_text("utf-8"))
+    cell = {"cell_type": "code", "id": "own", "metadata": {}, "outputs": []}
+    notebook["cells"].insert(0, {**cell, "execution_count": None, "source": source})
+    path.write_text(json.dumps(notebook))
 
 
 @pytest.mark.parametrize(
@@ -66,6 +99,110 @@ def test_a_cell_that_cannot_be_loaded_costs_itself_alone(
     assert verdicts["noise-is-normal"].passed
     lost = verdicts["scaler-centres"]
     assert lost.actual.startswith(f"not graded, because scaler could not be loaded: {why}")
+
+
+@pytest.mark.parametrize("line", DEADLY)
+def test_a_cell_that_ends_the_process_costs_itself_alone(grade: Grade, line: str) -> None:
+    verdicts = grade(scaler=f"{line}\n{SOLVED['scaler']}")
+    assert verdicts["noise-is-normal"].passed
+    why = f"not graded, because scaler could not be loaded: {DEADLY[line]}"
+    assert verdicts["scaler-centres"].actual == why
+
+
+def test_a_cell_that_never_ends_costs_itself_alone(grade: Grade) -> None:
+    verdicts = grade(load=3, scaler=f"{SOLVED['scaler']}\nwhile True: pass")
+    assert verdicts["noise-is-normal"].passed
+    assert verdicts["scaler-centres"].actual == (
+        "not graded, because scaler could not be loaded: "
+        "it was still running when the 3 seconds to load all cells were over"
+    )
+
+
+def test_each_of_several_is_found(grade: Grade) -> None:
+    endless = f"{SOLVED['scaler']}\nwhile True: pass"
+    verdicts = grade(load=4, scaler=endless, noise=f"import os; os.abort()\n{NOISE}")
+    assert "the 4 seconds to load all cells" in verdicts["scaler-centres"].actual
+    assert verdicts["noise-is-normal"].actual.endswith("the process was ended by SIGABRT")
+
+
+def test_a_helper_that_ends_the_process_costs_what_uses_it(grade: Grade) -> None:
+    uses = NOISE.replace("np.random.randn(n)", "own(np.random.randn(n))")
+    helper = "#| export stats/scale.py\nimport os\ndef own(x):\n    return x\nos._exit(1)"
+    verdicts = grade(helper=helper, noise=uses)
+    assert verdicts["scaler-centres"].passed
+    assert verdicts["noise-is-normal"].actual.startswith("NameError")
+
+
+def test_what_has_ended_the_process_once_is_not_loaded_again(
+    grade: Grade, key: Grader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Bundle] = []
+    run = key.run
+    monkeypatch.setattr(key, "run", lambda bundle: asked.append(bundle) or run(bundle))
+    helper = "#| export stats/scale.py\nimport os\nos._exit(1)"
+    assert grade(helper=helper, scaler="import pandas")["noise-is-normal"].passed
+    sources = [[p.source for p in b.job.package["stats/scale.py"]] for b in asked]
+    assert ["os._exit" in "\n".join(found) for found in sources] == [True, False]
+
+
+def test_a_block_that_imports_another_is_not_blamed_for_it(grade: Grade) -> None:
+    verdicts = grade(
+        helper="#| export stats/zeta.py\nimport os\nos._exit(1)",
+        scaler=f"import stats.zeta\n{SOLVED['scaler']}",
+    )
+    assert all(verdict.passed for verdict in verdicts.values())
+
+
+def test_a_block_is_blamed_for_itself_after_it_has_imported_another(grade: Grade) -> None:
+    verdicts = grade(
+        helper="#| export stats/zeta.py\nzeta = 1",
+        scaler=f"import os, stats.zeta\n{SOLVED['scaler']}\nos._exit(stats.zeta.zeta)",
+    )
+    assert verdicts["noise-is-normal"].passed
+    assert verdicts["scaler-centres"].actual.endswith("the process exited with status 1")
+
+
+def test_a_module_may_be_loaded_again_in_a_check(grade: Grade) -> None:
+    again = "def noise(n):\n    import importlib\n    import stats.scale\n    "
+    again += f"{USES_SCALER.replace('Scaler', 'importlib.reload(stats.scale).Scaler')}"
+    assert all(verdict.passed for verdict in grade(noise=again).values())
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "'noise'",
+        "'scaler'",
+        "'scale-imports'",
+        "'nobody'",
+        "''",
+        "['noise']",
+        "{}",
+        "1",
+        "'x' * 9**5",
+    ],
+)
+def test_who_blames_another_cell_gains_nothing(grade: Grade, claim: str) -> None:
+    liar = f"{TELL}tell({claim})\nos._exit(0)"
+    verdicts = grade(scaler=f"{SOLVED['scaler']}\n{liar}")
+    lost = verdicts["scaler-centres"]
+    assert not lost.passed and lost.actual.endswith("the process exited with status 0")
+    assert verdicts["noise-is-normal"].passed == (claim == "'scaler'")
+    assert all(verdict.passed for verdict in grade().values())
+
+
+def test_who_blames_all_by_turns_has_lost_all(grade: Grade) -> None:
+    liar = f"{TELL}import random\ntell(random.choice(['noise', 'scaler']))\nos._exit(0)"
+    verdicts = grade(
+        scaler=f"{liar}\n{SOLVED['scaler']}", noise=NOISE.replace("np.random", "5 + np.random")
+    )
+    assert not any(verdict.passed for verdict in verdicts.values())
+
+
+def test_claims_without_end_meet_the_limit(grade: Grade) -> None:
+    liar = f"{TELL}while True: tell('noise')"
+    verdicts = grade(load=2, scaler=f"{SOLVED['scaler']}\n{liar}")
+    assert not any(verdict.passed for verdict in verdicts.values())
 
 
 def test_what_is_wrong_beside_it_stays_wrong(grade: Grade) -> None:

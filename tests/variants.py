@@ -7,7 +7,7 @@ passes in some courses and fails in others.
 
 A check that computes for long is drawn less often, and so is one where no draw makes a difference:
 a check of another exercise in which the answer gives the very bits of the reference, or one that it
-fails by a shape or a dtype.
+fails by a shape or a dtype, or first at a yield that no draw changes.
 """
 
 import os
@@ -25,14 +25,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mugrade.answers import Answer, compare
-from mugrade.author.build import reference_job
 from mugrade.author.course import Course, Stage, load_course
+from mugrade.author.reference import reference_job
 from mugrade.blocks import cell_body
 from mugrade.grader.bundle import Part
 from mugrade.grader.draw import drawn, hidden_parts
 from mugrade.grader.exercises import Answers, submission_job
 from mugrade.grader.key import StageKey
 from mugrade.judges import Close
+from mugrade.mistakes import first_miss
 from mugrade.observe import Observed
 from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
 from mugrade.sandbox.tiers import WEAK
@@ -99,6 +100,7 @@ class Search:
         for parts in pool.map(draw, range(secrets)):
             for id, part in parts.items():
                 self.draws[id].append(part)
+        self.fixed = {id: fixed_yields(parts) for id, parts in self.draws.items()}
 
     def undecided(self, known: Known) -> list[str]:
         """A line for each check that the answer passes in some draws and fails in others."""
@@ -115,8 +117,11 @@ class Search:
             values = runner.run(part)
             verdict = compare(values, part.answers)
             passed.append(verdict.passed)
-            same = not own and _equal(values, part.answers)
-            decided = decided and (same or verdict.category in ("shape", "dtype"))
+            decided = decided and (
+                (not own and _equal(values, part.answers))
+                or verdict.category in ("shape", "dtype")
+                or _miss(values, part) in self.fixed[id]
+            )
             rarer = min(sum(passed), len(passed) - sum(passed))
             if rarer >= ENOUGH or (decided and len(passed) >= FEWEST):
                 break
@@ -134,6 +139,22 @@ def affordable(process: Process, task: Task) -> int:
         process.run(task)
         seconds.append(time.perf_counter() - began)
     return max(FEWEST, int(SECONDS / min(seconds)))
+
+
+def fixed_yields(parts: Sequence[Part]) -> set[int]:
+    """The places at which the reference gives the same bits in every draw."""
+    columns = zip(*(part.answers for part in parts), strict=False)
+    return {
+        at
+        for at, answers in enumerate(columns)
+        if isinstance(answers[0].judge, Close) and len({a.array.tobytes() for a in answers}) == 1
+    }
+
+
+def _miss(values: Sequence[Observed], part: Part) -> int | None:
+    """The place of the first miss."""
+    arrays, judges = zip(*((a.array, a.judge) for a in part.answers), strict=True)
+    return first_miss(values, arrays, judges)
 
 
 def _job(key: StageKey, known: Known) -> Job:

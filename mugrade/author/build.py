@@ -13,11 +13,18 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import nbformat
-import numpy as np
 
 from mugrade import files
-from mugrade.answers import Answer, answers_from_json, answers_to_json, kept_answers, record
+from mugrade.answers import (
+    HIDDEN_MARK,
+    Answer,
+    answers_from_json,
+    answers_to_json,
+    kept_answers,
+)
 from mugrade.author.course import Cell, Course, CourseError, Stage
+from mugrade.author.frame import links, start_cells
+from mugrade.author.reference import check_tasks, record_answers, reference_job
 from mugrade.author.rehearse import rehearse
 from mugrade.blocks import render_module
 from mugrade.judges import Labels
@@ -25,6 +32,7 @@ from mugrade.manifest import (
     ANSWERS,
     CELLS,
     MANIFEST,
+    START,
     CheckEntry,
     Manifest,
     ReleasedCell,
@@ -41,14 +49,12 @@ from mugrade.mistakes import (
     shown_part,
 )
 from mugrade.observe import seed_of
-from mugrade.sandbox.loader import Package, Piece, module_name
-from mugrade.sandbox.plain import Plain, for_trusted
-from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
+from mugrade.sandbox.plain import for_trusted
+from mugrade.sandbox.process import Task
 from mugrade.student.workspace import INSTRUCTOR
 
 Tree = dict[str, str]
 Report = Callable[[str], None]
-REFERENCE_LIMITS = Limits(load=60, check=60, total=600)
 NBGRADER_CONFIG = '''"""nbgrader's settings for this course; written by `mugrade build`."""
 
 c = get_config()  # noqa: F821
@@ -86,8 +92,9 @@ def check_build(course: Course, report: Report = lambda text: None) -> list[str]
 def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     """The committed files and the instructor's nbgrader tree, as path -> text."""
     report("notebooks")
-    instructor = {stage: source_notebook(stage) for stage in course.stages}
+    instructor = {stage: source_notebook(stage, links(course, stage)) for stage in course.stages}
     student = {stage: release(instructor[stage]) for stage in course.stages}
+    start = _notebook(start_cells(course))
     manifest = make_manifest(course)
     public: dict[str, list[Answer]] = {}
     full: dict[str, list[Answer]] = {}
@@ -96,7 +103,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
         for stage in course.stages:
             report(f"answers of {stage.name}")
             for part, tasks in (
-                (public, check_tasks(stage, student[stage])),
+                (public, shown_tasks(stage, student[stage])),
                 (full, check_tasks(stage)),
             ):
                 part.update(record_answers(course, stage, tasks, sandbox))
@@ -111,11 +118,12 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
         MANIFEST: dump(manifest.to_json()),
         ANSWERS: _public_answers(course, public),
         MISTAKES: _public_mistakes(course, known, public),
-        CELLS: dump([asdict(cell) for s in course.stages for cell in _released(s, student[s])]),
+        CELLS: dump([asdict(cell) for cell in _every_released(course, start, student)]),
     }
     committed = {f"solutions/{path}": text for path, text in package.items()}
     committed |= {f"notebooks/{name}": text for name, text in shared.items()}
     committed |= {f"notebooks/{stage.name}.ipynb": _text(nb) for stage, nb in student.items()}
+    committed[f"notebooks/{START}"] = _text(start)
     tree = {f"{INSTRUCTOR}/{path}": text for path, text in package.items()}
     tree |= {f"source/{s.name}/{s.name}.ipynb": _text(nb) for s, nb in instructor.items()}
     tree |= {
@@ -138,12 +146,16 @@ def nbgrader_root(course: Course) -> Path:
     return course.root.resolve() / "build" / "nbgrader"
 
 
-def source_notebook(stage: Stage) -> nbformat.NotebookNode:
+def source_notebook(stage: Stage, *more: Cell) -> nbformat.NotebookNode:
     """The instructor's notebook: solutions, hidden tests and nbgrader's metadata (schema 3)."""
-    cells = [_notebook_cell(cell) for cell in stage.cells if cell.role != "hints"]
+    return _notebook([c for c in stage.cells if c.role not in ("hints", "index")] + [*more])
+
+
+def _notebook(cells: Sequence[Cell]) -> nbformat.NotebookNode:
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    nodes = [_notebook_cell(cell) for cell in cells]
+    notebook = nbformat.v4.new_notebook(cells=nodes, metadata=metadata)
     nbformat.validate(notebook)
     return notebook
 
@@ -153,6 +165,8 @@ def _notebook_cell(cell: Cell) -> nbformat.NotebookNode:
         return nbformat.v4.new_markdown_cell(cell.source, id=cell.id)
     source = f"#| export {cell.export}\n{cell.source}" if cell.export else cell.source
     node = nbformat.v4.new_code_cell(source, id=cell.id)
+    if cell.folded:
+        node.metadata["jupyter"] = {"source_hidden": True}
     if cell.role != "demo":
         node.metadata["nbgrader"] = {
             "grade": cell.role == "check",
@@ -186,19 +200,36 @@ def release(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def _released(stage: Stage, notebook: nbformat.NotebookNode) -> Iterable[ReleasedCell]:
-    """The cells of a student's notebook, for commands that run, compare, restore or update them."""
-    of = {cell.id: cell for cell in stage.cells}
+def _every_released(
+    course: Course, start: nbformat.NotebookNode, student: Mapping[Stage, nbformat.NotebookNode]
+) -> Iterable[ReleasedCell]:
+    """The cells of all notebooks, for commands that run, compare, restore or update them."""
+    yield from _released(START.removesuffix(".ipynb"), start_cells(course), start)
+    for stage, notebook in student.items():
+        yield from _released(stage.name, [*stage.cells, links(course, stage)], notebook)
+
+
+def _released(
+    name: str, cells: Iterable[Cell], notebook: nbformat.NotebookNode
+) -> Iterable[ReleasedCell]:
+    of = {cell.id: cell for cell in cells}
     for node in notebook.cells:
         if cell := of.get(node.id):
-            yield ReleasedCell(cell.id, stage.name, cell.role, node.source, cell.data)
+            yield ReleasedCell(cell.id, name, cell.role, node.source, cell.data)
 
 
 def make_manifest(course: Course) -> Manifest:
     """What a student's folder may know of the course."""
     blocks = [(s.name, c.role, c.export, c.block) for s in course.stages for c in s.exports]
     checks = [
-        CheckEntry(cell.id, stage.name, cell.points, cell.of, _docstring(cell))
+        CheckEntry(
+            cell.id,
+            stage.name,
+            cell.points,
+            cell.of,
+            _docstring(cell),
+            HIDDEN_MARK in cell.source,
+        )
         for stage in course.stages
         for cell in stage.role("check")
     ]
@@ -229,65 +260,10 @@ def split_hints(cell: Cell) -> list[str]:
     return [" ".join(item.split()) for item in items[1:]]
 
 
-def reference_job(course: Course, stage: Stage) -> Job:
-    """The reference of a stage and all before it, ready to run the stage's checks."""
-    base = reference(course, course.before(stage))
-    package = reference(course, [*course.before(stage), stage])
-    return Job(package, stage.setup, check_names(stage), course.files(stage), base)
-
-
-def reference(course: Course, stages: Sequence[Stage]) -> Package:
-    """The package as the reference answers of some stages make it."""
-    modules = course.modules(stages)
-    return {path: [Piece(b.id, b.source) for b in blocks] for path, blocks in modules.items()}
-
-
-def check_names(stage: Stage) -> list[tuple[str, list[str]]]:
-    """Module and symbols: the names that a stage's cells leave in the notebook."""
-    return [(module_name(cell.export), sorted(cell.block.symbols)) for cell in stage.exports]
-
-
-def record_answers(
-    course: Course, stage: Stage, tasks: Iterable[Task], sandbox: Sandbox | Plain
-) -> dict[str, list[Answer]]:
-    """What the reference yields for every check; raises CourseError where it fails."""
-    lines = {cell.id: cell.line for cell in stage.cells}
-    where = stage.path.name
-    answers = {}
-    try:
-        with sandbox.start(reference_job(course, stage), REFERENCE_LIMITS, trusted=True) as process:
-            if process.failures:
-                raise CourseError(_failures(stage, process.failures))
-            for task in tasks:
-                where = f"{stage.path.name}:{lines[task.id]}: {task.id}"
-                answers[task.id] = record(process.run(task), task.source, labels_of(course))
-    except (Death, ValueError) as error:
-        raise CourseError(f"{where}: the reference fails: {error}") from None
-    return answers
-
-
-def check_tasks(stage: Stage, notebook: nbformat.NotebookNode | None = None) -> list[Task]:
-    """The checks of a stage, as they stand in a notebook or, without one, in full.
-
-    Their inputs are those of the build.
-    """
-    if notebook is None:
-        return [Task(cell.id, cell.source, seed_of(cell.id)) for cell in stage.role("check")]
+def shown_tasks(stage: Stage, notebook: nbformat.NotebookNode) -> list[Task]:
+    """The checks of a stage as they stand in a student's notebook."""
     ids = {cell.id for cell in stage.role("check")}
     return [Task(c.id, c.source, seed_of(c.id)) for c in notebook.cells if c.id in ids]
-
-
-def labels_of(course: Course) -> dict[str, np.ndarray]:
-    """The true labels that `labels` judges score against, by name."""
-    folder = course.root / "solutions" / "labels"
-    return {p.stem: np.load(p, allow_pickle=False) for p in sorted(folder.glob("*.npy"))}
-
-
-def _failures(stage: Stage, failures: dict[str, str]) -> str:
-    lines = {cell.id: cell.line for cell in stage.cells}
-    return "\n".join(
-        f"{stage.path.name}:{lines.get(id, 1)}: {id}: {text}" for id, text in failures.items()
-    )
 
 
 def _public_answers(course: Course, answers: dict[str, list[Answer]]) -> str:

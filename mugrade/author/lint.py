@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from mugrade.answers import Answer
-from mugrade.author.build import check_tasks, record_answers
 from mugrade.author.course import Course
+from mugrade.author.reference import check_tasks, record_answers
 from mugrade.sandbox.plain import for_trusted
 
 

@@ -1,7 +1,7 @@
 """Commands that look at a student's work: check, doctor."""
 
 import json as js
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mugrade.cli.shared import Json, console, find_stage, find_workspace, say
+from mugrade import visible
+from mugrade.cli.shared import Json, console, find_stage, find_workspace, say, say_of_hidden
 from mugrade.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from mugrade.messages import Report
     from mugrade.student.installation import Finding
+    from mugrade.student.whole import Whole
     from mugrade.student.workspace import Workspace
 
 INTERRUPTED = 130
@@ -52,6 +54,13 @@ def check(
         list[str] | None, typer.Argument(help="Stages, e.g. 02; by default all that you built.")
     ] = None,
     seconds: Annotated[float, typer.Option(help="Time limit of one check.", min=0.1)] = 10.0,
+    hidden: Annotated[
+        bool, typer.Option("--hidden", help="Hidden inputs too, where the solutions are there.")
+    ] = False,
+    solutions: Annotated[
+        Path | None,
+        typer.Option(help="Where they are; by default solutions/ here or in a folder above."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run the checks of your package, as the notebooks would, in a process of their own.
@@ -60,21 +69,20 @@ def check(
     """
     workspace = find_workspace()
     names = [find_stage(workspace, name) for name in stages or []] or _built(workspace)
+    look = _solutions(workspace, solutions) if hidden or solutions else None
     ran: list[Ran] = []
     complete = True
     try:
         with _progress(workspace, names, quiet=json) as advance:
             for name in names:
                 ran.append(Ran(name, sum(c.stage == name for c in workspace.manifest.checks)))
-                _run(workspace, ran[-1], seconds, advance)
+                _run(workspace, ran[-1], seconds, advance, look)
     except KeyboardInterrupt:
         complete = False
     if json:
         say(js.dumps({"complete": complete, "stages": [r.to_json() for r in ran]}, indent=1))
     else:
-        console().print(_table(ran))
-        for finding in (finding for r in ran for finding in r.findings):
-            say(str(finding))
+        _show(ran)
     if not complete:
         _say_what_is_done(ran, names)
         raise typer.Exit(INTERRUPTED)
@@ -111,20 +119,35 @@ def _built(workspace: "Workspace") -> list[str]:
     return found
 
 
-def _run(workspace: "Workspace", ran: Ran, seconds: float, advance: Any) -> None:
+def _run(
+    workspace: "Workspace",
+    ran: Ran,
+    seconds: float,
+    advance: Any,
+    look: "Callable[[str], Whole] | None",
+) -> None:
     from mugrade.grader.exercises import Answers
     from mugrade.student.doctor import import_findings
     from mugrade.student.runner import run_checks
 
     manifest, answers = workspace.manifest, Answers(workspace.exported(ran.stage))
     ran.findings += import_findings(ran.stage, answers, manifest.package)
+    whole = look(ran.stage) if look else None
     try:
-        for report in run_checks(workspace, ran.stage, seconds):
+        for report in run_checks(workspace, ran.stage, seconds, whole):
             ran.reports.append(report)
             advance(None if report.passed else report)
     except WorkspaceError as error:
         ran.problem = str(error)
         advance(ran.problem, ran.total - len(ran.reports))
+
+
+def _solutions(workspace: "Workspace", folder: Path | None) -> "Callable[[str], Whole]":
+    """What tells the whole checks of a stage; raises CourseError."""
+    from mugrade.student.whole import solutions_of, whole_checks
+
+    course = solutions_of(workspace, folder)
+    return lambda stage: whole_checks(workspace, course, stage)
 
 
 @contextmanager
@@ -152,11 +175,19 @@ def _progress(workspace: "Workspace", names: list[str], quiet: bool) -> Iterator
         yield advance
 
 
-def _table(ran: list[Ran]) -> "Table":
+def _show(ran: list[Ran]) -> None:
+    hidden = any(report.visible_only for r in ran for report in r.reports)
+    console().print(_table(ran, hidden))
+    say_of_hidden(hidden)
+    for finding in (finding for r in ran for finding in r.findings):
+        say(str(finding))
+
+
+def _table(ran: list[Ran], hidden: bool) -> "Table":
     from rich.table import Table
 
     table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in ("stage", "checks passing", "points"):
+    for column in ("stage", *visible.columns(hidden)):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for r in ran:
         points = sum(report.points for report in r.reports)

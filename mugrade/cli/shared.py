@@ -1,5 +1,6 @@
 """What the commands share: options, the console, and errors as one sentence."""
 
+import os
 import shutil
 import sys
 import textwrap
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mugrade import streams
+from mugrade import streams, visible
 from mugrade.author.settings import Policy
 from mugrade.errors import MugradeError
 
@@ -56,12 +57,19 @@ def console(stderr: bool = False) -> "Console":
     """Standard output or error; rich is loaded by those commands only that need it."""
     from rich.console import Console
 
-    return Console(stderr=stderr)
+    in_a_cell = "JPY_PARENT_PID" in os.environ  # a pseudo-terminal, which shows live bars as text
+    return Console(stderr=stderr, force_terminal=False if in_a_cell else None)
 
 
 def say(text: str, err: bool = False, **style: bool) -> None:
     """Print a line as it is; typer would write UTF-8 where ASCII is asked for."""
     typer.secho(text, file=sys.stderr if err else sys.stdout, **style)
+
+
+def say_of_hidden(hidden: bool) -> None:
+    """Say what the points in a table are where some checks have hidden inputs."""
+    if hidden:
+        say(visible.NOTE)
 
 
 def wrapped(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mugrade import visible
 from mugrade.cli.shared import (
     CourseFolder,
     console,
@@ -14,6 +15,7 @@ from mugrade.cli.shared import (
     find_workspace,
     reload_advice,
     say,
+    say_of_hidden,
     shown,
     wrapped,
 )
@@ -55,7 +57,8 @@ def status() -> None:
     workspace = find_workspace()
     rows = [stage_progress(workspace, stage) for stage in workspace.manifest.stages]
     table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in ("stage", "built", "taken", "checks passing", "changed since", "points"):
+    passing, points = visible.columns(any(row.hidden for row in rows))
+    for column in ("stage", "built", "taken", passing, "changed since", points):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for row in rows:
         table.add_row(
@@ -67,6 +70,7 @@ def status() -> None:
             f"{row.points}/{row.total}",
         )
     console().print(table)
+    say_of_hidden(any(row.hidden for row in rows))
     for row in rows:
         changed = [i.id for i in row.items if any(c.state == "changed" for c in i.checks)]
         if changed:
@@ -77,7 +81,7 @@ def status() -> None:
 def hint(
     exercise: Annotated[
         str, typer.Argument(help="The exercise's id, as a failing check names it.")
-    ],
+    ] = "",
     number: Annotated[
         int | None, typer.Argument(help="Which hint; by default one more than last time.", min=1)
     ] = None,
@@ -85,12 +89,15 @@ def hint(
 ) -> None:
     """Show one more hint for an exercise each time, from a question to nearly the answer.
 
-    Once its checks pass, the reference's answer is shown for comparison.
+    Without a name, list the exercises. Once its checks pass, your answer is compared with the
+    reference's.
     """
     from mugrade.formula import readable
     from mugrade.student.hints import next_hint, remember_hint, solved
 
     workspace = find_workspace()
+    if not exercise:
+        return _list_exercises(workspace)
     hints = workspace.manifest.hints.get(exercise, [])
     passes = solved(workspace, exercise)
     if not hints and (number or every or not passes):
@@ -108,15 +115,24 @@ def hint(
         say(f"one more: mugrade hint {exercise}", dim=True)
 
 
+def _list_exercises(workspace: "Workspace") -> None:
+    for stage in workspace.manifest.stages:
+        blocks = [b for b in workspace.manifest.blocks if (b.stage, b.role) == (stage, "solution")]
+        say(stage, bold=True)
+        say(wrapped(", ".join(block.id for block in blocks)))
+
+
 def _compare(workspace: "Workspace", exercise: str) -> None:
-    """Show the reference's answer, where the course comes with its solutions."""
-    from mugrade.student.hints import reference_source
+    """Show how the reference's answer differs, where the course comes with its solutions."""
+    from mugrade.student.hints import own_source, reference_source
 
     where, source = reference_source(workspace, exercise)
     if not source:
         return say(f"the checks of {exercise} pass; this copy of the course has no reference")
-    say(f"the checks of {exercise} pass; the reference, {where}:", bold=True)
-    say(f"\n{source}")
+    own = own_source(workspace, exercise)
+    lines = list(difflib.unified_diff(own.split("\n"), source.split("\n"), n=99, lineterm=""))[3:]
+    say(f"the checks of {exercise} pass; - yours, + the reference ({where}):", bold=True)
+    say("\n" + ("\n".join(lines) or f"{source}\n\nthe same as yours"))
 
 
 def reset(

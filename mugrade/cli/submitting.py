@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mugrade.cli.shared import Json, console, fail, find_stage, find_workspace, say
+from mugrade import visible
+from mugrade.cli.shared import (
+    Json,
+    console,
+    fail,
+    find_stage,
+    find_workspace,
+    say,
+    say_of_hidden,
+)
 from mugrade.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -148,7 +157,8 @@ def _show(items: "list[HandIn]") -> None:
     from rich.table import Table
 
     table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in ("stage", "written", "checks passing", "points"):
+    hidden = any(item.progress.hidden for item in items)
+    for column in ("stage", "written", *visible.columns(hidden)):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for item in items:
         row = item.progress
@@ -159,6 +169,7 @@ def _show(items: "list[HandIn]") -> None:
             f"{row.points}/{row.total}",
         )
     console().print(table)
+    say_of_hidden(hidden)
     for item in items:
         for warning in item.warnings:
             say(f"{item.stage}: {warning}")
@@ -174,5 +185,6 @@ def _to_json(item: "HandIn") -> dict[str, Any]:
         "checks": checks,
         "points": item.progress.points,
         "of": item.progress.total,
+        "visible_only": item.progress.hidden,
         "warnings": item.warnings,
     }

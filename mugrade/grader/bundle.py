@@ -6,7 +6,7 @@ run it, here or on a worker of a cluster.
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mugrade.answers import UNSOLVED, Answer, Verdict, compare
@@ -62,17 +62,69 @@ class Miss:
 class Outcome:
     """The verdict of every check, of those that missed with what they yielded, and the tier.
 
-    `unloaded`: exercise -> why its cell could not be loaded.
+    `unloaded`: exercise -> why its cell could not be loaded. `died`: blocks, exercises or helpers,
+    that were left out because the process died while it loaded them.
     """
 
     tier: str
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     misses: dict[str, Miss] = field(default_factory=dict)
     unloaded: dict[str, str] = field(default_factory=dict)
+    died: set[str] = field(default_factory=set)
 
     @property
     def passed(self) -> set[str]:
         return {id for id, verdict in self.verdicts.items() if verdict.passed}
+
+
+class Loading:
+    """Starts the processes of a submission, without the cells at which one has died.
+
+    Such a cell is its stub from then on, and `bundle.problems` says why. What a process says about
+    where it died can cost only its own submission. Loads that fail take no more than `spare`
+    seconds together: each at most half of what is left.
+    """
+
+    def __init__(self, bundle: Bundle, sandbox: Sandbox) -> None:
+        self.bundle, self.sandbox = bundle, sandbox
+        self.spare = 2 * bundle.limits.load
+
+    def start(self) -> Process:
+        """A process with all loaded that can be; raises the Death of one that no cell explains."""
+        while True:
+            began = time.monotonic()
+            limits = replace(self.bundle.limits, load=min(self.bundle.limits.load, self.spare / 2))
+            try:
+                return self.sandbox.start(self.bundle.job, limits)
+            except Death as death:
+                self.spare -= time.monotonic() - began
+                self.bundle = _without(self.bundle, death, limits.load)
+
+    @property
+    def total(self) -> float:
+        """The seconds that the submission has: what loads took which failed is not counted."""
+        limits = self.bundle.limits
+        return limits.total + 2 * limits.load - self.spare
+
+
+def _without(bundle: Bundle, death: Death, seconds: float) -> Bundle:
+    """The bundle with the block at which it died left out; raises the Death if there is none."""
+    package = bundle.job.package
+    if not any(p.id == death.block and p.source != p.fallback for b in package.values() for p in b):
+        raise death
+    slow = f"it was still running when the {seconds:.2g} seconds to load all cells were over"
+    why = slow if death.category == "timeout" else str(death)
+    job = left_out(bundle.job, {death.block})
+    return replace(bundle, job=job, problems={**bundle.problems, death.block: why})
+
+
+def left_out(job: Job, ids: Container[str]) -> Job:
+    """The job with the fallbacks of some blocks in their places."""
+    package = {
+        path: [replace(p, source=p.fallback) if p.id in ids else p for p in pieces]
+        for path, pieces in job.package.items()
+    }
+    return replace(job, package=package)
 
 
 def run(bundle: Bundle, sandbox: Sandbox) -> Outcome:
@@ -83,19 +135,20 @@ def run(bundle: Bundle, sandbox: Sandbox) -> Outcome:
     """
     outcome = Outcome(sandbox.tier.name)
     deaths: Counter[str] = Counter()
-    deadline = time.monotonic() + bundle.limits.total
+    began, loading = time.monotonic(), Loading(bundle, sandbox)
     left = list(bundle.parts)
-    while left and deaths.total() <= MAX_RESTARTS and time.monotonic() < deadline:
+    while left and deaths.total() <= MAX_RESTARTS and time.monotonic() < began + loading.total:
         left.sort(key=lambda part: (deaths[bundle.exercises[part.task.id]], part.hidden))
         try:
-            process = sandbox.start(bundle.job, bundle.limits)
+            process = loading.start()
         except Death as death:
             verdict = Verdict(death.category, f"while the cells were being defined: {death}")
             outcome.verdicts |= {part.task.id: verdict for part in left}
             return outcome
+        outcome.died |= loading.bundle.problems.keys() - bundle.problems.keys()
         with process:
-            left = _loaded(bundle, process, left, outcome)
-            left, died_at = _ask(bundle, process, left, deadline, outcome)
+            left = _loaded(loading.bundle, process, left, outcome)
+            left, died_at = _ask(bundle, process, left, began + loading.total, outcome)
         deaths.update(died_at)
     reason = "too many crashes before it" if deaths.total() > MAX_RESTARTS else "no time was left"
     outcome.verdicts |= {part.task.id: Verdict("not run", reason) for part in left}

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from mugrade.answers import compare
-from mugrade.author.build import record_answers, reference_job
 from mugrade.author.course import Course, Mistake, Stage
+from mugrade.author.reference import record_answers, reference_job
 from mugrade.author.rehearse import made, own_first, place, trace_of
 from mugrade.grader.bundle import Part
 from mugrade.mistakes import Known, Trace

@@ -17,11 +17,12 @@ from mugrade.ipynb import read_bytes
 from mugrade.sandbox.process import Limits
 from mugrade.version import __version__
 
-GRADED = ("given", "solution", "check")
+GRADED = ("given", "index", "solution", "check")
 JUDGING = (
     "answers.py",
     "author/build.py",
     "author/course.py",
+    "author/reference.py",
     "author/rehearse.py",
     "blocks.py",
     "grader/bundle.py",

@@ -10,7 +10,7 @@ from mugrade.answers import Verdict
 from mugrade.author.build import make_manifest
 from mugrade.author.course import Course
 from mugrade.errors import Unreadable
-from mugrade.grader.bundle import Bundle, Outcome, Part, conceal
+from mugrade.grader.bundle import Bundle, Outcome, Part, conceal, left_out
 from mugrade.grader.bundle import run as run_here
 from mugrade.grader.exercises import Answers, find_answers, submission_job
 from mugrade.grader.key import StageKey
@@ -111,6 +111,7 @@ class Grader:
         given = {c.id: c.block.source for c in stage.role("solution") if c.id in lost}
         on_top = {**answers, stage.name: replace(own, exercises={**own.exercises, **given})}
         job = replace(submission_job(self.course, stage, on_top, key.names), base=key.base)
+        job = left_out(job, outcome.died - given.keys())
         second = self.run(replace(bundle, job=job, parts=again, problems={}))
         for id, verdict in second.verdicts.items():
             if verdict.passed or outcome.verdicts[id].category == "unsolved":

@@ -5,7 +5,8 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
 from mugrade.answers import Verdict, judge
-from mugrade.author.build import (
+from mugrade.author.course import Course, CourseError, Stage
+from mugrade.author.reference import (
     REFERENCE_LIMITS,
     check_names,
     check_tasks,
@@ -13,7 +14,6 @@ from mugrade.author.build import (
     reference,
     reference_job,
 )
-from mugrade.author.course import Course, CourseError, Stage
 from mugrade.grader.bundle import Bundle, Outcome, Part, run
 from mugrade.grader.draw import Draw, Missed, Rehearsal, known_of
 from mugrade.mistakes import uncontradicted

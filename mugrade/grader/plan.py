@@ -14,6 +14,7 @@ from mugrade.author.course import Course
 from mugrade.author.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis, in_order
+from mugrade.grader.drawn import Draws
 from mugrade.grader.fingerprint import Fingerprints, handed_in, judging
 from mugrade.grader.models import Attempt, Pin
 from mugrade.grader.policy import Standing, candidates, choose
@@ -76,6 +77,7 @@ class Plan:
     histories: Mapping[Key, Sequence[Attempt]]
     pins: Mapping[Key, Pin]
     prints: Fingerprints
+    draws: Draws
     scratch: Path
 
     @cached_property
@@ -90,7 +92,7 @@ class Plan:
         return [s for s in self.chosen if self.order.force or not self._up_to_date(s, of)]
 
     def _up_to_date(self, s: Submission, of: Mapping[str, Mapping[str, Submission]]) -> bool:
-        """A failure of the grader itself is tried again."""
+        """A failure of the grader itself is tried again, and other inputs are asked again."""
         history = self._history(s)
         if s in self.again:
             history = [a for a in history if a.hand_in == self.again[s].hand_in]
@@ -99,7 +101,12 @@ class Plan:
             last
             and last[0].status != "failed"
             and last[0].fingerprint == self.prints.of(s, of.get(s.student, {}))
+            and self._has_its_draws(last[0])
         )
+
+    def _has_its_draws(self, attempt: Attempt) -> bool:
+        """Whether an attempt was asked what would be asked now."""
+        return attempt.status != "graded" or attempt.draws == self.draws.of(attempt.stage)
 
     def _history(self, submission: Submission) -> Sequence[Attempt]:
         return self.histories.get((submission.student, submission.stage), ())
@@ -123,7 +130,9 @@ class Plan:
         attempts = [standing.attempt for key in gone if (standing := self.standing(key))]
         now = {(stage, course, judging()) for stage, course in self.prints.courses.items()}
         known = [a for a in attempts if a.notebook and a.stage in self.prints.courses]
-        return sum((a.stage, a.course, a.grader) not in now for a in known)
+        return sum(
+            (a.stage, a.course, a.grader) not in now or not self._has_its_draws(a) for a in known
+        )
 
 
 @contextmanager
@@ -170,7 +179,8 @@ def make_plan(order: Order, store: Store, present: Sequence[Submission], scratch
     """The plan for what lies in the folder and, where that is asked for, in the store."""
     prints = Fingerprints(order.course, order.limits, order.own)
     histories, pins = store.histories(), store.pins()
-    plan = Plan(order, store, present, present, {}, histories, pins, prints, scratch)
+    draws = Draws(order.out, order.course, prints.courses)
+    plan = Plan(order, store, present, present, {}, histories, pins, prints, draws, scratch)
     if order.own:
         there = {(s.student, s.stage) for s in present if s.path}
         counting = (plan.standing(key) for key in histories if key not in there)

@@ -1,13 +1,10 @@
 """`mugrade grade` from submissions to results: grade what is out of date, store, show, write."""
 
 import contextlib
-import os
-import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -36,7 +33,6 @@ from mugrade.messages import printable
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.tiers import WEAK, Tier
 
-SECRET = ".secret"
 FINISHING = "finishing what is running; Ctrl-C again stops at once"
 
 
@@ -116,7 +112,6 @@ def grading(
 
     order = plan.order
     stages = dict.fromkeys(s.stage for s in todo)
-    secret = own_secret(order.out / SECRET)
     with contextlib.ExitStack() as stack:
         jobs, elsewhere, tier = order.jobs, None, WEAK  # here only the reference runs
         if order.scheduler:
@@ -124,8 +119,12 @@ def grading(
             jobs, elsewhere = cluster.jobs, cluster.run
         else:
             tier = demand_sandbox(order.accept_weak, bar.console)
-        grader = Grader(order.course, stages, order.limits, order.own, tier, secret, elsewhere)
+        grader = Grader(
+            order.course, stages, order.limits, order.own, tier, plan.draws.secret, elsewhere
+        )
         stack.callback(grader.close)
+        for name, key in grader.stages.items():
+            plan.draws.keep(name, key.draws)
         for text in grader.too_weak:
             bar.console.print(text, markup=False, highlight=False)
         bar.remove_task(task)
@@ -148,22 +147,6 @@ def demand_sandbox(accept_weak: bool, console: Console) -> Tier:
         )
     console.print(f"sandbox: {found.tier.name} ({found.reason})", markup=False, highlight=False)
     return found.tier
-
-
-def own_secret(path: Path) -> bytes:
-    """The secret that seeds hidden inputs: made once, readable by the grader only, then kept.
-
-    Whoever has it, and the draws of a result, can draw the same inputs again, which is what an
-    appeal needs.
-    """
-    with contextlib.suppress(FileExistsError):
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(fd, secrets.token_hex(32).encode())
-        os.close(fd)
-    secret = path.read_bytes().strip()
-    if not secret:
-        raise Unreadable(f"{path}: the secret of the hidden inputs is empty; delete the file")
-    return secret
 
 
 class Rate(ProgressColumn):

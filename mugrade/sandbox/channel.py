@@ -21,7 +21,7 @@ from mugrade.observe import DEFAULT, Observed
 
 MAGIC = b"MGR1"
 FRAME = struct.Struct("<4s16sBIQ")
-VALUE, END, LOADED = 1, 2, 3
+VALUE, END, LOADED, LOADING = 1, 2, 3, 4
 READY, FORK = b"!", b"+"  # what nursery and grader say on their socket
 MAX_HEADER = 1 << 16
 MAX_TEXT = 500
@@ -139,7 +139,7 @@ def read_frames(
         while True:
             magic, got, kind, header_size, data_size = FRAME.unpack(answer.take(FRAME.size))
             left -= FRAME.size + header_size + data_size
-            if magic != MAGIC or got != nonce or kind not in (VALUE, END, LOADED):
+            if magic != MAGIC or got != nonce or kind not in (VALUE, END, LOADED, LOADING):
                 raise ProtocolError("not a frame of this request")
             if header_size > MAX_HEADER or left < 0:
                 raise ProtocolError(f"an answer of more than {MAX_DATA >> 20} MB")
@@ -161,6 +161,8 @@ def read_frames(
 def value_frame(value: Observed) -> Frame:
     """One observed value as a frame."""
     header: dict[str, Any] = {"kind": value.kind, "text": value.text, "line": value.line}
+    if value.turn:
+        header["turn"] = value.turn
     if value.judge != DEFAULT:
         header["judge"] = judge_to_json(value.judge)
     if value.array is None:
@@ -186,7 +188,8 @@ def frame_value(frame: Frame, trusted: bool = False) -> Observed:
     if not trusted:
         return Observed("array", array)
     judge = judge_from_json(header["judge"]) if "judge" in header else DEFAULT
-    return Observed("array", array, text, line, judge)
+    turn = tuple((str(name), str(plain)) for name, plain in header.get("turn", ()))
+    return Observed("array", array, text, line, judge, turn)
 
 
 def _array(dtype: Any, shape: Any, data: bytes) -> np.ndarray:

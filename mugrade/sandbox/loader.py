@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -68,27 +68,36 @@ def added(package: Package, base: Package) -> Package:
     return {path: p for path, p in package.items() if len(p) > len(base.get(path, ()))}
 
 
-def load_package(package: Package, base: Package | None = None) -> dict[str, str]:
+def _nobody(id: str) -> None:
+    """Tell nobody which block is being run."""
+
+
+def load_package(
+    package: Package, base: Package | None = None, tell: Callable[[str], None] = _nobody
+) -> dict[str, str]:
     """Import every module of a package; returns block id -> the exception that it raised.
 
     `base` is what this process has imported before, and `package` extends it: only what has new
-    blocks is imported again, in the order in which the modules ask for each other.
+    blocks is imported again, in the order in which the modules ask for each other. `tell` is told
+    which block is being run, or nothing.
     """
-    importer = BlockImporter(package)
+    importer = BlockImporter(package, tell)
     sys.meta_path.insert(0, importer)
     for name, (_, pieces) in modules_of(base or {}).items():
         if len(importer.modules[name][1]) > len(pieces):
             del sys.modules[name]
     for name in sorted(importer.modules):
         importlib.import_module(name)
+    importer.tell = _nobody
     return importer.failures
 
 
 class BlockImporter(MetaPathFinder, Loader):
-    """Finds the modules of a package; notes which blocks failed."""
+    """Finds the modules of a package; tells which block runs, and notes which failed."""
 
-    def __init__(self, package: Package) -> None:
-        self.modules = modules_of(package)
+    def __init__(self, package: Package, tell: Callable[[str], None]) -> None:
+        self.modules, self.tell = modules_of(package), tell
+        self.running = [""]  # one block within another, where it imports that one's module
         self.failures: dict[str, str] = {}
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -102,12 +111,24 @@ class BlockImporter(MetaPathFinder, Loader):
             if name.rpartition(".")[0] == module.__name__:  # imported before its package was again
                 setattr(module, name.rpartition(".")[2], child)
         for piece in self.modules[module.__name__][1]:
-            try:
-                _run(piece.source, piece.id, module)
-            except (Exception, SystemExit) as error:
-                self.failures[piece.id] = describe(error)
-                with contextlib.suppress(Exception):
-                    _run(piece.fallback, piece.id, module)
+            with self._told(piece.id):
+                self._run(piece, module)
+
+    def _run(self, piece: Piece, module: types.ModuleType) -> None:
+        try:
+            _run(piece.source, piece.id, module)
+        except (Exception, SystemExit) as error:
+            self.failures[piece.id] = describe(error)
+            with contextlib.suppress(Exception):
+                _run(piece.fallback, piece.id, module)
+
+    @contextlib.contextmanager
+    def _told(self, id: str) -> Iterator[None]:
+        self.running.append(id)
+        self.tell(id)
+        yield
+        self.running.pop()
+        self.tell(self.running[-1])
 
 
 def compile_block(source: str, id: str, scope: Mapping[str, Any]) -> types.CodeType:

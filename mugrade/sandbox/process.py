@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +22,7 @@ from mugrade.sandbox.channel import (
     END,
     FORK,
     LOADED,
+    LOADING,
     MAX_OUTPUT,
     MAX_TEXT,
     READY,
@@ -80,12 +81,13 @@ class Limits:
 class Death(Exception):
     """The process gave no usable answer.
 
-    `category` is timeout, crash, memory, output or protocol.
+    `category` is timeout, crash, memory, output or protocol. `block`: which one it was loading, as
+    it said itself; empty if none.
     """
 
-    def __init__(self, category: str, text: str) -> None:
+    def __init__(self, category: str, text: str, block: str = "") -> None:
         super().__init__(text)
-        self.category = category
+        self.category, self.block = category, block
 
 
 class SandboxError(RuntimeError):
@@ -209,8 +211,7 @@ class Process:
             for fd in theirs:
                 os.close(fd)
         try:
-            request = first_request(job, nursery.base)
-            self.failures = _failures(self._ask(request, limits.load))
+            self.failures = self._load(first_request(job, nursery.base))
         except BaseException:
             self.close()
             raise
@@ -226,13 +227,29 @@ class Process:
         except ProtocolError as error:
             raise Death("protocol", str(error)) from None
 
-    def _ask(self, request: dict[str, Any], seconds: float) -> list[Frame]:
+    def _load(self, request: dict[str, Any]) -> dict[str, str]:
+        """Block id -> the exception that it raised; raises Death, which says in which block."""
+        block: Any = ""
+        try:
+            for frame in self._ask(request, self.limits.load):
+                if frame.kind == LOADED:
+                    return _failures(frame)
+                if frame.kind != LOADING:
+                    break
+                block = frame.header.get("block")
+            raise Death("protocol", "not the answer to the first request")
+        except Death as death:
+            death.block = block if isinstance(block, str) else ""
+            raise
+
+    def _ask(self, request: dict[str, Any], seconds: float) -> Iterator[Frame]:
+        """The frames of an answer, the last of them END or LOADED; raises Death."""
         nonce = secrets.token_bytes(16)
         line = json.dumps({**request, "nonce": nonce.hex()}).encode() + b"\n"
         deadline = time.monotonic() + seconds
         try:
             _write(self.requests, line, deadline)
-            return list(read_frames(self.reply, nonce, deadline, self.output))
+            yield from read_frames(self.reply, nonce, deadline, self.output)
         except Silence:
             raise Death("timeout", f"no answer within {seconds:.3g} seconds") from None
         except ProtocolError as error:
@@ -321,11 +338,9 @@ def _wait_to_write(fd: int, deadline: float) -> None:
             raise Silence
 
 
-def _failures(frames: Sequence[Frame]) -> dict[str, str]:
-    """Block id -> the exception that it raised, from the answer to the first request."""
-    *more, last = frames
-    failures = last.header.get("failures")
-    if more or last.kind != LOADED or not isinstance(failures, dict):
+def _failures(loaded: Frame) -> dict[str, str]:
+    failures = loaded.header.get("failures")
+    if not isinstance(failures, dict):
         raise Death("protocol", "not the answer to the first request")
     return {id: text[:MAX_TEXT] for id, text in failures.items() if isinstance(text, str)}
 

@@ -1,7 +1,8 @@
 """Inside the sandbox: the process in which a submission runs.
 
 The first request holds the package, the cells that stand before every check and the data files;
-each later one holds one check. Requests are lines of JSON, answers are frames (channel.py).
+each later one holds one check. Requests are lines of JSON, answers are frames (channel.py). Before
+a block of the package is run, a frame says which; whoever reads that does not trust it.
 """
 
 import base64
@@ -16,7 +17,7 @@ from typing import IO, Any
 import mugrade
 import mugrade.student.plots  # loaded before the fork, not once for each submission
 from mugrade.observe import Observed, observe
-from mugrade.sandbox.channel import END, LOADED, Frame, encode, value_frame
+from mugrade.sandbox.channel import END, LOADED, LOADING, Frame, encode, value_frame
 from mugrade.sandbox.loader import Package, load_package, package_from_json
 
 
@@ -25,7 +26,11 @@ def work(requests: int, reply: int, base: Package) -> None:
     with os.fdopen(requests, encoding="utf-8") as lines, os.fdopen(reply, "wb") as answers:
         first = json.loads(lines.readline())
         write_files(first["files"])
-        scope, failures = load(first, base)
+
+        def tell(block: str) -> None:
+            _send(answers, first, [Frame(LOADING, {"block": block})])
+
+        scope, failures = load(first, base, tell)
         _send(answers, first, [Frame(LOADED, {"failures": failures})])
         for line in lines:
             request = json.loads(line)
@@ -40,9 +45,11 @@ def write_files(files: Mapping[str, str]) -> None:
         Path(path).write_bytes(base64.b64decode(content))
 
 
-def load(request: dict[str, Any], base: Package) -> tuple[dict[str, Any], dict[str, str]]:
+def load(
+    request: dict[str, Any], base: Package, tell: Callable[[str], None] = lambda block: None
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Import the package; returns the names that checks see, and what failed."""
-    failures = load_package({**base, **package_from_json(request["package"])}, base)
+    failures = load_package({**base, **package_from_json(request["package"])}, base, tell)
     vars(mugrade)["check"] = None  # a notebook's needs Jupyter; run_check has its own
     scope: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(request["setup"], "setup", "exec"), scope)

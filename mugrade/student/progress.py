@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mugrade import visible
 from mugrade.blocks import Block, is_stub, parse_module, replace
 from mugrade.errors import CourseError
 from mugrade.manifest import BlockEntry, CheckEntry
@@ -14,13 +15,15 @@ from mugrade.student.workspace import Outcome, Workspace
 class CheckProgress:
     """A check: `passed` is None if it has not run, `changed` says that the code is another.
 
-    Another than when the check last passed, that is; unknown where it never did.
+    Another than when the check last passed, that is; unknown where it never did. `hidden`: it
+    has inputs too that only the grader tries.
     """
 
     id: str
     points: int
     passed: bool | None
     changed: bool
+    hidden: bool
 
     @property
     def passes(self) -> bool:
@@ -39,6 +42,8 @@ class CheckProgress:
     @property
     def told(self) -> str:
         """The state in words."""
+        if self.passes and self.hidden:
+            return "passes on the visible inputs"
         if self.passed is None or not self.changed:
             return self.state
         if self.passed:
@@ -51,6 +56,8 @@ class CheckProgress:
 
     @property
     def score(self) -> str:
+        if self.passes and self.hidden:
+            return f"worth {self.points} points"
         return f"{self.points if self.passes else 0} of {self.points} points"
 
 
@@ -76,9 +83,9 @@ class Progress:
         """What is built, taken, passes and has changed, in one line."""
         said = [f"{self.built} of {self.exercises} exercises built"]
         said += [f"{self.taken} of them taken"] if self.taken else []
-        said += [f"{self.passing} of {self.checks} checks pass"]
         said += [f"{self.changed} changed"] if self.changed else []
-        return ", ".join((*said, f"{self.points} of {self.total} points"))
+        figures = self.passing, self.checks, self.points, self.total
+        return ", ".join((*said, visible.counts(*figures, self.hidden)))
 
     @property
     def summary(self) -> str:
@@ -113,6 +120,11 @@ class Progress:
     def changed(self) -> int:
         """Checks whose exercise is not what it was when they last passed."""
         return sum(check.changed for check in self.every_check)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a check has inputs too that only the grader tries."""
+        return any(check.hidden for check in self.every_check)
 
     @property
     def points(self) -> int:
@@ -180,9 +192,9 @@ def stage_progress(workspace: Workspace, stage: str) -> Progress:
 
 def _check_progress(check: CheckEntry, outcome: Outcome | None, source: str) -> CheckProgress:
     if outcome is None:
-        return CheckProgress(check.id, check.points, None, False)
+        return CheckProgress(check.id, check.points, None, False, check.hidden)
     changed = bool(outcome.good) and outcome.good != source
-    return CheckProgress(check.id, check.points, outcome.passed, changed)
+    return CheckProgress(check.id, check.points, outcome.passed, changed, check.hidden)
 
 
 def _state(entry: BlockEntry, blocks: list[Block]) -> str:

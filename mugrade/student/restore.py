@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mugrade.blocks import Block, cell_body, export_path, is_module_path, render_module, replace
 from mugrade.errors import WorkspaceError
 from mugrade.manifest import ReleasedCell
+from mugrade.student.index import complete_indices
 from mugrade.student.kept import Kept, keep, keep_blocks
 from mugrade.student.notebook import Notebook, notebook_path, place_of
 from mugrade.student.sides import NOTEBOOK, PACKAGE, Sides, disagreements, lost_answers
@@ -47,6 +48,7 @@ def restore(workspace: Workspace, stage: str, to: str = "") -> Restored:
             workspace.write(notebook.path, notebook.text())
         if to != NOTEBOOK:
             _complete(workspace, done)
+            complete_indices(workspace)
         _say_what_is_left(workspace, done)
     return done
 

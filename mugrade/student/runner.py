@@ -7,7 +7,7 @@ that hangs or dies costs only itself.
 import importlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,7 +19,7 @@ from mugrade.blocks import export_path
 from mugrade.errors import WorkspaceError
 from mugrade.manifest import BlockEntry, CheckEntry
 from mugrade.messages import Report
-from mugrade.observe import describe, seed_of
+from mugrade.observe import Observed, describe, seed_of
 from mugrade.sandbox.loader import module_name
 from mugrade.sandbox.plain import Child, silence
 from mugrade.sandbox.process import Death
@@ -27,6 +27,7 @@ from mugrade.sandbox.worker import bind, run_check
 from mugrade.student.checks import report_on
 from mugrade.student.live import NotBuilt, Session, how_to_build
 from mugrade.student.notebook import notebook_path
+from mugrade.student.whole import Whole
 from mugrade.student.workspace import Workspace
 
 LOAD_SECONDS = 60.0
@@ -36,15 +37,19 @@ ADVICE = {
 }
 
 
-def run_checks(workspace: Workspace, stage: str, seconds: float) -> Iterator[Report]:
+def run_checks(
+    workspace: Workspace, stage: str, seconds: float, whole: Whole | None = None
+) -> Iterator[Report]:
     """The report of every check of a stage, remembered as it comes.
 
-    Once one has taken longer than `seconds`, the others of its exercise are left out.
+    As the student's folder knows it or, if that is given, the `whole` check. Once one has taken
+    longer than `seconds`, the others of its exercise are left out.
     Raises WorkspaceError where the package cannot be loaded or the course is broken.
     """
     if not workspace.exported(stage):
         raise WorkspaceError(how_to_build(stage, stage))
-    sources = {cell.id: cell.source for cell in workspace.released if cell.stage == stage}
+    released = {cell.id: cell.source for cell in workspace.released if cell.stage == stage}
+    sources = whole.sources if whole else released
     left = [check for check in workspace.manifest.checks if check.stage == stage]
     if missing := [check.id for check in left if check.id not in sources]:
         raise WorkspaceError(f"cells.json lacks {missing[0]}: fetch the course again")
@@ -57,7 +62,8 @@ def run_checks(workspace: Workspace, stage: str, seconds: float) -> Iterator[Rep
                     verdict = Verdict("not run", f"{hung[check.of]} above took too long")
                     yield _report(check, verdict)
                     continue
-                report = _run(workspace, check, child, sources[check.id], seconds)
+                asked = child, sources[check.id], seconds
+                report = _run(workspace, check, *asked, whole.report_on if whole else report_on)
                 if report.category == "timeout":
                     hung[check.of] = report.name
                 workspace.remember(check.id, report.passed)
@@ -65,14 +71,19 @@ def run_checks(workspace: Workspace, stage: str, seconds: float) -> Iterator[Rep
 
 
 def _run(
-    workspace: Workspace, check: CheckEntry, child: Child, source: str, seconds: float
+    workspace: Workspace,
+    check: CheckEntry,
+    child: Child,
+    source: str,
+    seconds: float,
+    report_of: Callable[[Workspace, CheckEntry, Sequence[Observed]], Report],
 ) -> Report:
     if check.of not in workspace.exported(check.stage):
         where = f"run its cell in {check.stage}.ipynb, or: mugrade take {check.stage[:2]}"
         missing = f"{check.of} is not in your package yet"
         return _report(check, Verdict("unsolved", missing, advice=where))
     try:
-        report = report_on(workspace, check, child.ask((check.id, source), seconds))
+        report = report_of(workspace, check, child.ask((check.id, source), seconds))
     except Death as death:
         advice = ADVICE[death.category]
         return _report(check, Verdict(death.category, str(death), advice=advice))
@@ -83,7 +94,8 @@ def _run(
 
 
 def _report(check: CheckEntry, verdict: Verdict) -> Report:
-    return Report.of(check.id, verdict, check.points, check.why, check.of)
+    report = Report.of(check.id, verdict, check.points, check.why, check.of)
+    return replace(report, visible_only=check.hidden)
 
 
 def _loaded(workspace: Workspace, stage: str) -> Child:

@@ -1,18 +1,19 @@
 """The course's new version under a student's work: answers and own cells stay, and undo."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mugrade.blocks import Block, arrange, cell_body, indices, render_module
 from mugrade.errors import WorkspaceError
-from mugrade.manifest import CELLS, MANIFEST, Manifest, ReleasedCell, dump
+from mugrade.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCell, dump
+from mugrade.student.index import missing_indices
 from mugrade.student.kept import Kept, keep
 from mugrade.student.merge import History, Merged, Raw, cell_id, cell_source, merge, positions
 from mugrade.student.notebook import Notebook
 from mugrade.student.releases import releases, remember_release
 from mugrade.student.snapshot import Snapshot
-from mugrade.student.start import course_files, start_page
+from mugrade.student.start import course_files
 from mugrade.student.workspace import PROGRESS, Workspace, read_manifest
 
 WRITTEN_TO = {".ipynb", ".py"}  # what students write to, unlike the course's own files
@@ -33,8 +34,9 @@ class Version:
         where = [folder, also or folder]
         manifest = read_manifest(next((f for f in where if (f / MANIFEST).exists()), folder))
         cells = Workspace(next((f for f in where if (f / CELLS).exists()), folder), folder).cells
-        paths = {stage: folder / f"{stage}.ipynb" for stage in manifest.stages}
-        there = {stage: path for stage, path in paths.items() if path.exists() or not also}
+        names = (PurePosixPath(START).stem, *manifest.stages)
+        paths = {stage: folder / f"{stage}.ipynb" for stage in names}
+        there = {s: p for s, p in paths.items() if p.exists() or not (also or p.name == START)}
         return cls(manifest, cells, {s: Notebook.read(path) for s, path in there.items()})
 
 
@@ -73,7 +75,7 @@ def update(workspace: Workspace, source: Path) -> Update:
                 f"and this one is of {workspace.manifest.package}"
             )
         remember_release(workspace)
-        found = Update(_course_files(workspace, source, version))
+        found = Update(_course_files(source, version))
         _plan(workspace, version, found)
         found.files[f".mugrade/{PROGRESS}"] = _progress(workspace, version)
         _write(workspace, found, "update")
@@ -178,7 +180,7 @@ def _plan_modules(
     old = {entry.module for entry in workspace.manifest.blocks}
     paths = sorted(old | {entry.module for entry in version.manifest.blocks})
     before = {path: workspace.read_module(path) for path in paths}
-    after = _moved_blocks(before, version, known)
+    after = _moved_blocks(before, version, known, (workspace.manifest, version.manifest))
     files: Files = {}
     for path in (path for path in paths if after[path] != before[path]):
         order = [entry.id for entry in version.manifest.module(path)]
@@ -206,14 +208,18 @@ def _borrowed(
 
 
 def _moved_blocks(
-    before: Mapping[str, list[Block]], version: Version, known: Mapping[str, History]
+    before: Mapping[str, list[Block]],
+    version: Version,
+    known: Mapping[str, History],
+    manifests: Iterable[Manifest],
 ) -> dict[str, list[Block]]:
     entries = {entry.id: entry for entry in version.manifest.blocks}
     texts = {cell.id: cell_body(cell.source) for cell in version.cells}
     after: dict[str, list[Block]] = {path: [] for path in before}
     there = {block.id for blocks in before.values() for block in blocks}
+    index = {block.id for manifest in manifests for _, block in manifest.index}
     for path, blocks in before.items():
-        for block in blocks:
+        for block in (b for b in blocks if b.id not in index):
             entry = entries.get(block.id)
             handed_out = block.id in known and known[block.id].has(block.source)
             if handed_out and not block.taken:
@@ -226,21 +232,20 @@ def _moved_blocks(
     for id, entry in entries.items():
         if entry.stage in built and id not in there and id in texts and not known[id].texts:
             after[entry.module].append(Block(id, texts[id]))
+    for path, block in missing_indices(version.manifest, lambda path: after.get(path, [])):
+        after[path].append(block)
     return after
 
 
-def _course_files(workspace: Workspace, source: Path, version: Version) -> Files:
+def _course_files(source: Path, version: Version) -> Files:
     """The files of the course that nobody writes to."""
-    names = {f"{stage}.ipynb" for stage in version.manifest.stages}
     try:
-        paths = [p for p in course_files(source, version.manifest) if p not in names]
-        found: Files = {path: (source / path).read_bytes() for path in paths}
+        paths = [p for p in course_files(source, version.manifest) if not p.endswith(".ipynb")]
+        return {path: (source / path).read_bytes() for path in paths}
     except OSError as error:
         raise WorkspaceError(
             f"{error.filename} cannot be read ({error.strerror}): fetch the course again"
         ) from None
-    page = start_page(version.manifest)
-    return found | {path: text for path, text in page.items() if (workspace.folder / path).exists()}
 
 
 def _progress(workspace: Workspace, version: Version) -> bytes | None:

@@ -1,0 +1,69 @@
+"""Run the reference: the package that the answers in the scripts make, and what it yields."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from mugrade.answers import Answer, record
+from mugrade.author.course import Course, CourseError, Stage
+from mugrade.observe import seed_of
+from mugrade.sandbox.loader import Package, Piece, module_name
+from mugrade.sandbox.plain import Plain
+from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
+
+REFERENCE_LIMITS = Limits(load=60, check=60, total=600)
+
+
+def reference_job(course: Course, stage: Stage) -> Job:
+    """The reference of a stage and all before it, ready to run the stage's checks."""
+    base = reference(course, course.before(stage))
+    package = reference(course, [*course.before(stage), stage])
+    return Job(package, stage.setup, check_names(stage), course.files(stage), base)
+
+
+def reference(course: Course, stages: Sequence[Stage]) -> Package:
+    """The package as the reference answers of some stages make it."""
+    modules = course.modules(stages)
+    return {path: [Piece(b.id, b.source) for b in blocks] for path, blocks in modules.items()}
+
+
+def check_names(stage: Stage) -> list[tuple[str, list[str]]]:
+    """Module and symbols: the names that a stage's cells leave in the notebook."""
+    return [(module_name(cell.export), sorted(cell.block.symbols)) for cell in stage.exports]
+
+
+def record_answers(
+    course: Course, stage: Stage, tasks: Iterable[Task], sandbox: Sandbox | Plain
+) -> dict[str, list[Answer]]:
+    """What the reference yields for every check; raises CourseError where it fails."""
+    lines = {cell.id: cell.line for cell in stage.cells}
+    where = stage.path.name
+    answers = {}
+    try:
+        with sandbox.start(reference_job(course, stage), REFERENCE_LIMITS, trusted=True) as process:
+            if process.failures:
+                raise CourseError(_failures(stage, process.failures))
+            for task in tasks:
+                where = f"{stage.path.name}:{lines[task.id]}: {task.id}"
+                answers[task.id] = record(process.run(task), task.source, labels_of(course))
+    except (Death, ValueError) as error:
+        raise CourseError(f"{where}: the reference fails: {error}") from None
+    return answers
+
+
+def check_tasks(stage: Stage) -> list[Task]:
+    """The checks of a stage in full, with the inputs of the build."""
+    return [Task(cell.id, cell.source, seed_of(cell.id)) for cell in stage.role("check")]
+
+
+def labels_of(course: Course) -> dict[str, np.ndarray]:
+    """The true labels that `labels` judges score against, by name."""
+    folder = course.root / "solutions" / "labels"
+    return {p.stem: np.load(p, allow_pickle=False) for p in sorted(folder.glob("*.npy"))}
+
+
+def _failures(stage: Stage, failures: dict[str, str]) -> str:
+    lines = {cell.id: cell.line for cell in stage.cells}
+    return "\n".join(
+        f"{stage.path.name}:{lines.get(id, 1)}: {id}: {text}" for id, text in failures.items()
+    )

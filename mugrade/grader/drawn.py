@@ -1,0 +1,81 @@
+"""Which draw of the hidden inputs a course gives its checks: found once, and kept."""
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mugrade import files
+from mugrade.author.course import Course
+from mugrade.errors import Unreadable
+from mugrade.grader.fingerprint import judging, sha256
+from mugrade.grader.key import StageKey
+from mugrade.manifest import dump
+from mugrade.sandbox.process import Sandbox
+from mugrade.sandbox.tiers import WEAK
+
+SECRET, DRAWS = ".secret", ".draws.json"
+
+
+class Draws:
+    """Stage -> check -> how often its inputs were drawn again, if they were.
+
+    It takes a rehearsal of the stage's mistakes to find that; what was found is kept in `folder`
+    for as long as the secret, the stage, its mistakes and what judges are the same. `contents` are
+    digests of the stages.
+    """
+
+    def __init__(self, folder: Path, course: Course, contents: Mapping[str, str]) -> None:
+        self.folder, self.course, self.contents = folder, course, contents
+
+    @cached_property
+    def secret(self) -> bytes:
+        return own_secret(self.folder / SECRET)
+
+    def of(self, stage: str) -> dict[str, int]:
+        """The draws of a stage, by a rehearsal if they are not known; raises CourseError."""
+        kept = self._kept.get(stage)
+        if isinstance(kept, dict) and kept.get("of") == self._what(stage):
+            return dict(kept["draws"])
+        with Sandbox(WEAK) as sandbox:  # nothing runs there but the course's own code
+            found = StageKey(self.course, self.course.find(stage), sandbox, self.secret).draws
+        self.keep(stage, found)
+        return found
+
+    def keep(self, stage: str, draws: Mapping[str, int]) -> None:
+        """Note what was found."""
+        self._kept[stage] = {"of": self._what(stage), "draws": dict(draws)}
+        files.write(self.folder / DRAWS, dump(self._kept).encode())
+
+    @cached_property
+    def _kept(self) -> dict[str, Any]:
+        try:
+            data = json.loads((self.folder / DRAWS).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _what(self, stage: str) -> str:
+        """The digest of all that decides the draws of a stage."""
+        mistakes = [(m.of, m.edits) for m in self.course.find(stage).mistakes]
+        return sha256(self.secret, self.contents[stage], judging(), mistakes)
+
+
+def own_secret(path: Path) -> bytes:
+    """The secret that seeds hidden inputs: made once, readable by the grader only, then kept.
+
+    Whoever has it, and the draws of a result, can draw the same inputs again, which is what an
+    appeal needs.
+    """
+    with contextlib.suppress(FileExistsError):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(fd, secrets.token_hex(32).encode())
+        os.close(fd)
+    secret = path.read_bytes().strip()
+    if not secret:
+        raise Unreadable(f"{path}: the secret of the hidden inputs is empty; delete the file")
+    return secret

@@ -1,0 +1,20 @@
+"""What it is called that visible inputs pass where the grader tries others too.
+
+A student's folder knows which checks have hidden inputs, and nothing of these.
+"""
+
+OTHERS = "the grader tries others"
+PASS = f"all visible inputs pass; {OTHERS}"
+NOTE = f"these are the visible inputs; {OTHERS}"
+
+
+def columns(hidden: bool) -> tuple[str, str]:
+    """What a table calls the checks that pass and the points that they are worth."""
+    return ("visible inputs pass", "worth") if hidden else ("checks passing", "points")
+
+
+def counts(passing: int, checks: int, points: int, total: int, hidden: bool) -> str:
+    """How many checks pass, and the points that they are worth."""
+    if hidden:
+        return f"visible inputs: {passing} of {checks} checks pass, worth {points} points"
+    return f"{passing} of {checks} checks pass, {points} of {total} points"
