@@ -369,7 +369,7 @@ def test_nothing_hidden_comes_out(
     found = result(scaler=scaler, noise=NOISE.format(noise))
     path = tmp_path / "ada" / "01_scale.ipynb"
     write_feedback(tmp_path / "page.html", standing_of(found), "Scale")
-    notebook = autograded_notebook(tiny.find("01_scale"), found, path.read_bytes(), "")
+    notebook = autograded_notebook(tiny.find("01_scale"), standing_of(found), path.read_bytes())
     nbformat.validate(json.loads(json.dumps(notebook)))
     texts = [repr(found), (tmp_path / "page.html").read_text(), json.dumps(notebook)]
     assert not any(HIDDEN.search(text) for text in texts)
@@ -445,7 +445,7 @@ def test_a_class_end_to_end(tiny: Course, tmp_path: Path) -> None:
 def test_on_own_a_mistake_costs_in_later_stages_too(
     tiny: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Scores, "put", lambda scores, result: None)
+    monkeypatch.setattr(Scores, "put", lambda scores, standing: [])
     folder = submit(tiny, tmp_path / "in")
     run(tiny, folder, tmp_path / "out", "01_scale", own=True)
     found = table(tmp_path / "out")
@@ -524,7 +524,7 @@ def test_one_failure_of_the_grader_stops_nobody(
 def write_gradebook(url: str, course: Course, results: Sequence[Result]) -> None:
     with contextlib.closing(Scores(url, course)) as scores:
         for result in results:
-            scores.put(result)
+            scores.put(standing_of(result))
 
 
 def test_the_gradebook_agrees_and_keeps_what_the_instructor_wrote(

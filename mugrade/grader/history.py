@@ -9,6 +9,7 @@ from rich.text import Text
 
 from mugrade.author.course import Course
 from mugrade.errors import Unreadable
+from mugrade.grader.final import figure
 from mugrade.grader.models import Attempt
 from mugrade.grader.plan import opened
 from mugrade.grader.policy import Standing
@@ -82,7 +83,7 @@ def choose_by_hand(
     shown = standing.attempt
     return (
         f"{printable(student)} {stage}: attempt {shown.number} counts ({standing.why}), "
-        f"{standing.points} of {shown.max_points} points"
+        f"{figure(standing.points)} of {shown.max_points} points"
     )
 
 

@@ -1,9 +1,10 @@
 """What an order to grade comes to: the submissions, and which of them have to be graded."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mugrade.author.course import Course
 from mugrade.author.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis, in_order
+from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.fingerprint import Fingerprints, handed_in, judging
 from mugrade.grader.models import Attempt, Pin
 from mugrade.grader.policy import Standing, candidates, choose
@@ -21,6 +23,7 @@ from mugrade.grader.results import Result
 from mugrade.grader.roster import Roster
 from mugrade.grader.store import NAME, Key, Store
 from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
+from mugrade.messages import printable
 from mugrade.sandbox.process import Limits
 
 LOCK = ".mugrade.lock"
@@ -75,6 +78,7 @@ class Plan:
     again: Mapping[Submission, Attempt]
     histories: Mapping[Key, Sequence[Attempt]]
     pins: Mapping[Key, Pin]
+    reviews: Mapping[Key, Reviews]
     prints: Fingerprints
     scratch: Path
 
@@ -113,7 +117,8 @@ class Plan:
         """What counts of a student's stage before this order, or with more attempts."""
         attempts = [*self.histories.get(key, ()), *more]
         settings = self.order.settings
-        return choose(attempts, settings, self.pins.get(key)) if attempts else None
+        said = self.reviews.get(key, NOTHING_SAID)
+        return choose(attempts, settings, self.pins.get(key), said) if attempts else None
 
     @property
     def stale(self) -> int:
@@ -137,6 +142,7 @@ def planned(order: Order, console: Console) -> Iterator[Plan]:
         with opened(order.out, order.url, console) as store:
             with console.status("looking for what has changed"):
                 plan = make_plan(order, store, present, Path(name))
+                _demand_known(order, {*by_student(present), *(key[0] for key in plan.histories)})
                 if not plan.todo and not plan.chosen:
                     who, what = ", ".join(order.students), ", ".join(order.stages)
                     text = f"{who or 'nobody'} has handed in {what or 'nothing'}"
@@ -166,14 +172,25 @@ def demand_writable(out: Path) -> None:
         raise Unreadable(f"{out}: results cannot be written there ({error.strerror})") from None
 
 
+def _demand_known(order: Order, names: Collection[str]) -> None:
+    """Raise Unreadable if nobody is called what a student was called in the order."""
+    for name in order.students:
+        if name not in names:
+            near = get_close_matches(name, names) or sorted(names)[:5]
+            there = ", ".join(map(printable, near))
+            raise Unreadable(
+                f"{order.folder}: nobody is called {printable(name)}: there is {there}"
+            )
+
+
 def make_plan(order: Order, store: Store, present: Sequence[Submission], scratch: Path) -> Plan:
     """The plan for what lies in the folder and, where that is asked for, in the store."""
     prints = Fingerprints(order.course, order.limits, order.own)
-    histories, pins = store.histories(), store.pins()
-    plan = Plan(order, store, present, present, {}, histories, pins, prints, scratch)
+    said = store.histories(), store.pins(), store.reviews()
+    plan = Plan(order, store, present, present, {}, *said, prints, scratch)
     if order.own:
         there = {(s.student, s.stage) for s in present if s.path}
-        counting = (plan.standing(key) for key in histories if key not in there)
+        counting = (plan.standing(key) for key in plan.histories if key not in there)
         stored = [_written(s.attempt, store, scratch) for s in counting if s and s.attempt.notebook]
         plan = replace(plan, every=[*present, *stored])
     return replace(plan, again=dict(_again(plan))) if order.stored else plan
