@@ -6,6 +6,7 @@ import typer
 
 from mugrade.cli.author import build, lint
 from mugrade.cli.checking import check, doctor
+from mugrade.cli.explaining import explain
 from mugrade.cli.grades import forget, grades
 from mugrade.cli.grading import grade
 from mugrade.cli.shared import Commands, say
@@ -17,7 +18,7 @@ app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 OF_A_STUDENT = (start, check, status, hint, reset, take, doctor, submit, data)
-for command in (*OF_A_STUDENT, build, lint, grade, grades, forget):
+for command in (*OF_A_STUDENT, build, lint, grade, grades, explain, forget):
     app.command()(command)
 
 

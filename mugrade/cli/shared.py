@@ -1,5 +1,6 @@
 """What the commands share: options, the console, and errors as one sentence."""
 
+import os
 import shutil
 import sys
 import textwrap
@@ -74,6 +75,12 @@ def fail(error: Exception | str) -> typer.Exit:
     """Print one clear sentence; the caller raises what this returns."""
     say(str(error), err=True)
     return typer.Exit(1)
+
+
+def demand_fork() -> None:
+    """End the command where no sandbox can be made."""
+    if not hasattr(os, "fork"):
+        raise fail("grading needs Linux or macOS: on Windows run it in WSL 2")
 
 
 def find_stage(workspace: "Workspace", name: str) -> str:

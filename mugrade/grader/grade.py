@@ -28,8 +28,9 @@ class Grader:
     """A course ready to grade: the reference has been run, its answers are known.
 
     Submissions run in `tier`, by default the strongest that holds here, or wherever `run` sends
-    them. `secret` draws the hidden inputs, the same for everybody; without one they are those of
-    the build. `too_weak` says which checks let known mistakes pass, however they are drawn.
+    them. `secret` draws the hidden inputs, the same for everybody, for a record as often as `draws`
+    says; without one they are those of the build. `too_weak` says which checks let known mistakes
+    pass, however they are drawn.
     """
 
     def __init__(
@@ -41,13 +42,15 @@ class Grader:
         tier: Tier | None = None,
         secret: bytes = b"",
         run: Callable[[Bundle], Outcome] | None = None,
+        draws: Mapping[str, int] | None = None,
     ) -> None:
         self.course, self.limits, self.own = course, limits, own
         self.sandbox = Sandbox(tier or strongest().tier)
         self.run = run or (lambda bundle: run_here(bundle, self.sandbox))
         self.manifest: Manifest = make_manifest(course)
         self.stages = {
-            name: StageKey(course, course.find(name), self.sandbox, secret) for name in stages
+            name: StageKey(course, course.find(name), self.sandbox, secret, draws)
+            for name in stages
         }
         self.too_weak = [text for key in self.stages.values() for text in key.too_weak]
 

@@ -1,6 +1,7 @@
 """The attempts of one student at one stage: shown, written back to a file, chosen by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mugrade.author.course import Course
+from mugrade.author.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.final import figure
 from mugrade.grader.models import Attempt
@@ -27,6 +29,17 @@ def of_one_stage(store: Store, student: str, stage: str) -> list[Attempt]:
     if not found:
         raise Unreadable(f"{store.name}: nothing of {printable(student)} at {printable(stage)}")
     return next(iter(found.values()))
+
+
+def attempt_of(
+    store: Store, settings: Settings, student: str, stage: str, number: int | None
+) -> Attempt:
+    """An attempt, or the one that counts, with its checks; raises Unreadable if there is none."""
+    attempts = of_one_stage(store, student, stage)
+    standing = store.standing(student, attempts[0].stage, settings)
+    if number is not None:
+        standing = replace(standing, attempt=_numbered(attempts, number))
+    return next(store.with_checks([standing])).attempt
 
 
 def history_table(attempts: Sequence[Attempt], standing: Standing) -> Table:

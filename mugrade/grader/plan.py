@@ -191,7 +191,7 @@ def make_plan(order: Order, store: Store, present: Sequence[Submission], scratch
     if order.own:
         there = {(s.student, s.stage) for s in present if s.path}
         counting = (plan.standing(key) for key in plan.histories if key not in there)
-        stored = [_written(s.attempt, store, scratch) for s in counting if s and s.attempt.notebook]
+        stored = [written(s.attempt, store, scratch) for s in counting if s and s.attempt.notebook]
         plan = replace(plan, every=[*present, *stored])
     return replace(plan, again=dict(_again(plan))) if order.stored else plan
 
@@ -204,10 +204,10 @@ def _again(plan: Plan) -> Iterator[tuple[Submission, Attempt]]:
         if stage in stages and plan.order.wants(student, stage):
             for a in candidates(history, plan.order.settings) or in_order(history)[-1:]:
                 if a.notebook and (student, stage, a.notebook) not in there:
-                    yield _written(a, plan.store, plan.scratch), a
+                    yield written(a, plan.store, plan.scratch), a
 
 
-def _written(attempt: Attempt, store: Store, scratch: Path) -> Submission:
+def written(attempt: Attempt, store: Store, scratch: Path) -> Submission:
     """What an attempt graded, as a file again."""
     path = scratch / f"attempt-{attempt.id}.ipynb"
     path.write_bytes(store.notebook(attempt) or b"")
