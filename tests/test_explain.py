@@ -55,7 +55,7 @@ def test_every_input_value_and_answer_is_shown_hidden_ones_too(graded: Path) -> 
     before = (graded / "out" / "results.db").read_bytes()
     said = explain(graded, "ada", "01", "--attempt", "1")
     assert "attempt 1, handed in 20" in said and said.count("5 of 8 points") == 2
-    for text in ("yield 2 (hidden)", "3 * x  ", "at most 0.125 at ", "every entry is off by the"):
+    for text in ("yield 2 (hidden)", "3 * x  ", "largest 0.125 at ", "every entry is off by the"):
         assert text in said
     assert "allowed 1e-09 + 1e-07 |answer|: wrong" in said and "a sample of float64" in said
     assert said.splitlines()[-1] == "same as the record"

@@ -355,7 +355,7 @@ def test_grades_hears_the_formgrader_and_writes_the_pages_again(term: Term, tmp_
     term.score("noise-is-normal", 4, 1)
     for _ in range(2):
         said = grades()
-        assert "1 pages are older than the formgrader: mugrade grades --write" in said
+        assert "pages older than the formgrader: 1; mugrade grades --write" in said
         heading, row = said.splitlines()[-2:]
         titles = ["student", "stage", "automatic", "manual", "extra", "late", "points"]
         assert heading.split()[:7] == titles

@@ -600,6 +600,8 @@ def test_a_submission_that_nbgrader_knows_without_its_notebook(
         (["gone"], "no such folder"),
         (["empty"], "no student's folder"),
         (["none"], "no notebook called like a stage"),
+        (["in", "--student", "adda"], "nobody is called adda: there is ada"),
+        (["in", "--student", "x"], "nobody is called x: there is ada, eve"),
         (["in", "--stage", "01"], "nobody has handed in 01_scale"),
         (["in/eve"], "one student's folder"),
         (["in", "--out", "taken"], "grades.csv: cannot be written (Is a directory)"),

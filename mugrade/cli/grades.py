@@ -27,7 +27,7 @@ from mugrade.extras import require
 if TYPE_CHECKING:
     from mugrade.grader.store import Store
 
-WRITE = "mugrade grades --write writes the table and the pages again"
+OLD = "pages older than the formgrader: {}; mugrade grades --write writes them again"
 Use = Annotated[
     tuple[str, str, str] | None,
     typer.Option(
@@ -132,9 +132,8 @@ def _results(
         with closing(Store.open(db or Path(folder or ".") / NAME)) as store:
             if folder:
                 listen(store, folder / GRADEBOOK)
-            old = 0 if policy else stale(folder, store.standings(settings)) if folder else 0
-            news = f"{old} pages are older than the formgrader: {WRITE}" if old else ""
-            for text in filter(None, (store.said, *settings.warnings, news)):
+            old = stale(folder, store.standings(settings)) if folder and not policy else 0
+            for text in filter(None, (store.said, *settings.warnings, OLD.format(old) * bool(old))):
                 typer.echo(text, err=True)
             yield store, settings
     except OSError as error:

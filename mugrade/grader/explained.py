@@ -113,7 +113,7 @@ def _largest(value: np.ndarray, right: np.ndarray) -> str:
         off = np.where(same, 0.0, abs(value.astype("complex128") - right.astype("complex128")))
     place = np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off)), off.shape)
     at = f" at {[int(i) for i in place]}" if place else ""
-    return f"at most {number(off[place])}{at}"
+    return f"largest {number(off[place])}{at}"
 
 
 def _allowed(judge: Close, right: Answer) -> str:
