@@ -166,6 +166,18 @@ class Term:
             return points, found.needs_manual_grade, comments
 
 
+def exported(term: Term) -> tuple[str, str, str]:
+    """What nbgrader itself exports: the score before the penalty, the penalty, the score."""
+    from nbgrader.plugins.export import CsvExportPlugin
+
+    path = term.out / "nbgrader.csv"
+    with term.formgrader() as book:
+        CsvExportPlugin(to=str(path)).export(book)
+    with path.open(newline="") as file:
+        (row,) = [r for r in csv.DictReader(file) if r["student_id"] and float(r["raw_score"])]
+    return row["raw_score"], row["late_submission_penalty"], row["score"]
+
+
 @pytest.fixture
 def term(tiny: Course, blank: Path, tmp_path: Path) -> Term:
     return Term(tiny, Path(shutil.copytree(blank, tmp_path / "out")))
@@ -197,6 +209,7 @@ def test_what_was_said_survives_the_gradebook(term: Term) -> None:
     (term.out / "gradebook.db").unlink()
     term.use(None)
     assert term.of_nbgrader == (3.5, False, [None, "nearly"])
+    assert exported(term) == ("5.5", "2.0", "3.5")
 
 
 def test_what_is_said_while_the_scores_are_written_is_not_overwritten(

@@ -132,8 +132,9 @@ def _results(
         with closing(Store.open(db or Path(folder or ".") / NAME)) as store:
             if folder:
                 listen(store, folder / GRADEBOOK)
-            old = stale(folder, store.standings(settings)) if folder and not policy else 0
-            for text in filter(None, (store.said, *settings.warnings, OLD.format(old) * bool(old))):
+            old = stale(folder, store, settings) if folder and not policy else 0
+            news = OLD.format(old) if old else ""
+            for text in filter(None, (store.said, *settings.warnings, news)):
                 typer.echo(text, err=True)
             yield store, settings
     except OSError as error:

@@ -68,7 +68,8 @@ def explain(
     Raises Unreadable if what it graded was not kept.
     """
     if not attempt.notebook:
-        raise Unreadable(f"attempt {attempt.number}: its notebook was not kept")
+        what = f"attempt {attempt.number}: its notebook was not kept"
+        raise Unreadable(what if attempt.number else "nothing was handed in")
     stage, digest, when = attempt.stage, attempt.course, attempt.graded_at
     with (
         course_of(course, stage, digest, when) as version,

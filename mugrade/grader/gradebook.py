@@ -49,6 +49,9 @@ class Scores:
                     f"({getattr(error, 'orig', None) or error}); "
                     "move it away, or close what uses it, and grade again"
                 ) from None
+            except BaseException:
+                self.close()  # nothing half done is left open
+                raise
 
     def _put(self, standing: Standing) -> list[Review]:
         assignment, db = self._assignment(standing), self._book.db

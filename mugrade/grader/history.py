@@ -43,12 +43,12 @@ def attempt_of(
 
 
 def history_table(attempts: Sequence[Attempt], standing: Standing) -> Table:
-    """A row per attempt: when, by which mugrade, what it gave, and whether it counts."""
+    """A row per attempt: when, by which mugrade, its automatic points, and whether it counts."""
     table = Table(header_style="bold", pad_edge=False, box=None)
     table.add_column("attempt", justify="right")
     for name in ("handed in", "graded", "mugrade"):
         table.add_column(name, no_wrap=True)
-    table.add_column("points", justify="right", no_wrap=True)
+    table.add_column("automatic", justify="right", no_wrap=True)
     table.add_column("counts", no_wrap=True)
     table.add_column("what went wrong", overflow="fold")
     for a in attempts:

@@ -186,8 +186,19 @@ def _demand_known(order: Order, names: Collection[str]) -> None:
 def make_plan(order: Order, store: Store, present: Sequence[Submission], scratch: Path) -> Plan:
     """The plan for what lies in the folder and, where that is asked for, in the store."""
     prints = Fingerprints(order.course, order.limits, order.own)
-    said = store.histories(), store.pins(), store.reviews()
-    plan = Plan(order, store, present, present, {}, *said, prints, scratch)
+    reviews = store.reviews()  # first: what they are about is read with its checks
+    plan = Plan(
+        order,
+        store,
+        present,
+        present,
+        {},
+        store.histories(),
+        store.pins(),
+        reviews,
+        prints,
+        scratch,
+    )
     if order.own:
         there = {(s.student, s.stage) for s in present if s.path}
         counting = (plan.standing(key) for key in plan.histories if key not in there)

@@ -14,13 +14,14 @@ from rich.console import Console
 
 from mugrade import files
 from mugrade.author.course import Course, CourseError
+from mugrade.author.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.gradebook import Scores
 from mugrade.grader.ledger import listen
 from mugrade.grader.models import MARK
 from mugrade.grader.policy import Standing
 from mugrade.grader.report import write_csv, write_feedback
-from mugrade.grader.store import Key, Store
+from mugrade.grader.store import Filter, Key, Store
 
 GRADEBOOK, CSV, FEEDBACK, AUTOGRADED = "gradebook.db", "grades.csv", "feedback", "autograded"
 CONFIG = "nbgrader_config.py"
@@ -199,9 +200,11 @@ def page_of(out: Path, student: str, stage: str) -> Path:
     return out / FEEDBACK / folder_of(student) / f"{stage}.html"
 
 
-def stale(out: Path, standings: Sequence[Standing]) -> int:
+def stale(out: Path, store: Store, settings: Settings) -> int:
     """How many pages do not say yet what a teacher has said in the formgrader."""
-    said = (s for s in standings if s.reviews.said)
+    students = sorted({student for student, _ in store.reviews()})
+    found = store.standings(settings, Filter(students)) if students else []
+    said = (s for s in found if s.reviews.said)
     return sum(not holds(page_of(out, *s.key), s.mark) for s in said)
 
 
