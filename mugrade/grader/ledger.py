@@ -29,16 +29,17 @@ JOIN submitted_notebook AS submitted ON submitted.id = said.notebook_id
 JOIN notebook ON notebook.id = submitted.notebook_id
 JOIN submitted_assignment ON submitted_assignment.id = submitted.assignment_id
 JOIN assignment ON assignment.id = submitted_assignment.assignment_id
-WHERE notebook.name = assignment.name AND :notebook IN ('', submitted.id)
+WHERE notebook.name = assignment.name
 """
+ONE = "AND submitted.id = :notebook"
 SAID = f"""
 SELECT submitted.id AS notebook, student_id AS student, assignment.name AS stage,
     base_cell.name AS cell, manual_score AS manual, extra_credit AS extra, NULL AS comment,
     needs_manual_grade AS waits
-FROM grade AS said {OF_NOTEBOOK}
+FROM grade AS said {OF_NOTEBOOK} {{one}}
 UNION ALL
 SELECT submitted.id, student_id, assignment.name, base_cell.name, NULL, NULL, manual_comment, 1
-FROM comment AS said {OF_NOTEBOOK}
+FROM comment AS said {OF_NOTEBOOK} {{one}}
 """
 
 
@@ -51,8 +52,9 @@ def news(
     connection: Connection, reviews: Mapping[Key, Reviews], notebook: str = ""
 ) -> Iterator[Review]:
     """What the gradebook says, of all submissions or of one, that is not known from before."""
-    shown = _shown(connection)
-    for row in connection.execute(text(SAID), {"notebook": notebook}):
+    shown = _shown(connection, notebook)
+    query = SAID.format(one=ONE if notebook else "")
+    for row in connection.execute(text(query), {"notebook": notebook} if notebook else {}):
         said = reviews.get((row.student, row.stage), NOTHING_SAID)
         if not said.said and not (row.extra or row.comment) and row.manual is None:
             continue
@@ -77,11 +79,14 @@ def _word(row: Any, code: str) -> Review:
     )
 
 
-def _shown(connection: Connection) -> dict[str, str]:
+def _shown(connection: Connection, notebook: str) -> dict[str, str]:
     """Submitted notebook -> its codes as JSON; a gradebook of mugrade 0.1 does not know any."""
     if not inspect(connection).has_table(SHOWN):
         return {}
-    rows = connection.execute(text(f"SELECT notebook_id, codes FROM {SHOWN}"))
+    query = f"SELECT notebook_id, codes FROM {SHOWN}"
+    if notebook:
+        query += " WHERE notebook_id = :notebook"
+    rows = connection.execute(text(query), {"notebook": notebook} if notebook else {})
     return {row.notebook_id: row.codes for row in rows}
 
 
