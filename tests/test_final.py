@@ -272,7 +272,7 @@ class Model:
         return (automatic if manual is None else manual) + self.last.get(check, (None, 0))[1]
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(STEPS, max_size=8))
 def test_whatever_happens_there_is_one_figure(
     tiny: Course, blank: Path, steps: list[tuple[object, ...]]
