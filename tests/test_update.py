@@ -121,11 +121,11 @@ def test_answers_and_own_cells_stay_and_the_course_is_new(half_done: Kernel, new
     assert outcome.exit_code == 0, outcome.output
     assert ids(folder, "00_mean") == [
         "top", "title-00", "setup-00", "mean-imports", "mean", "helper", "noise-imports", "noise",
-        "noise-is-normal", "index-mean", "mean-of-three", "mean-twice",
-        "progress-00",
+        "noise-is-normal", "mean-of-three", "mean-twice",
+        "progress-00", "links-00",
     ]  # fmt: skip
     assert ids(folder, "01_scale") == [
-        "title-01", "setup-01", "scale-imports", "scaler", "trial", "scaler-shifts", "progress-01",
+        "title-01", "setup-01", "scale-imports", "scaler", "trial", "scaler-shifts", "progress-01", "links-01",
     ]  # fmt: skip
     assert text(folder, "mean", "00_mean") == MINE
     assert text(folder, "scaler", "01_scale") == half
@@ -153,7 +153,7 @@ def test_the_package_follows(half_done: Kernel, new: str) -> None:
     assert modules["noise.py"].startswith("# %% noise-imports\nimport numpy")
     assert cell_body(NOISE) in modules["noise.py"]
     rows = mugrade("check", "0").output.splitlines()
-    assert rows[-1].split() == ["00_mean", "3/3", "8/8"]
+    assert ["00_mean", "3/3", "8/8"] in [row.split() for row in rows]
 
 
 def test_a_changed_stub_is_shown_from_three_sides(half_done: Kernel, new: str) -> None:
@@ -192,8 +192,8 @@ def test_undo_leaves_what_was_written_since(half_done: Kernel, new: str) -> None
     run(half_done, "00_mean")
     mugrade("update", "--undo")
     assert ids(folder, "00_mean") == [
-        "top", "title-00", "setup-00", "mean-imports", "mean", "helper", "index-mean",
-        "mean-of-three", "late", "progress-00",
+        "top", "title-00", "setup-00", "mean-imports", "mean", "helper",
+        "mean-of-three", "late", "progress-00", "links-00",
     ]  # fmt: skip
     assert text(folder, "mean", "00_mean") == later
     assert text(folder, "noise", "01_scale") == noise.replace("noise.py", "scale.py")
