@@ -39,6 +39,8 @@
 # | `%mugrade check 03` | run the checks of a stage again |
 # | `%mugrade status` | what is built and passes |
 # | `%mugrade reset multiply` | put a cell back as it was handed out; your text is kept |
+# | `%mugrade kept` | what was replaced, and how to get it back |
+# | `%mugrade update` | the course's new version under your work |
 # | `%mugrade doctor` | what is wrong with installation or notebooks, and what to do |
 # | `%mugrade submit --student ID` | write the archive to hand in |
 #

@@ -276,14 +276,15 @@ def test_a_package_that_differs_from_the_notebook(folder: Path) -> None:
     written(folder, MINE.replace("max", "min"))
     os.utime(folder / "00_mean.ipynb", (2_000_000_000, 2_000_000_000))
     (line,) = found(folder)
-    assert line.startswith("00_mean.ipynb: the package holds another mean (that ran ")
-    run = "run the cell again to have the notebook's in both"
-    restore = "mugrade restore 00 --to notebook to have the package's in both"
-    assert line.endswith(f"); {run}, or {restore}; the other is kept")
+    assert line.startswith("00_mean.ipynb: the package holds another mean, which ran ")
+    run = "run the cell to have the notebook's in both"
+    restore = "mugrade restore 00 --to notebook to have the package's"
+    assert "; the notebook is newer, saved 2033" in line
+    assert line.endswith(f"; {run}, or {restore}; the other is kept")
     os.utime(folder / "00_mean.ipynb", (1_000_000_000, 1_000_000_000))
     (line,) = found(folder)
-    assert "mean (the notebook was saved 2001-09-09 0" in line
-    assert line.endswith(f"); {restore}, or {run}; the other is kept")
+    assert "; the notebook is older, saved 2001" in line
+    assert line.endswith(f"; {restore}, or {run}; the other is kept")
     (folder / "stats" / "mean.py").unlink()
     assert found(folder) == ["00_mean.ipynb: the package lacks mean; run the cells"]
 

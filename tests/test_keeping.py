@@ -185,8 +185,12 @@ def test_two_answers_are_left_until_one_is_chosen(fresh: Path, to: str) -> None:
     written(fresh, other)
     os.utime(fresh / "00_mean.ipynb", (2_000_000_000, 2_000_000_000))
     outcome = mugrade("restore")
-    assert "mean: both differ (that ran " in outcome.output
-    assert outcome.output.endswith("to take the newer: mugrade restore 00 --to notebook\n")
+    assert outcome.output.startswith("the package holds another mean, which ran ")
+    assert "; the notebook is newer, saved 2033" in outcome.output
+    said = "to have the newer in both: mugrade restore 00 --to package\n"
+    assert outcome.output.endswith(said)
+    os.utime(fresh / "00_mean.ipynb", (1_000_000_000, 1_000_000_000))
+    assert "restore 00 --to notebook\n" in mugrade("restore").output
     assert (source(fresh), texts(fresh)) == (other, [])
     outcome = mugrade("restore", "0", "--to", to)
     assert "replaced, and kept as 1: mean in" in outcome.output
@@ -231,6 +235,20 @@ def test_a_copy_of_a_cell_that_counts_instead_is_named(fresh: Path) -> None:
     outcome = mugrade("restore", "--to", "notebook")
     assert "mean: another cell of the notebook defines it too, and counts" in outcome.output
     assert stub != source(fresh)
+
+
+def test_a_cell_that_is_gone_comes_back_with_its_answer(fresh: Path) -> None:
+    data = edit(fresh)
+    order = [c["id"] for c in data["cells"]]
+    save(
+        fresh, {**data, "cells": [c for c in data["cells"] if c["id"] not in ("mean", "setup-00")]}
+    )
+    lines = found(fresh)
+    assert "00_mean.ipynb: cells are gone: setup-00; mugrade reset setup-00" in lines
+    mugrade("restore")
+    mugrade("reset", "setup-00")
+    assert [c["id"] for c in edit(fresh)["cells"]] == order
+    assert source(fresh) == f"{MEAN}{BODY}"
 
 
 # what is no edit

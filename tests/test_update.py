@@ -270,6 +270,26 @@ def test_a_copy_of_a_cell_stays_under_an_id_of_its_own(half_done: Kernel, new: s
     assert "".join(edit(folder)["cells"][-1]["source"]) == MINE + "  # a copy"
 
 
+def test_a_package_that_is_no_python_is_left_whole(half_done: Kernel, new: str) -> None:
+    """An answer that would move to another module stays where it is."""
+    broken = half_done.folder / "stats" / "noise.py"
+    broken.write_text("def (")
+    before = {path: path.read_bytes() for path in broken.parent.glob("*.py")}
+    outcome = mugrade("update", new)
+    assert "the package is left as it is: stats/noise.py is not Python" in outcome.output
+    assert {path: path.read_bytes() for path in broken.parent.glob("*.py")} == before
+
+
+def test_a_borrowed_stage_that_has_changed_is_said(
+    kernel: Kernel, tiny: Course, second: Course, new: str
+) -> None:
+    mugrade("take", "0", "--course", str(tiny.root))
+    said = mugrade("update", new).output
+    assert "00_mean is borrowed, and is another now: mugrade take 00" in said
+    mugrade("take", "0", "1", "--course", str(second.root))
+    assert mugrade("check").exit_code == 0
+
+
 def test_a_crash_halfway_is_undone(
     half_done: Kernel, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,9 +23,9 @@ from mugrade.answers import (
     kept_answers,
 )
 from mugrade.author.course import Cell, Course, CourseError, Stage
-from mugrade.author.start_page import start_cells
 from mugrade.author.reference import check_tasks, record_answers, reference_job
 from mugrade.author.rehearse import rehearse
+from mugrade.author.start_page import start_cells
 from mugrade.blocks import render_module
 from mugrade.judges import Labels
 from mugrade.manifest import (

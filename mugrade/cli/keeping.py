@@ -55,8 +55,9 @@ def _told(done: "Restored") -> list[str]:
         lines.append(f"package: from {name}: {', '.join(ids)}; restart its kernel if it is open")
     lines += [_kept_line(entry) for entry in done.kept]
     for sides in done.undecided:
-        newer = f"mugrade restore {number} --to {sides.newer}"
-        lines.append(f"{sides.entry.id}: both differ ({sides.dates}); to take the newer: {newer}")
+        older = Side.package if sides.newer == Side.notebook else Side.notebook
+        lines.append(f"the package holds another {sides.entry.id}, {sides.dates}")
+        lines.append(f"  to have the newer in both: mugrade restore {number} --to {older.value}")
     for entry in done.lost:
         back = f"mugrade kept {entry.number} --restore"
         lines.append(f"{entry.id}: neither has an answer, but one of {entry.time} is kept: {back}")
@@ -99,7 +100,8 @@ def _list_kept() -> None:
         return say("nothing has been replaced yet")
     table = Table(header_style="bold", box=None, pad_edge=False)
     for column in ("number", "replaced", "cell", "in", "by", "lines"):
-        table.add_column(column, justify="right" if column in ("number", "lines") else "left")
+        right = column in ("number", "lines")
+        table.add_column(column, justify="right" if right else "left", no_wrap=column == "replaced")
     for entry in found:
         size = len(entry.text.splitlines())
         row = (str(entry.number), entry.time, entry.id, entry.where, entry.by, str(size))

@@ -50,20 +50,33 @@ def submit(
     What counts are the notebooks as they are saved. Checks are not run again: mugrade check does.
     A copy of each archive is kept in .mugrade/submitted.
     """
-    from mugrade.student.submit import archive, hand_in, receipt, store, student_id, written_stages
-    from mugrade.version import __version__
+    from mugrade.student.submit import hand_in, student_id, written_stages
 
     workspace = find_workspace()
     if check:
         return _say_what_is_in(workspace, check, json)
     who = student_id(workspace, student)
     names = [find_stage(workspace, name) for name in stages or []]
-    paths, warnings = _choose(workspace, names, chosen or [], ask=not json)
+    paths, notes = _choose(workspace, names, chosen or [], ask=not json)
     asked = [stage for stage in workspace.manifest.stages if stage in names]
     items = [hand_in(workspace, stage, paths.get(stage)) for stage in asked]
     items = items or written_stages(workspace, paths)
+    _pack(workspace, who, items, out or Path(f"{who}.zip"), notes, json)
+
+
+def _pack(
+    workspace: "Workspace",
+    who: str,
+    items: "list[HandIn]",
+    path: Path,
+    notes: list[str],
+    json: bool,
+) -> None:
+    """Write the archive and a copy of it, and say what is in it."""
+    from mugrade.student.submit import archive, receipt, store
+    from mugrade.version import __version__
+
     content = archive(who, items)
-    path = out or Path(f"{who}.zip")
     try:
         workspace.write_bytes(path, content)
     except WorkspaceError:
@@ -72,12 +85,12 @@ def submit(
     if json:
         found = {"student": who, "archive": str(path), "receipt": receipt(content)}
         found |= {"mugrade": __version__, "copy": str(copy)}
-        stages_found = [_to_json(item) for item in items]
-        say(js.dumps({**found, "stages": stages_found, "notes": warnings}, indent=1))
+        stages = [_to_json(item) for item in items]
+        say(js.dumps({**found, "stages": stages, "notes": notes}, indent=1))
         return
     _show(items)
-    for warning in warnings:
-        say(warning)
+    for note in notes:
+        say(note)
     size = f"{len(content) / 1e3:.0f} kB"
     count = f"{len(items)} notebook{'s' * (len(items) > 1)}"
     say(f"{path}: {count} of {who}, {size}, receipt {receipt(content)}, mugrade {__version__}")

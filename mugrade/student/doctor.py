@@ -127,8 +127,9 @@ def _notebook_findings(workspace: Workspace, stage: str, notebook: Notebook) -> 
     if text := [cell.id for cell in cells if _is_text(found[cell.id], notebook)]:
         todo = "click the cell and press Esc, then Y"
         yield Finding(name, f"code is in a cell for text: {_names(text)}", todo)
-    there = workspace.exported(stage)
-    if gone := [cell.id for cell in cells if not found[cell.id] and cell.id not in there]:
+    sides = disagreements(workspace, stage, notebook)
+    built = {s.entry.id for s in sides if s.fuller == PACKAGE}  # mugrade restore brings them back
+    if gone := [cell.id for cell in cells if not found[cell.id] and cell.id not in built]:
         yield Finding(name, f"cells are gone: {_names(gone)}", f"mugrade reset {' '.join(gone)}")
     if edited := [
         c.id for c in cells if c.role == "check" and _is_edited(c, found[c.id], notebook)
@@ -190,14 +191,14 @@ def difference_findings(workspace: Workspace, stage: str, notebook: Notebook) ->
         todo += "running the cells as they are would put stubs into the package"
         yield Finding(name, what, todo)
     for sides in (s for s in found if not s.fuller):
-        what = f"the package holds another {sides.entry.id} ({sides.dates})"
+        what = f"the package holds another {sides.entry.id}, {sides.dates}"
         yield Finding(name, what, _choices(sides, number))
 
 
 def _choices(sides: Sides, number: str) -> str:
     """What can be done where both sides hold an answer; the newer comes first."""
-    run = "run the cell again to have the notebook's in both"
-    restore = f"mugrade restore {number} --to notebook to have the package's in both"
+    run = "run the cell to have the notebook's in both"
+    restore = f"mugrade restore {number} --to notebook to have the package's"
     first, second = (run, restore) if sides.newer == NOTEBOOK else (restore, run)
     return f"{first}, or {second}; the other is kept"
 

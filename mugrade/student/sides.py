@@ -51,9 +51,9 @@ class Sides:
 
     @property
     def dates(self) -> str:
-        """Both times, the older first."""
-        saved, ran = f"the notebook was saved {at(self.saved)}", f"that ran {at(self.ran)}"
-        return f"{ran}, {saved}" if self.newer == NOTEBOOK else f"{saved}, {ran}"
+        """When the package's text ran, and whether the notebook was saved before or after."""
+        age = "newer" if self.newer == NOTEBOOK else "older"
+        return f"which ran {at(self.ran)}; the notebook is {age}, saved {at(self.saved)}"
 
 
 def disagreements(workspace: Workspace, stage: str, notebook: Notebook) -> list[Sides]:

@@ -63,8 +63,8 @@ class Snapshot:
         """The files that are not what the update wrote."""
         return [path for path in self.paths if self._now(workspace, path) != self.paths[path]]
 
-    def mark_undone(self) -> None:
-        (self.folder / UNDONE).touch()
+    def mark_undone(self, workspace: Workspace) -> None:
+        workspace.write(self.folder / UNDONE, "")
 
     def _now(self, workspace: Workspace, path: str) -> str:
         file = workspace.root / path

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from mugrade.blocks import Block, arrange, cell_body, render_module
+from mugrade.blocks import Block, arrange, cell_body, indices, render_module
 from mugrade.errors import WorkspaceError
 from mugrade.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCell, dump
 from mugrade.student.index import missing_indices
@@ -100,7 +100,7 @@ def undo(workspace: Workspace) -> Update:
         found.notebooks = {s: m for s, m in found.notebooks.items() if f"{s}.ipynb" in mine}
         found.files |= {path: last.content(path) for path in last.paths if path not in mine}
         _write(workspace, found, "undo")
-        last.mark_undone()
+        last.mark_undone(workspace)
     return found
 
 
@@ -181,18 +181,30 @@ def _plan_modules(
     paths = sorted(old | {entry.module for entry in version.manifest.blocks})
     before = {path: workspace.read_module(path) for path in paths}
     after = _moved_blocks(before, version, known, (workspace.manifest, version.manifest))
-    for path in paths:
+    files: Files = {}
+    for path in (path for path in paths if after[path] != before[path]):
         order = [entry.id for entry in version.manifest.module(path)]
-        if after[path] == before[path]:
-            continue
         text = render_module(arrange(after[path], order)) if after[path] else ""
         try:
             compile(text, path, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            found.notes.append(f"{path} is left as it is ({error}): run the cells that build it")
-            continue
-        empty = None if not path.endswith("/__init__.py") else b""
-        found.files[path] = text.encode("utf-8") if text else empty
+            found.notes.append(f"the package is left as it is: {path} is not Python ({error})")
+            return
+        files |= {i: b"" for i in indices(path) if text and not (workspace.root / i).exists()}
+        files[path] = text.encode("utf-8") if text or path.endswith("/__init__.py") else None
+    found.files |= files
+    found.notes += _borrowed(workspace, version, before)
+
+
+def _borrowed(
+    workspace: Workspace, version: Version, before: Mapping[str, list[Block]]
+) -> list[str]:
+    """What to say of borrowed stages whose reference is another now."""
+    old = {entry.id: entry.digest for entry in workspace.manifest.blocks}
+    taken = {block.id for blocks in before.values() for block in blocks if block.taken}
+    entries = (e for e in version.manifest.blocks if e.id in taken and old.get(e.id) != e.digest)
+    stages = dict.fromkeys(entry.stage for entry in entries)
+    return [f"{s} is borrowed, and is another now: mugrade take {s[:2]}" for s in stages]
 
 
 def _moved_blocks(
