@@ -47,7 +47,7 @@ soak: .venv/ready
 	$(BIN)/python -m bench.soak
 
 lab: .venv/ready
-	PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab --notebook-dir=notebooks
+	$(BIN)/mugrade lab notebooks
 
 build: .venv/ready
 	$(BIN)/mugrade build

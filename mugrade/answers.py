@@ -3,7 +3,8 @@
 import ast
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -73,6 +74,7 @@ class Verdict:
 
 
 PASS = Verdict("pass")
+Loops = tuple[tuple[tuple[str, ...], str], ...]
 
 
 def record(
@@ -84,13 +86,43 @@ def record(
     """
     places = _yields(source)
     answers = []
+    turns: Counter[tuple[int, str]] = Counter()
     for value in values:
         if value.array is None:
             raise ValueError(f"the reference yields {value.kind} {value.text}".strip())
-        shown, hidden, what = places.get(value.line, ("", False, None))
+        place = places.get(value.line, Place())
+        turn = dict(value.turn)
+        key = value.line, place.variables(turn)
+        turns[key] += 1
+        shown = place.at(turn, turns[key])
         judge, array = _recorded(value.judge, value.array, truths)
-        answers.append(Answer(judge, array, shown, hidden, _mixed(what), _gradient(what)))
+        what = place.judged
+        answers.append(Answer(judge, array, shown, place.hidden, _mixed(what), _gradient(what)))
     return answers
+
+
+@dataclass(frozen=True)
+class Place:
+    """A yield in a check: its text, and the loops that it stands in, (names, over what)."""
+
+    text: str = ""
+    hidden: bool = False
+    judged: ast.expr | None = None
+    loops: Loops = ()
+
+    def variables(self, turn: Mapping[str, str]) -> str:
+        """What the loops' variables are in a turn, as far as they are plain."""
+        names = dict.fromkeys(name for names, _ in self.loops for name in names)
+        return ", ".join(f"{name} = {turn[name]}" for name in names if name in turn)
+
+    def at(self, turn: Mapping[str, str], number: int) -> str:
+        """Where a value comes from, for people; empty if it is hidden."""
+        if self.hidden:
+            return ""
+        variables = self.variables(turn)
+        names, over = self.loops[-1] if self.loops else ((), "")
+        place = "" if turn.keys() & set(names) or not over else f", number {number} of {over}"
+        return f"{self.text}{place}" + (f"   {variables}" if variables else "")
 
 
 def _recorded(
@@ -109,8 +141,8 @@ def _recorded(
     return judge, array
 
 
-def _yields(source: str) -> dict[int, tuple[str, bool, ast.expr | None]]:
-    """Line below the check's first -> what is shown of the yield, whether hidden, the yielded."""
+def _yields(source: str) -> dict[int, Place]:
+    """Line below the check's first -> the yield that stands there."""
     lines = source.splitlines()
     (function,) = (n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef))
     first = function.decorator_list[0].lineno
@@ -122,16 +154,23 @@ def _yields(source: str) -> dict[int, tuple[str, bool, ast.expr | None]]:
             hidden_lines.add(number)
         inside = inside and "END HIDDEN TESTS" not in line
     places = {}
-    for node in ast.walk(function):
+    for node, loops in _with_loops(function, ()):
         if isinstance(node, ast.Yield | ast.YieldFrom) and node.value is not None:
-            shown = "" if node.lineno in hidden_lines else ast.unparse(node.value)
-            for line_number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                places[line_number - first] = (
-                    shown,
-                    node.lineno in hidden_lines,
-                    _judged(node.value),
-                )
+            hidden = node.lineno in hidden_lines
+            place = Place(ast.unparse(node.value), hidden, _judged(node.value), loops)
+            for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                places[number - first] = place
     return places
+
+
+def _with_loops(node: ast.AST, loops: Loops) -> Iterator[tuple[ast.AST, Loops]]:
+    """Every node below `node`, and the loops of the same function that it stands in."""
+    yield node, loops
+    if isinstance(node, ast.For):
+        names = tuple(n.id for n in ast.walk(node.target) if isinstance(n, ast.Name))
+        loops = (*loops, (names, ast.unparse(node.iter)))
+    for child in ast.iter_child_nodes(node):
+        yield from _with_loops(child, loops)
 
 
 def _mixed(value: ast.expr | None) -> bool:

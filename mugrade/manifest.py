@@ -14,11 +14,15 @@ from mugrade.errors import WorkspaceError
 FORMAT = 1  # of all these files; what an older mugrade may ignore does not raise it
 Entry = TypeVar("Entry")
 MANIFEST, ANSWERS, CELLS = "course.json", "answers.json", "cells.json"
+START = "00_start.ipynb"  # what one opens first
 
 
 @dataclass(frozen=True)
 class BlockEntry:
-    """A cell that is exported: where it goes and the symbols that it defines."""
+    """A cell that is exported: where it goes and the symbols that it defines.
+
+    The source of an index, the lines of an `__init__.py` that no notebook shows, is here.
+    """
 
     id: str
     stage: str
@@ -26,6 +30,7 @@ class BlockEntry:
     module: str
     symbols: list[str]
     digest: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,12 @@ class Manifest:
         return [entry.id for entry in self.blocks]
 
     @cached_property
+    def index(self) -> list[tuple[str, Block]]:
+        """The indices, as (module, block), in the course's order."""
+        entries = (entry for entry in self.blocks if entry.role == "index")
+        return [(entry.module, Block(entry.id, entry.source)) for entry in entries]
+
+    @cached_property
     def check(self) -> dict[str, CheckEntry]:
         return {entry.id: entry for entry in self.checks}
 
@@ -140,7 +151,15 @@ def digest(source: str) -> str:
 def manifest_blocks(entries: Iterable[tuple[str, str, str, Block]]) -> list[BlockEntry]:
     """Entries from (stage, role, module, block)."""
     return [
-        BlockEntry(block.id, stage, role, module, sorted(block.symbols), digest(block.source))
+        BlockEntry(
+            block.id,
+            stage,
+            role,
+            module,
+            sorted(block.symbols),
+            digest(block.source),
+            block.source if role == "index" else "",
+        )
         for stage, role, module, block in entries
     ]
 

@@ -6,7 +6,7 @@ Its text has at most eight lines: what, where, why and what to try. A notebook s
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mugrade import visible
@@ -59,6 +59,11 @@ class Report:
         rows = {} if verdict.passed else dict(_rows(verdict, why, exercise))
         picture = None if verdict.hidden else verdict.picture
         return cls(check, exercise, verdict.passed, points, verdict.category, rows, picture)
+
+    def with_note(self, note: str) -> "Report":
+        """The same, with a note above the rest; `why` makes room for it."""
+        rows = {key: text for key, text in self.rows.items() if key != "why"}
+        return replace(self, rows={"note": note, **rows})
 
     @property
     def name(self) -> str:

@@ -6,8 +6,8 @@ import os
 import sys
 import types
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from mugrade.judges import Close, Judge, Judged
 
 ALLOWED_KINDS = "biufc"
 DEFAULT = Close()
+PLAIN = {bool, int, float, str}
+LONGEST_PLAIN = 40
 FLOAT_WARNINGS: Any = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 rng = np.random.default_rng(0)
 
@@ -26,6 +28,7 @@ class Observed:
 
     `kind` is `array`, `nothing` (None), `not an array`, or `error` (an exception ended the
     check); `text` is the type's name or the exception; `line` counts from the check's first line.
+    `turn` are the check's plain variables at that moment, (name, text), which say where it was.
     """
 
     kind: str
@@ -33,6 +36,7 @@ class Observed:
     text: str = ""
     line: int = 0
     judge: Judge = DEFAULT
+    turn: tuple[tuple[str, str], ...] = ()
 
 
 def seed_of(check_id: str) -> int:
@@ -70,9 +74,20 @@ def _values(function: Callable[[], Any]) -> Iterator[Observed]:
             return
         for value in generator:
             frame = generator.gi_frame
-            yield _observed(value, frame.f_lineno - first if frame else 0)
+            seen = _observed(value, frame.f_lineno - first if frame else 0)
+            yield replace(seen, turn=tuple(_plain(frame.f_locals))) if frame else seen
     except (Exception, SystemExit) as error:
         yield Observed("error", text=describe(error), line=_line_of(error, function) - first)
+
+
+def _plain(variables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Numbers, texts and short tuples of them, as they would be written."""
+    for name, value in variables.items():
+        parts = value if type(value) is tuple else (value,)
+        if all(part is None or type(part) in PLAIN for part in parts):
+            text = repr(value)
+            if len(text) <= LONGEST_PLAIN:
+                yield name, text
 
 
 def _observed(value: Any, line: int) -> Observed:

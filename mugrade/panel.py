@@ -33,8 +33,8 @@ def style() -> str:
     return _render("panel.css")
 
 
-def progress_panel(here: "Progress", course: "list[Progress]") -> str:
-    """How far the course has come, and one stage of it exercise by exercise."""
+def progress_panel(here: "Progress | None", course: "list[Progress]") -> str:
+    """How far the course has come, and perhaps one stage of it exercise by exercise."""
     hidden = any(stage.hidden for stage in course)
     note, names = visible.NOTE * hidden, visible.columns(hidden)
     return _render("progress.html", here=here, course=course, columns=names, note=note)

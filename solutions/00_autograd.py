@@ -6,13 +6,12 @@
 # small derivatives into the gradient of a whole network. Everything after this notebook stands on
 # it.
 #
-# - **Time**: two to three hours, thirteen exercises, most of them one to three lines long.
+# - **Time**: two to three hours, fourteen exercises, most of them one to three lines long. The
+#   first takes five minutes.
 # - **You need**: Python, NumPy, the chain rule.
 # - **It grows**: `needle/autograd.py`, `needle/ops/basic.py`.
 #
-# A cell that begins with `#| export` becomes part of the package when you run it. After each
-# exercise comes a check; run it at once. When you are stuck, `mugrade hint multiply` in a terminal
-# gives a hint for the exercise called `multiply`, and asking for number 2 or 3 tells you more.
+# Run each cell as you come to it.
 
 # %% id="setup-00" role="given"
 # %load_ext mugrade
@@ -21,17 +20,135 @@ import numpy as np
 import needle as ndl
 from mugrade import check, rng, show
 
+# %% [markdown] id="by-hand-prose"
+# ## A graph of a few numbers
+#
+# Take $y = (a + b)\, b$ at $a = 2$ and $b = 3$. In two steps: $s = a + b = 5$, then
+# $y = s\, b = 15$. Let one of the numbers grow by a tiny bit: how many times that bit does $y$
+# grow? The answer is called the **adjoint** of the number, written $\bar a$ for that of $a$. We
+# find all of them in one walk, from the end to the beginning.
+#
+# - **The end.** $y$ grows exactly as fast as itself: $\bar y = 1$. Every walk begins with this one.
+# - **A product**, $y = s\, b$. If $s$ grows by a bit, $y$ grows by $b = 3$ bits, so
+#   $\bar s = \bar y \cdot b = 3$. And what arrives at this $b$ is $\bar y \cdot s = 5$.
+# - **A sum**, $s = a + b$. It grows by as much as either of its terms, so each gets what $s$ has:
+#   3 for $a$, and 3 for this $b$.
+# - **The same number twice.** $b$ entered both steps, and when it grows, $y$ grows for both
+#   reasons: $\bar b = 5 + 3 = 8$. It would be the same for $b \cdot b$, where both uses are in one
+#   step.
+#
+# There are no more cases than these. Each step multiplies what comes from above by a derivative of
+# its own, once for each of its arguments; where ways meet, the contributions add up. That is the
+# chain rule. And you need not believe it: at $b = 3.001$, $y$ is $5.001 \cdot 3.001 = 15.008$,
+# which is $8 \cdot 0.001$ more.
+#
+# The picture shows the walk. (Code that only draws is folded away; click on the bar to see it.)
+
+# %% id="by-hand-demo" role="demo"
+import matplotlib.pyplot as plt
+
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#999999"
+
+
+def draw_graph(axis, boxes, arrows):
+    """Boxes, name -> (x, y, value, adjoint), and arrows between them that carry a text."""
+    for name, (x, y, value, adjoint) in boxes.items():
+        box = {"boxstyle": "round", "facecolor": "white", "edgecolor": BLUE}
+        text = f"{name}\n$v$ = {value:.3g}\n$\\bar v$ = {adjoint:.3g}"
+        axis.text(x, y, text, ha="center", va="center", bbox=box, zorder=3)
+    for source, target, text in arrows:
+        (x0, y0), (x1, y1) = boxes[source][:2], boxes[target][:2]
+        style = {"arrowstyle": "->", "color": GREY, "shrinkA": 32, "shrinkB": 32}
+        axis.annotate("", (x1, y1), (x0, y0), arrowprops=style)
+        axis.text((x0 + x1) / 2, (y0 + y1) / 2 + 0.12, text, ha="center", color=RED)
+    xs, ys = zip(*(place[:2] for place in boxes.values()), strict=True)
+    axis.set(xlim=(min(xs) - 1, max(xs) + 1), ylim=(min(ys) - 0.8, max(ys) + 0.8))
+    axis.set_axis_off()
+
+
+boxes = {
+    "a": (0, 0, 2, 3),
+    "b": (0, -1.8, 3, 8),
+    "s = a + b": (2.4, 0, 5, 3),
+    "y = s b": (4.8, -0.9, 15, 1),
+}
+arrows = [
+    ("a", "s = a + b", "3"),
+    ("b", "s = a + b", "3"),
+    ("b", "y = s b", "5"),
+    ("s = a + b", "y = s b", "3"),
+]
+figure, axis = plt.subplots(figsize=(8, 3.6), layout="constrained")
+draw_graph(axis, boxes, arrows)
+axis.set_title("Values flow to the right; adjoints flow back, one contribution an arrow")
+show(
+    "A graph: a = 2 and b = 3 lead to s = 5, and s and b to y = 15. The adjoints are 1 for y, "
+    "3 for s, 3 for a, and 8 for b, which gets 5 from the product and 3 from the sum."
+)
+
+# %% [markdown] id="why-by-hand"
+# ## Exercise 1: walk it yourself
+#
+# The next graph is $y = a\, b + a$, in two steps: $p = a\, b$, then $y = p + a$. Start with
+# $\bar y = 1$, pass the sum, then the product, and write down what arrives at $a$ and at $b$:
+# replace the line `raise NotImplementedError()` by two. Then run the cell, and the check below it.
+
+# %% id="by-hand" role="solution" export="needle/byhand.py"
+"""One graph, walked by hand before there is an engine that does it."""
+
+
+def adjoints_by_hand(a: float, b: float) -> tuple[float, float]:
+    """The adjoints of a and b in y = a b + a, where p = a b and y = p + a."""
+    y_bar = 1.0
+    p_bar = y_bar  # a sum hands on what it gets
+    ### BEGIN SOLUTION
+    a_bar = p_bar * b + y_bar
+    b_bar = p_bar * a
+    ### END SOLUTION
+    return a_bar, b_bar
+
+
+# %% [markdown] id="by-hand-hints" role="hints" of="by-hand"
+# 1. Along how many arrows does something come back to a? And to b?
+# 2. By way of the product, a gets `p_bar` times b, and b gets `p_bar` times a. Which of the two
+#    entered the sum as well?
+# 3. The adjoint of a is `p_bar` times b, plus `y_bar`, which comes from the sum directly. The
+#    adjoint of b is `p_bar` times a.
+
+
+# %% id="by-hand-adjoints" role="check" points=2
+@check
+def by_hand_adjoints():
+    """What a number gets back is the sum over all its uses."""
+    a_bar, b_bar = adjoints_by_hand(2.0, 5.0)
+    yield np.array(float(a_bar))
+    yield np.array(float(b_bar))
+    ### BEGIN HIDDEN TESTS
+    for _ in range(4):
+        a, b = rng.uniform(-3, 3, 2)
+        for adjoint in adjoints_by_hand(float(a), float(b)):
+            yield np.array(float(adjoint))
+    ### END HIDDEN TESTS
+
+
+# %% [markdown] id="how-it-goes"
+# That is how it goes from here on. A cell that begins with `#| export` becomes part of your package
+# when you run it: `needle/byhand.py` now holds your function. The check below an exercise compares
+# what your code computes with what it should, and says what differs. When you are stuck,
+# `%mugrade hint multiply` in a cell of your own gives a hint for the exercise called `multiply`;
+# ask again, and it tells you more.
+
 # %% [markdown] id="why-autograd"
 # ## One number, a million parameters
 #
-# Training asks one question over and over: if this parameter grew a little, how much would the
-# loss change? You could answer by trying. Move one parameter, compute the loss again, divide. For
-# a million parameters that is a million runs through the network for a single step.
+# Training asks this question over and over: if this parameter grew a little, how much would the
+# loss change? You could answer by trying, as above with 3.001. For a million parameters that is a
+# million runs through the network for a single step.
 #
-# Reverse-mode differentiation answers for all parameters at once, at about the price of two or
-# three runs. It rests on the chain rule, read from the end. Write $\bar v = \partial L / \partial
-# v$ for what we want to know about an intermediate value $v$; it is called the **adjoint** of $v$.
-# If $v$ is used to compute $y_1, \dots, y_k$, then
+# The walk back answers for all of them at once, at about the price of two or three runs. It is
+# called **reverse-mode differentiation**. Write $\bar v = \partial L / \partial v$ for the adjoint
+# of an intermediate value $v$, where $L$ is the loss. If $v$ is used to compute
+# $y_1, \dots, y_k$, then
 #
 # $$\bar v = \sum_{i=1}^{k} \bar y_i \, \frac{\partial y_i}{\partial v}.$$
 #
@@ -42,7 +159,7 @@ from mugrade import check, rng, show
 # %% [markdown] id="about-modes"
 # ## The graph
 #
-# The cells up to the first exercise are given. Read them once, without haste: they are the
+# The next cells are given, and folded: run them, and open each once, without haste. They are the
 # vocabulary of the course, and you will complete what they leave open.
 #
 # First the device, a formality here, and two switches. Normally the result of an operation is
@@ -635,10 +752,10 @@ def negate(a: Tensor) -> Tensor:
     return Negate()(a)
 
 
-# %% id="ops-index" role="given" export="needle/ops/__init__.py"
+# %% id="ops-index" role="index" export="needle/ops/__init__.py"
 from needle.ops import basic
 
-# %% id="needle-index" role="given" export="needle/__init__.py"
+# %% id="needle-index" role="index" export="needle/__init__.py"
 from needle import autograd, ops
 from needle.autograd import Tensor
 from needle.device import all_devices, cpu
@@ -657,6 +774,9 @@ from needle.device import all_devices, cpu
 # asks for its value. The first TensorFlow worked this way, and could therefore optimize a graph
 # before it ran. Caffe went further still: the network was a fixed list of layers, each holding its
 # output and its gradient in place.
+#
+# One more difference: of a lazy graph you may ask for *any* node, and only what that node needs is
+# computed. Eagerly you get what your lines compute, in their order, wanted or not.
 
 
 # %% id="static-dynamic-demo" role="demo"
@@ -693,7 +813,7 @@ print("  the graph is built; now we ask for y")
 print(f"  y = {y}")
 
 # %% [markdown] id="why-multiply"
-# ## Exercise 1: a product
+# ## Exercise 2: a product
 #
 # Now it is your turn. `compute` is given in every exercise; you write `gradient`.
 #
@@ -757,7 +877,7 @@ def multiply_gradient():
 
 
 # %% [markdown] id="why-divide"
-# ## Exercise 2: a quotient
+# ## Exercise 3: a quotient
 #
 # For $y = a / b$ the two derivatives are not alike. In the numerator $y$ is linear; in the
 # denominator it is $a \cdot b^{-1}$, and the power rule brings a sign and a square.
@@ -818,7 +938,7 @@ def divide_gradient():
 
 
 # %% [markdown] id="why-power"
-# ## Exercise 3: a power
+# ## Exercise 4: a power
 #
 # $y = a^n$ with a fixed number $n$, kept in `self.scalar`. The power rule you know, but machines
 # find a corner in it. For $n = 0$ the formula says $0 \cdot a^{-1}$, which at $a = 0$ is zero times
@@ -860,7 +980,7 @@ def power_scalar(a: Tensor, scalar: float) -> Tensor:
 #    to the power `n - 1`.
 
 
-# %% id="power-scalar-gradient" role="check" points=8
+# %% id="power-scalar-gradient" role="check" points=7
 @check
 def power_scalar_gradient():
     """The power rule must hold for negative numbers, for fractions, and where a is 0."""
@@ -885,7 +1005,7 @@ def power_scalar_gradient():
 
 
 # %% [markdown] id="why-log"
-# ## Exercises 4 and 5: logarithm and exponential
+# ## Exercises 5 and 6: logarithm and exponential
 #
 # A probability of a whole data set is a product of thousands of small numbers; its logarithm is a
 # sum. That is why losses are full of logarithms, and undoing them takes an exponential. Both
@@ -1013,7 +1133,7 @@ def power(a: Tensor, b: Tensor) -> Tensor:
 
 
 # %% [markdown] id="why-relu"
-# ## Exercise 6: a kink
+# ## Exercise 7: a kink
 #
 # $\max(a, 0)$ is the favourite nonlinearity of deep networks: cheap, and its derivative is 1 or 0.
 # At $a = 0$ there is no derivative; any number between 0 and 1 is a *subgradient*, and the usual
@@ -1068,7 +1188,7 @@ def relu_gradient():
 
 
 # %% [markdown] id="why-transpose"
-# ## Exercises 7 and 8: moving entries around
+# ## Exercises 8 and 9: moving entries around
 #
 # Two operations change no number at all, only places. Their gradient has nothing to multiply; it
 # must bring each adjoint back to the place its entry came from. Ask of each: what undoes it?
@@ -1193,12 +1313,8 @@ def reshape_gradient():
 # add shapes (3, 1) and (3,) in NumPy, say predictions and labels, and the result is a (3, 3) table,
 # without any complaint.
 
+
 # %% id="broadcasting-demo" role="demo"
-import matplotlib.pyplot as plt
-
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#999999"
-
-
 def show_grid(axis, array, title):
     """The entries of a matrix as coloured squares."""
     axis.imshow(array, cmap="cividis", vmin=0, vmax=array.max() + 1, alpha=0.6)
@@ -1247,7 +1363,7 @@ def broadcast_to(a: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 # %% [markdown] id="why-summation"
-# ## Exercise 9: a sum
+# ## Exercise 10: a sum
 #
 # A sum over some axes forgets those axes. Each entry enters its sum with weight 1, so every entry
 # receives the adjoint of the sum that it went into: the gradient of a sum is a *copy*.
@@ -1316,7 +1432,7 @@ def summation_gradient():
 
 
 # %% [markdown] id="why-unbroadcast"
-# ## Exercise 10: undoing a broadcast
+# ## Exercise 11: undoing a broadcast
 #
 # The mirror image. Broadcasting uses one entry many times, so by the sum in the chain rule its
 # adjoint is the *sum* over all its copies: forward copies, backward sums.
@@ -1352,7 +1468,7 @@ def unbroadcast(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 #    axes of length 1. Keep in mind that axis `i` of `shape` is axis `new + i` of `x`.
 
 
-# %% id="unbroadcast-sums" role="check" points=10
+# %% id="unbroadcast-sums" role="check" points=9
 @check
 def unbroadcast_sums():
     """An entry that was copied answers for all of its copies."""
@@ -1372,7 +1488,7 @@ def unbroadcast_sums():
 
 
 # %% [markdown] id="why-matmul"
-# ## Exercise 11: the matrix product
+# ## Exercise 12: the matrix product
 #
 # Nearly all the time of a network goes into this one. Write out an entry, $y_{ij} = \sum_k a_{ik}
 # b_{kj}$, and ask who depends on $a_{ik}$: all of row $i$ of $y$, with weights $b_{kj}$. So
@@ -1528,7 +1644,7 @@ def fused_add_scalars(value: TensorTuple, c0: float, c1: float) -> TensorTuple:
     return FusedAddScalars(c0, c1)(value)
 
 
-# %% id="ops-index-basic" role="given" export="needle/ops/__init__.py"
+# %% id="ops-index-basic" role="index" export="needle/ops/__init__.py"
 from needle.ops.basic import (
     AddScalar,
     BroadcastTo,
@@ -1572,7 +1688,7 @@ from needle.ops.basic import (
     tuple_get_item,
 )
 
-# %% id="needle-index-ops" role="given" export="needle/__init__.py"
+# %% id="needle-index-ops" role="index" export="needle/__init__.py"
 from needle.ops import (
     add,
     add_scalar,
@@ -1597,7 +1713,7 @@ from needle.ops import (
 )
 
 # %% [markdown] id="why-topo-sort"
-# ## Exercise 12: in which order?
+# ## Exercise 13: in which order?
 #
 # Every operation knows its derivative; now they must be asked in the right order. The chain rule
 # needs the adjoints of *everything computed from* $v$ before it can give that of $v$. An order in
@@ -1703,10 +1819,13 @@ def topo_sort_deep():
 
 
 # %% [markdown] id="why-reverse-mode"
-# ## Exercise 13: reverse accumulation
+# ## Exercise 14: reverse accumulation
 #
 # Everything is in place. Begin with the adjoint of the output, walk the order from its end, and at
-# each node do what the formula at the top of this notebook says:
+# each node do what the formula at the top of this notebook says. (The output's own adjoint is given
+# to you; `backward` takes ones. For a single number that is the $\bar y = 1$ of the first walk; for
+# an array it means the gradient of the sum of its entries.)
+#
 #
 # 1. its adjoint is the sum of all contributions that have arrived; keep it in `node.grad`;
 # 2. ask its op for the adjoints of the inputs, by `node.op.gradient_as_tuple(adjoint, node)`, and
@@ -1836,7 +1955,8 @@ def reverse_mode_networks():
 # The plot takes $y = \ln x_1 + x_1 x_2$ at $x_1 = 2$, $x_2 = 5$ and draws its graph with your
 # `find_topo_sort`. Each box holds a value $v$, computed from left to right, and below it the
 # adjoint $\bar v$, computed from right to left by your loop. Two arrows leave $x_1$; its adjoint is
-# $1/2$, by way of the logarithm, plus 5, by way of the product.
+# $1/2$, by way of the logarithm, plus 5, by way of the product. The last line puts the graph of the
+# first exercise through your engine.
 
 
 # %% id="graph-demo" role="demo"
@@ -1850,32 +1970,28 @@ def place_nodes(order):
     return place
 
 
-def draw_graph(axis, output, names):
-    """Boxes with value and adjoint, arrows from inputs to outputs."""
+def graph_of(output, names):
+    """The boxes and arrows of everything that the output was computed from."""
     place = place_nodes(ndl.autograd.find_topo_sort([output]))
-    for node, (x, y) in place.items():
-        name = names.get(node, type(node.op).__name__)
-        text = f"{name}\n$v$ = {node.numpy():.3g}\n$\\bar v$ = {node.grad.numpy():.3g}"
-        box = {"boxstyle": "round", "facecolor": "white", "edgecolor": BLUE}
-        axis.text(x, y, text, ha="center", va="center", bbox=box, zorder=3)
-        for other in node.inputs:
-            arrow = {"arrowstyle": "->", "color": GREY, "shrinkA": 32, "shrinkB": 32}
-            axis.annotate("", (x, y), place[other], arrowprops=arrow)
-    xs, ys = zip(*place.values(), strict=True)
-    axis.set(xlim=(min(xs) - 1, max(xs) + 1), ylim=(min(ys) - 0.8, max(ys) + 0.8))
-    axis.set_axis_off()
+    name = {node: names.get(node, type(node.op).__name__) for node in place}
+    boxes = {name[n]: (*place[n], float(n.numpy()), float(n.grad.numpy())) for n in place}
+    return boxes, [(name[x], name[node], "") for node in place for x in node.inputs]
 
 
 x1, x2 = ndl.Tensor(2.0), ndl.Tensor(5.0)
 y = ndl.log(x1) + x1 * x2
 y.backward()
 figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
-draw_graph(axis, y, {x1: "$x_1$", x2: "$x_2$", y: "y"})
+draw_graph(axis, *graph_of(y, {x1: "$x_1$", x2: "$x_2$", y: "y"}))
 axis.set_title("Values flow to the right, adjoints to the left")
 show(
     "A graph from left to right: two inputs, a product, a logarithm and their sum, each box "
     "with its value and its adjoint."
 )
+
+a, b = ndl.Tensor(2.0), ndl.Tensor(5.0)
+(a * b + a).backward()
+print(f"exercise 1: by your engine {a.grad} and {b.grad}, by hand {adjoints_by_hand(2.0, 5.0)}")
 
 # %% [markdown] id="second-order-prose"
 # ## A gradient of a gradient
@@ -2134,6 +2250,11 @@ show(
 # change again. Whatever the course adds from now on is an op with its own `gradient`, or something
 # made of ops that needs none.
 #
+# **The same in PyTorch.** An `Op` is a `torch.autograd.Function`, whose `forward` and `backward`
+# are `compute` and `gradient`; `loss.backward()`, `create_graph`, `no_grad` and `detach` have the
+# names you know, and `torch.autograd.gradcheck` compares with differences. One habit differs:
+# there, `backward` *adds* to what `grad` holds, so a training loop has to call `zero_grad`.
+#
 # ## What comes next
 #
 # Stage 01 asks with which numbers a network should begin, and answers with the arithmetic of
@@ -2148,6 +2269,20 @@ show(
 #    How much memory would be saved by dropping the others, and what would you lose?
 # 3. A lazily built graph can be looked at before it runs. Name two things that a compiler could
 #    improve in the graph of $\log(e^a / e^b)$, and one that it must not.
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. For few inputs and many outputs: one forward walk gives the derivatives of *all* outputs by one
+#    input. A loss is the opposite, one output and a million inputs.
+# 2. Only those of the leaves that are trained. The others take about as much memory as the values
+#    themselves. Without them you could no longer look at the adjoint of a hidden value, as the plot
+#    of the graph does. PyTorch drops them, unless `retain_grad` asks for one.
+# 3. It could run the three element-wise ops in one pass over memory, and let them share one array.
+#    It must not, unasked, compute $a - b$ instead: the same on paper, but for $a = b = 100$ the
+#    graph says NaN in `float32`. A compiler that changes results, be it for the better, cannot be
+#    trusted.
+#
+# </details>
 #
 # ## References
 #

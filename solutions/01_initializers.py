@@ -123,7 +123,7 @@ def one_hot(
     return Tensor(array, device=device, dtype=dtype, requires_grad=requires_grad)
 
 
-# %% id="needle-index-init" role="given" export="needle/__init__.py"
+# %% id="needle-index-init" role="index" export="needle/__init__.py"
 from needle import init
 from needle.init import ones, ones_like, zeros, zeros_like
 
@@ -564,6 +564,10 @@ show(
 # `needle/init.py`: constants, random tensors, and weights whose scale lets a signal pass through
 # a deep stack of layers neither dying nor exploding.
 #
+# **The same in PyTorch.** `torch.nn.init.xavier_uniform_(w)` and `kaiming_normal_(w,
+# nonlinearity="relu")` fill a tensor that exists. Its weights have the shape (fan_out, fan_in), the
+# other way round.
+#
 # **What comes next.** Stage 02 wraps a weight and a bias into `Linear`, the first layer, and
 # draws both with your `kaiming_uniform`.
 #
@@ -577,6 +581,18 @@ show(
 #    layer? (Multiply the factors of two neighbouring layers.)
 # 3. A layer that drops half of its inputs at random, without rescaling the rest, should start
 #    with which variance?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. $\mathrm{Var}(w) = 2/1010$. Forward $1000 \cdot 2/1010 = 1.98$, backward $10 \cdot 2/1010 =
+#    0.0198$. Turned round, the two change places.
+# 2. A layer from $n$ to $m$ features, with its ReLU, multiplies the gradient's variance by
+#    $\tfrac12 m \cdot 2/n = m/n$. In a product over all layers the widths between cancel; what is
+#    left is last width over first, however deep the network is.
+# 3. Half of the inputs means half of the mean square, so twice the variance: $2/\text{fan\_in}$
+#    without a ReLU, $4/\text{fan\_in}$ with one.
+#
+# </details>
 #
 # ## References
 #

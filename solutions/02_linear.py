@@ -100,10 +100,10 @@ def _children(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
-# %% id="nn-index-module" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-module" role="index" export="needle/nn/__init__.py"
 from needle.nn.module import Module, Parameter
 
-# %% id="needle-index-nn" role="given" export="needle/__init__.py"
+# %% id="needle-index-nn" role="index" export="needle/__init__.py"
 from needle import nn
 
 # %% [markdown] id="modules-found"
@@ -152,7 +152,7 @@ class Identity(Module):
         return x
 
 
-# %% id="nn-index-identity" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-identity" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import Identity
 
 # %% [markdown] id="linear-why"
@@ -167,6 +167,18 @@ from needle.nn.basic import Identity
 #   nothing of its history.
 # - **The order of the draws is part of the contract**: first the weight, then the bias, so that a
 #   seed means the same network everywhere.
+#
+# With n rows, and the adjoint $\bar y$ of the output, the shapes fit in only one way:
+#
+# | step | shapes |
+# | --- | --- |
+# | $xW$ | (n, in) times (in, out) is (n, out) |
+# | $+\, b$ | (1, out), copied to (n, out) |
+# | $\bar b = \sum_{\text{rows}} \bar y$ | (n, out), summed to (1, out) |
+# | $\bar W = x^\top \bar y$ | (in, n) times (n, out) is (in, out) |
+# | $\bar x = \bar y\, W^\top$ | (n, out) times (out, in) is (n, in) |
+#
+# Your ops of stage 00 do the last three; you only write the first two.
 #
 # The bias is drawn with `kaiming_uniform` too. That function returns a matrix whose first size is
 # the `fan_in`; we call it with `out_features` for `fan_in` and 1 for `fan_out`, so it comes out
@@ -226,7 +238,7 @@ class Linear(Module):
 #    `x @ self.weight`; return `y`, or `y` plus the bias after `broadcast_to(y.shape)` if there is
 #    one.
 
-# %% id="nn-index-linear" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-linear" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import Linear
 
 
@@ -394,7 +406,7 @@ class Flatten(Module):
 # 3. `math.prod(x.shape[1:])` is that product (1 if there are none). Return `x.reshape(...)` with
 #    the pair of the two sizes.
 
-# %% id="nn-index-flatten" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-flatten" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import Flatten
 
 
@@ -443,7 +455,7 @@ class ReLU(Module):
 #    gradient would come back.
 # 3. Return the op `relu` of `x`.
 
-# %% id="nn-index-relu" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-relu" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import ReLU
 
 
@@ -503,7 +515,7 @@ class Sequential(Module):
 # 3. In a `for` loop over `self.modules`, replace `x` by the module called on `x`; return `x`
 #    after the loop.
 
-# %% id="nn-index-sequential" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-sequential" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import Sequential
 
 
@@ -615,7 +627,7 @@ class Residual(Module):
 #    the input: the gradient has to flow along both ways.
 # 3. Return `x` plus `self.fn` called on `x`.
 
-# %% id="nn-index-residual" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-residual" role="index" export="needle/nn/__init__.py"
 from needle.nn.basic import Residual
 
 
@@ -637,7 +649,8 @@ def residual_forward():
     x = ndl.Tensor(rng.standard_normal((3, 4)).astype("float32"))
     yield residual(x)
     yield residual(x)
-    yield ndl.nn.Residual(ndl.nn.Identity())(x)
+    for z in (x, -x):  # one of them has a negative entry
+        yield ndl.nn.Residual(ndl.nn.Identity())(z)
     yield ndl.nn.Residual(ndl.nn.Residual(Grow()))(x)
     yield ndl.nn.Residual(Grow())(ndl.Tensor(rng.standard_normal((2, 3, 2)), dtype="float64"))
     ### END HIDDEN TESTS
@@ -731,6 +744,10 @@ show(
 #
 #     nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))
 #
+# **The same in PyTorch.** `nn.Linear(in, out)`, `nn.Flatten`, `nn.ReLU` and `nn.Sequential` are the
+# same to use. Its `Linear` keeps the weight transposed, as (out, in), copies the bias behind your
+# back, and draws both from $\pm 1/\sqrt{\text{in}}$.
+#
 # **What comes next.** The ten numbers that come out of it are to become probabilities, and their
 # logarithm a loss. Done naively that overflows at an input of 89; stages 03 and 04 do it
 # properly.
@@ -744,6 +761,17 @@ show(
 #    in, if there is one?
 # 3. `Residual` adds, so `fn` must keep the shape. How could one build a residual block whose
 #    output is narrower than its input?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. `transpose` returns an ordinary tensor, the result of an op. `parameters()` would not find it,
+#    no optimizer would train it, and each forward pass would build on a graph that never ends.
+# 2. Every row's output contains the same $b$ with weight 1, and what comes back from several uses
+#    adds up. The mean is in the loss: it puts a $1/n$ into `out_grad`.
+# 3. With a layer on the short way as well: $y = P x + f(x)$, where $P$ is a `Linear` to the new
+#    width.
+#
+# </details>
 #
 # ## References
 #

@@ -306,10 +306,10 @@ def logsumexp(a: Tensor, axes: int | tuple[int, ...] | None = None) -> Tensor:
 #    the answer is the broadcast `out_grad` times the softmax. Do not touch `.numpy()` or
 #    `.cached_data`: everything in it is a tensor.
 
-# %% id="ops-index-logsumexp" role="given" export="needle/ops/__init__.py"
+# %% id="ops-index-logsumexp" role="index" export="needle/ops/__init__.py"
 from needle.ops.logsumexp import LogSumExp, logsumexp
 
-# %% id="needle-index-logsumexp" role="given" export="needle/__init__.py"
+# %% id="needle-index-logsumexp" role="index" export="needle/__init__.py"
 from needle.ops import logsumexp
 
 
@@ -438,6 +438,8 @@ show(
 #   $f(z + c) = f(z) + c$.
 # - `LogSumExp`: the op, whose gradient is a softmax and reuses what the forward pass computed.
 #
+# **The same in PyTorch.** `torch.logsumexp(z, dim=1)`. It shifts by the maximum as yours does.
+#
 # ## What comes next
 #
 # Stage 04 subtracts this op from the logits and gets log-probabilities, then averages them into
@@ -452,6 +454,19 @@ show(
 #    would not have it, and what would that cost?
 # 3. A row of nothing but `-inf` gives `-inf`. What does your gradient give for it, and what
 #    should it be, if there is an answer at all?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. $f(z - c) + c$ does not depend on $c$: its derivative by $c$ is $1 - \sum_i s_i = 0$, with the
+#    softmax $s$. So however $c$ depends on $z$, what comes by that way is multiplied by zero.
+# 2. `node` is rounded: `float32` numbers near $10^4$ are 0.001 apart, near $10^6$ they are 0.06
+#    apart, and half of that is in the exponent. $e^{z - \max z}$ divided by its own sum has no such
+#    error; it costs the exponentials and the sum a second time, or the memory to keep them.
+# 3. NaN, because $-\infty - (-\infty)$ is. There is no right answer, for the limit depends on how
+#    the entries go to $-\infty$. Libraries that need one take 0: nothing was allowed, so nothing is
+#    to blame.
+#
+# </details>
 #
 # ## References
 #

@@ -113,10 +113,10 @@ def logsoftmax(a: Tensor) -> Tensor:
 #    `np.exp(shifted).sum(axis=1, keepdims=True)`. Backward: `out_grad` minus `exp(node)` times
 #    the broadcast row sums; no `.numpy()` and no `.cached_data`.
 
-# %% id="ops-index-logsoftmax" role="given" export="needle/ops/__init__.py"
+# %% id="ops-index-logsoftmax" role="index" export="needle/ops/__init__.py"
 from needle.ops.logsoftmax import LogSoftmax, logsoftmax
 
-# %% id="needle-index-logsoftmax" role="given" export="needle/__init__.py"
+# %% id="needle-index-logsoftmax" role="index" export="needle/__init__.py"
 from needle.ops import logsoftmax
 
 
@@ -304,7 +304,7 @@ class SoftmaxLoss(Module):
 # 3. Take the difference of the two, `.sum()` it, and divide by `n = logits.shape[0]`. Do not
 #    leave the graph: `logits.numpy()` would lose the gradient.
 
-# %% id="nn-index-loss" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-loss" role="index" export="needle/nn/__init__.py"
 from needle.nn.loss import SoftmaxLoss
 
 
@@ -449,6 +449,9 @@ show(
 # - `SoftmaxLoss`: the mean of $\operatorname{logsumexp}(z) - z_y$ over a batch, with the gradient
 #   $(p - e_y) / n$.
 #
+# **The same in PyTorch.** `torch.log_softmax(z, dim=1)`, and `nn.CrossEntropyLoss()(logits,
+# labels)`, which like yours wants logits, not probabilities.
+#
 # ## What comes next
 #
 # You can now train a shallow model. Deep ones are harder to start and easier to overfit: stage 05
@@ -463,6 +466,19 @@ show(
 #    epoch. What has it learned? And what would you look for if the very first loss were 9?
 # 3. On examples that a linear model can separate, the loss has no minimum. Why? Where do the
 #    weights go, and what could hold them back?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. $\operatorname{logsumexp}(z)$ is about 10002.4076, and `float32` keeps three decimals of it;
+#    the difference from 10002 has lost the rest. `logsoftmax` subtracts the maximum first and
+#    computes with small numbers only: it gives 0.4076.
+# 2. $2.30 = \log 10$: nothing, it guesses. A first loss of 9 says that the model is sure of wrong
+#    answers before it has seen any: look at the scale of the weights, and of the inputs (pixels
+#    from 0 to 255, for example).
+# 3. Twice the weights give twice the margin and a smaller loss, for ever: the loss goes to 0 only
+#    as the weights go to infinity. Weight decay holds them back, and so does stopping early.
+#
+# </details>
 #
 # ## References
 #

@@ -138,7 +138,7 @@ class LayerNorm1d(Module):
 #    broadcast bias. In `__init__` wrap `init.ones(...)` and `init.zeros(...)` in `Parameter`,
 #    with `device` and `dtype`.
 
-# %% id="nn-index-layernorm" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-layernorm" role="index" export="needle/nn/__init__.py"
 from needle.nn.norm import LayerNorm1d
 
 
@@ -237,7 +237,11 @@ def layernorm_gradients():
 #   + \text{momentum} \cdot \text{batch},
 # $$
 #
-# and uses these, as constants, in eval mode. Four things are easy to get wrong:
+# and uses these, as constants, in eval mode. They stand in for the mean and the variance of the
+# whole data set, which one would have to compute anew after each change of a weight. (Like the
+# batch's, our running variance is the biased one. PyTorch's is not, see the end of this notebook.)
+#
+# Four things are easy to get wrong:
 #
 # - The momentum is the share of the **new** value. (In stage 06 it will be the share of the old
 #   one. The name is the field's, not ours.)
@@ -314,7 +318,7 @@ class BatchNorm1d(Module):
 #    weight may be divided by the root while both are small, before it is broadcast.
 #    In `__init__` only `weight` and `bias` are wrapped in `Parameter`.
 
-# %% id="nn-index-batchnorm" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-batchnorm" role="index" export="needle/nn/__init__.py"
 from needle.nn.norm import BatchNorm1d
 
 
@@ -610,6 +614,67 @@ show(
     "steps, 4% after 30; the means of the single batches scatter round 1."
 )
 
+# %% [markdown] id="norm-training-prose"
+# ### What it buys
+#
+# Three rings of points, one class each, and a network of ten linear layers whose weights start 30%
+# too small: a mistake of the kind that stage 01 warned of. It is trained with the loss of stage 04
+# and plain steps along the gradient, at two learning rates, as it is and with a `BatchNorm1d` after
+# each hidden layer.
+#
+# Without the norm (dashed) hardly any signal reaches the end. At the small rate the loss stays near
+# $\log 3 = 1.10$, that of a guess, for most of the 100 steps; at the large one it jumps about. With
+# the norm (solid) each layer gets numbers of the right size, whatever the weights. The loss falls
+# from the first step, and the two rates, ten times apart, both work.
+
+# %% id="norm-training-demo" role="demo"
+rings_rng = np.random.default_rng(0)
+label = np.arange(240) % 3
+radius = 1 + label + 0.25 * rings_rng.standard_normal(240)
+angle = rings_rng.uniform(0, 2 * np.pi, 240)
+points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+def deep_network(norm, width=32, hidden=8):
+    """Ten linear layers, with weights that are 30% too small."""
+    np.random.seed(0)
+    layers = [ndl.nn.Linear(2, width)]
+    for _ in range(hidden):
+        layers += [norm(width), ndl.nn.ReLU(), ndl.nn.Linear(width, width)]
+    for layer in layers:
+        if isinstance(layer, ndl.nn.Linear) and layer.in_features == width:
+            layer.weight.data = 0.7 * layer.weight.data
+    return ndl.nn.Sequential(*layers, ndl.nn.ReLU(), ndl.nn.Linear(width, 3))
+
+
+def losses_of(model, rate, steps=100):
+    """The loss at each step of plain gradient descent."""
+    x, losses = ndl.Tensor(points, dtype="float32"), []
+    for _ in range(steps):
+        loss = ndl.nn.SoftmaxLoss()(model(x), ndl.Tensor(label))
+        loss.backward()
+        for param in model.parameters():
+            param.data = param.data - rate * param.grad.data
+        losses.append(loss.numpy().item())
+    return losses
+
+
+fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+for name, norm, line in (
+    ("no norm", lambda width: ndl.nn.Identity(), "--"),
+    ("BatchNorm1d", ndl.nn.BatchNorm1d, "-"),
+):
+    for rate, color in ((0.03, "#0072B2"), (0.3, "#D55E00")):
+        losses = losses_of(deep_network(norm), rate)
+        ax.plot(losses, line, color=color, label=f"{name}, rate {rate}: {losses[-1]:.2f}")
+ax.axhline(np.log(3), color="0.6", linewidth=1)
+ax.set(xlabel="step", ylabel="loss", title="With a norm the deep network trains at either rate")
+ax.legend()
+show(
+    "Loss against step: with BatchNorm1d two solid curves fall to near 0; without it one dashed "
+    "curve stays near log 3 for most of the run, and the other jumps up and down."
+)
+
 # %% [markdown] id="dropout-why"
 # ## Exercise 3: Dropout
 #
@@ -674,7 +739,7 @@ class Dropout(Module):
 # 3. Unless `self.training`, return `x`. Else draw with `p=1 - self.p`, divide the draw by
 #    `1 - self.p`, and return `x` times that.
 
-# %% id="nn-index-dropout" role="given" export="needle/nn/__init__.py"
+# %% id="nn-index-dropout" role="index" export="needle/nn/__init__.py"
 from needle.nn.dropout import Dropout
 
 
@@ -791,6 +856,11 @@ show(
 #   remembers in eval mode.
 # - `Dropout`: noise while training that keeps the expectation, and nothing in eval mode.
 #
+# **The same in PyTorch.** `nn.LayerNorm(dim)`, `nn.BatchNorm1d(dim)` and `nn.Dropout(p)`, with
+# `train()` and `eval()`. One number differs: PyTorch normalizes with the biased variance of the
+# batch, but keeps the *unbiased* one, times $n / (n - 1)$, in its running variance. For batches of
+# 100 that is 1%, for batches of 2 it is a factor of two.
+#
 # ## What comes next
 #
 # Weights have gradients, and the activations stay in range. Stage 06 decides what to do with the
@@ -808,6 +878,20 @@ show(
 # 3. Someone forgets to call `eval()` and tests a network with BatchNorm and dropout in train mode,
 #    in batches of 100 and then one picture at a time. What will they see in each case, and what
 #    has happened to the running values in the meantime?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. Zero. The mean that is subtracted contains the bias, so nothing that the bias does arrives:
+#    leave it out. LayerNorm takes the mean over the *features*, which removes only what all entries
+#    of the bias have in common.
+# 2. The squares are near $10^6$, where `float32` numbers are 0.06 apart, and the variance is 0.01:
+#    what comes out is rounding error, often 0 or negative. As in stage 03, subtract first, then
+#    take the function that grows.
+# 3. In batches of 100: a somewhat larger error, because dropout disturbs and each batch has its own
+#    mean. One picture at a time: its variance is 0 and the normalized picture is 0 in every entry,
+#    so the answer is the same for all. And the test data have moved the running values.
+#
+# </details>
 #
 # ## References
 #

@@ -26,6 +26,11 @@ from mugrade import check, close, rng, show
 #     loss_of(model(x), y).backward()
 #     opt.step()
 #
+# The loss over *all* examples would cost a pass over the whole data set for each step. A loop takes
+# a batch of them at random instead. Its gradient is right on average, and noisy; a hundred noisy
+# steps get further than one exact step in the same time. That is the S in SGD, *stochastic*
+# gradient descent.
+#
 # Four rules hold for every `step` that you write here.
 #
 # - **In place.** The model holds the parameter *objects*. A step gives them new values through
@@ -64,8 +69,47 @@ class Optimizer:
             param.grad = None
 
 
-# %% id="needle-index-optim" role="given" export="needle/__init__.py"
+# %% id="needle-index-optim" role="index" export="needle/__init__.py"
 from needle import optim
+
+# %% [markdown] id="training-parts-prose"
+# ### What training is made of
+#
+# Whatever the network and whatever the data: a loss, an optimizer, and some way to keep the weights
+# from learning too much, the regularization. The picture shows one step. Look for the two places
+# where regularization can enter: as a penalty in the loss, and inside the optimizer as *weight
+# decay*. And see what each part has to remember: the model its weights, the optimizer a state of
+# its own, such as an average of past gradients, and the loss nothing at all.
+
+# %% id="training-parts-demo" role="demo"
+import matplotlib.pyplot as plt
+
+PARTS = {
+    "batch\n(data)": (0, 0, "0.4"),
+    "model\nkeeps: weights": (2.6, 0, "#0072B2"),
+    "loss\n(+ penalty)": (5.2, 0, "#D55E00"),
+    "gradients": (5.2, -1.6, "0.4"),
+    "optimizer (+ weight decay)\nkeeps: its state": (2.6, -1.6, "#009E73"),
+}
+ARROWS = ((0, 1, ""), (1, 2, "logits"), (2, 3, "backward"), (3, 4, ""), (4, 1, "step"))
+fig, ax = plt.subplots(figsize=(8, 3.2), layout="constrained")
+for name, (x, y, color) in PARTS.items():
+    box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": color, "linewidth": 2}
+    ax.text(x, y, name, ha="center", va="center", bbox=box, zorder=3)
+places = [place[:2] for place in PARTS.values()]
+for start, end, name in ARROWS:
+    (x0, y0), (x1, y1) = places[start], places[end]
+    away = 80 if end == 4 else 50 if y0 == y1 else 28
+    style = {"arrowstyle": "->", "shrinkA": 0, "shrinkB": away}
+    ax.annotate("", (x1, y1), (x0, y0), arrowprops=style, zorder=1)
+    ax.text((x0 + x1) / 2 + 0.1, (y0 + y1) / 2 + 0.1, name, fontsize=9)
+ax.set(xlim=(-1, 6.4), ylim=(-2.3, 0.7), title="One step of training")
+ax.set_axis_off()
+show(
+    "A cycle of boxes: a batch goes into the model, its logits into the loss, perhaps with a "
+    "penalty; backward gives gradients; the optimizer, perhaps with weight decay, takes a step and "
+    "changes the model's weights."
+)
 
 # %% [markdown] id="live-tensors-prose"
 # ## Why `.data`
@@ -316,8 +360,10 @@ def clip_is_careful():
 # $$u_{t+1} = \beta u_t + (1 - \beta)\, g, \qquad
 # \theta_{t+1} = \theta_t - \alpha u_{t+1}, \qquad u_0 = 0.$$
 #
-# With $\beta = 0$ this is the plain step. Many libraries leave out the factor $1 - \beta$. That is
-# the same method with another learning rate: our $\alpha$ is theirs divided by $1 - \beta$.
+# It is a *leaky* average: a gradient that is $k$ steps old counts $(1 - \beta)\, \beta^k$, so about
+# the last $1 / (1 - \beta)$ of them matter, ten for the usual $\beta = 0.9$. With $\beta = 0$ this
+# is the plain step. Many libraries leave out the factor $1 - \beta$, so that those ten add up. That
+# is the same method with another learning rate: our $\alpha$ is theirs divided by $1 - \beta$.
 #
 # **Unbiased**: $u_0 = 0$ pulls the first averages towards zero. For a constant gradient,
 # $u_{t+1} = (1 - \beta^{t+1})\, g$: a tenth of $g$ after the first step at $\beta = 0.9$, and
@@ -577,6 +623,53 @@ def sgd_leaves_no_trace():
     ### END HIDDEN TESTS
 
 
+# %% [markdown] id="rates-prose"
+# ### Too small, too large
+#
+# Plain gradient descent in a bowl that curves 25 times as much one way as the other, with four
+# learning rates. At 0.004 (dotted) each step helps, and far too little. Ten times that (dashed) is
+# good. Near 2 divided by the larger curvature, here $2/25 = 0.08$, the steps fly from wall to wall:
+# at 0.079 (dash-dotted) the loss still falls, slowly, at 0.081 (solid) it grows for ever.
+#
+# So: try rates by factors of three or ten, and take the largest that does not break. A rate may
+# also change while one trains, by a **schedule**: smaller by a factor every so many epochs (*step
+# decay*), along half a cosine (*cosine*), or rising first for a few hundred steps (*warm-up*),
+# while the averages of the optimizer are still young.
+
+
+# %% id="rates-demo" role="demo"
+def losses_at(rate, steps=60):
+    """The loss of a narrow bowl at each step of your SGD."""
+    theta, losses = ndl.Tensor(np.array([-2.0, 1.0])), []
+    opt = ndl.optim.SGD([theta], rate)
+    for _ in range(steps):
+        loss = (theta * theta * np.array([1.0, 25.0])).sum() / 2
+        losses.append(loss.numpy().item())
+        opt.reset_grad()
+        loss.backward()
+        opt.step()
+    return losses
+
+
+fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+for rate, line, color in (
+    (0.004, ":", "0.4"),
+    (0.04, "--", "#009E73"),
+    (0.079, "-.", "#0072B2"),
+    (0.081, "-", "#D55E00"),
+):
+    ax.semilogy(losses_at(rate), line, color=color, label=f"rate {rate}")
+ax.set(
+    xlabel="step",
+    ylabel="loss",
+    title="Between too slow and for ever worse lies a factor of twenty",
+)
+ax.legend()
+show(
+    "Four losses against the step on a logarithmic scale: rate 0.004 falls slowly, 0.04 fastest, "
+    "0.079 slowly with large steps, 0.081 rises."
+)
+
 # %% [markdown] id="warm-up-prose"
 # ### What the correction does
 #
@@ -648,7 +741,12 @@ show(
 # $\hat v = g^2$, so whatever the gradient, the first step is $\alpha \operatorname{sign}(g)$.
 #
 # Here the correction is no detail: $v$ starts much further from its goal than $u$ does, because
-# $\beta_2$ is nearer to 1.
+# $\beta_2$ is nearer to 1. The usual values are $\beta_1 = 0.9$ and $\beta_2 = 0.999$.
+#
+# And $\epsilon$, usually $10^{-8}$? Where gradients are zero it turns 0/0 into 0. Where they are
+# not zero but much smaller than $\epsilon$, the root hardly counts, and the step is that of
+# momentum with the rate $\alpha / \epsilon$. So a large $\epsilon$ makes Adam more like SGD; in
+# `float16`, where $10^{-8}$ is 0, it has to be larger.
 
 
 # %% id="adam" role="solution" export="needle/optim.py"
@@ -1289,6 +1387,11 @@ print(f"gradient descent ends at {points[-1].round(4)}, loss {losses[-1]:.4f}")
 # - `Adam`, which divides each entry by its typical size.
 # - `hessian` and `newton_step`, from second derivatives that your ops have had since stage 00.
 #
+# **The same in PyTorch.** `torch.optim.SGD(params, lr, momentum=0.9)` leaves out the factor $1 -
+# \beta$; with `dampening=0.9` its average is ours, but for its first step. Its `nesterov` is the
+# textbook's. `Adam` is ours with the correction, `AdamW` shrinks the weights as above, and
+# `zero_grad` is `reset_grad`.
+#
 # ## What comes next
 #
 # An optimizer wants a gradient, and a gradient wants a batch. Stage 07 reads the data and cuts it
@@ -1302,6 +1405,18 @@ print(f"gradient descent ends at {points[-1].round(4)}, loss {losses[-1]:.4f}")
 #    $\theta$ itself, and why does it hardly matter?
 # 3. A Hessian times a vector costs about two backward passes and no matrix. How would you compute
 #    one with `needle`, and what could you do about $H d = g$ with nothing else?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. Adam (but for $\epsilon$) and Newton take the same steps. For the others divide the learning
+#    rate by 1000 and multiply the weight decay and the bound of the clipping by 1000. Adam's weight
+#    decay wants the factor as well, for it is added to the gradient.
+# 2. $\theta = \varphi + \alpha u$, and the optimizer has $u$. At the end the gradients are small,
+#    so $u$ is, and the two are nearly the same point.
+# 3. `(grad * v).sum().backward()`, after `backward(create_graph=True)`, leaves $H v$ in `grad`.
+#    Conjugate gradients solve $H d = g$ with such products alone.
+#
+# </details>
 #
 # ## References
 #

@@ -124,10 +124,10 @@ def parse_idx(content: bytes) -> np.ndarray:
 #    unless there are `start` bytes, and unless `len(content)` equals `start` plus the product of
 #    the sizes (`math.prod`). Then `np.frombuffer` from `start` on, reshaped to the sizes.
 
-# %% id="data-index-parse" role="given" export="needle/data/__init__.py"
+# %% id="data-index-parse" role="index" export="needle/data/__init__.py"
 from needle.data.idx import parse_idx
 
-# %% id="needle-index-data" role="given" export="needle/__init__.py"
+# %% id="needle-index-data" role="index" export="needle/__init__.py"
 from needle import data
 
 
@@ -222,7 +222,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
 #    `except ... as error`: `raise ValueError(...) from None`, with `path` and `error` in an
 #    f-string.
 
-# %% id="data-index-read" role="given" export="needle/data/__init__.py"
+# %% id="data-index-read" role="index" export="needle/data/__init__.py"
 from needle.data.idx import read_idx
 
 
@@ -367,7 +367,7 @@ class NDArrayDataset(Dataset):
 #    is the length of the first array; `__init__` raises ValueError if the set of the lengths has
 #    more than one member.
 
-# %% id="data-index-dataset" role="given" export="needle/data/__init__.py"
+# %% id="data-index-dataset" role="index" export="needle/data/__init__.py"
 from needle.data.dataset import Dataset, NDArrayDataset
 
 
@@ -491,7 +491,7 @@ class MNISTDataset(Dataset):
 #    and only if there are transforms and images (a stack of nothing fails, and without transforms
 #    the loop would only cost time). For one image: `apply_transforms` of it.
 
-# %% id="data-index-mnist" role="given" export="needle/data/__init__.py"
+# %% id="data-index-mnist" role="index" export="needle/data/__init__.py"
 from needle.data.dataset import MNISTDataset
 
 
@@ -651,7 +651,7 @@ class RandomFlipHorizontal:
 # 3. `img[:, ::-1]` is the mirror image; return it if `np.random.rand()` is less than `self.p`,
 #    otherwise `img`.
 
-# %% id="data-index-flip" role="given" export="needle/data/__init__.py"
+# %% id="data-index-flip" role="index" export="needle/data/__init__.py"
 from needle.data.transforms import RandomFlipHorizontal
 
 
@@ -723,7 +723,7 @@ class RandomCrop:
 #    get `top` and `left`. Return the padded image from `top` to `top + height` and from `left` to
 #    `left + width`.
 
-# %% id="data-index-crop" role="given" export="needle/data/__init__.py"
+# %% id="data-index-crop" role="index" export="needle/data/__init__.py"
 from needle.data.transforms import RandomCrop
 
 
@@ -859,7 +859,7 @@ class DataLoader:
 # 3. In the loop, ask the dataset for `order[start : start + self.batch_size]`, and yield a `tuple`
 #    in which each part of the answer is a `Tensor` with `requires_grad=False`.
 
-# %% id="data-index-loader" role="given" export="needle/data/__init__.py"
+# %% id="data-index-loader" role="index" export="needle/data/__init__.py"
 from needle.data.loader import DataLoader
 
 
@@ -1027,6 +1027,10 @@ for name, batches in (
 #     for images, labels in ndl.data.DataLoader(train, batch_size=100, shuffle=True):
 #         ...
 #
+# **The same in PyTorch.** `torch.utils.data.Dataset` and `DataLoader(dataset, batch_size,
+# shuffle=True)`. Its loader asks for one example at a time and stacks them, and hides the cost
+# behind `num_workers` processes; `torchvision.transforms` has the flip and the crop.
+#
 # **What comes next.** Layers, losses, optimizers and data are there. Stage 08 puts them together:
 # a residual network, an epoch of training, and the first digits it has never seen. If you are
 # online, `mugrade data mnist` in a terminal fetches MNIST itself into `data/mnist`.
@@ -1040,6 +1044,18 @@ for name, batches in (
 # 3. The loader makes a batch while the network waits, and the network computes while the loader
 #    waits. What would have to change so that both work at once, and what would then become of
 #    `np.random.seed`?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. The examples of the short batch would count more than the others. Weigh each mean by the size
+#    of its batch, or add up sums and divide once.
+# 2. No: you want the error on pictures as they are, and the same one each time. For the training
+#    error neither, if you want to compare the two.
+# 3. A thread or a process would have to prepare the next batch. What it draws then mixes with the
+#    draws of the network in an order that depends on the clock, so each side needs a generator of
+#    its own, and a seed that follows from the epoch and the number of the batch.
+#
+# </details>
 #
 # ## References
 #

@@ -127,7 +127,7 @@ def ResidualBlock(
 #    the `nn.Sequential` of the six: linear, `norm(hidden_dim)`, ReLU, dropout with `drop_prob`,
 #    linear back, `norm(dim)`.
 
-# %% id="needle-index-models" role="given" export="needle/__init__.py"
+# %% id="needle-index-models" role="index" export="needle/__init__.py"
 from needle import models
 
 
@@ -947,6 +947,9 @@ show(
 # And with them all of `needle`. Every number in this notebook, from the bytes of a file to the
 # gradient of a batch norm, came out of code that you wrote.
 #
+# **The same in PyTorch.** The loop is the same, line by line: `model.train()`, `opt.zero_grad()`,
+# `loss.backward()`, `opt.step()`, and `loss.item()` for the number without its graph.
+#
 # ## What comes next
 #
 # Your library is right; stage 09 makes it fast. And the questions are yours from here on. Whatever
@@ -963,6 +966,18 @@ show(
 # 3. Gradient descent from zero finds the smallest solution in the Euclidean norm. Adam is
 #    gradient descent with a step of its own for each entry. Does $w$ stay in the span of the rows
 #    of $X$? Try it in the last cell.
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. It is an average over the epoch, so most of it was measured with worse weights than those that
+#    are tested; and it is measured in train mode, with dropout and the statistics of single
+#    batches.
+# 2. To choose the number of epochs. The error that you report is then too good, for the choice was
+#    made to make it small. You need a third set of examples, for choices alone.
+# 3. No. A step of its own for each entry turns the direction, so $w$ leaves the span and ends at
+#    another solution. In the last cell the distance stays above 0 from all three starts.
+#
+# </details>
 #
 # ## References
 #

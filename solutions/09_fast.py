@@ -165,10 +165,10 @@ def profile(
 #    `shortest(clock, repeats, copy(node.op).compute, *arrays)`. Backward, inside `with no_grad():`,
 #    add the time of `node.op.gradient` with `node.grad` and `node`.
 
-# %% id="fast-index-profile" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-profile" role="index" export="needle/fast/__init__.py"
 from needle.fast import profile
 
-# %% id="needle-index-fast" role="given" export="needle/__init__.py"
+# %% id="needle-index-fast" role="index" export="needle/__init__.py"
 from needle import fast
 
 # %% [markdown] id="slow-op-prose"
@@ -344,7 +344,7 @@ def keep_memory() -> None:
     np.empty(31 << 20, np.uint8)
 
 
-# %% id="fast-index-memory" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-memory" role="index" export="needle/fast/__init__.py"
 from needle.fast import memory
 
 # %% id="allocation-demo" role="demo"
@@ -536,7 +536,7 @@ def sum_columns(a: np.ndarray) -> np.ndarray:
     return a @ ones(a.shape[1], a.dtype)
 
 
-# %% id="fast-index-ops" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-ops" role="index" export="needle/fast/__init__.py"
 from needle.fast import ops as ops
 
 # %% [markdown] id="fast-relu-prose"
@@ -650,7 +650,7 @@ class ReLU(plain.ReLU):
         return fused.relu(x)
 
 
-# %% id="fast-index-nn" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-nn" role="index" export="needle/fast/__init__.py"
 from needle.fast import nn as nn
 
 
@@ -1475,7 +1475,7 @@ class Adam(optim.Adam):
 #    out=scratch)`, and `theta -= scratch` after `scratch *= self.lr / correct1`. Without
 #    `bias_correction` both corrections are 1.
 
-# %% id="fast-index-optim" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-optim" role="index" export="needle/fast/__init__.py"
 from needle.fast import optim as optim
 
 
@@ -1653,7 +1653,7 @@ class MNISTDataset(plain.MNISTDataset):
         return self.apply_transforms(images), self.labels[index]
 
 
-# %% id="fast-index-data" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-data" role="index" export="needle/fast/__init__.py"
 from needle.fast import data as data
 
 # %% id="fast-data-demo" role="demo"
@@ -1711,7 +1711,7 @@ def MLPResNet(*args: Any, **kwargs: Any) -> Module:
     return faster(needle.models.MLPResNet(*args, **kwargs))
 
 
-# %% id="fast-index-models" role="given" export="needle/fast/__init__.py"
+# %% id="fast-index-models" role="index" export="needle/fast/__init__.py"
 from needle.fast import models as models
 
 memory.keep_memory()
@@ -2010,6 +2010,9 @@ print(f"nodes in the graph   {len(ndl.autograd.find_topo_sort([loss]))}")
 # - The gradients fetched block by block, and not copied into one flat array first: nothing for this
 #   network, 1% for one that is five times as wide.
 #
+# **The same in PyTorch.** `torch.compile(model)` looks for fusions by itself, and
+# `torch.optim.Adam(params, fused=True)` updates all parameters in one pass.
+#
 # ## What comes next
 #
 # This is the last notebook. Your library now has two halves: one that says what is computed, and
@@ -2026,6 +2029,20 @@ print(f"nodes in the graph   {len(ndl.autograd.find_topo_sort([loss]))}")
 #    would it save in a network of a hundred blocks?
 # 3. Compilers find such fusions by themselves, from a graph that they see before it runs. Which of
 #    yours could a program find, and which took a theorem?
+#
+# <details><summary>Answers, for when you have passed the stage</summary>
+#
+# 1. Zero, up to rounding: in each column the gradient behind the norm sums to zero. You could leave
+#    the bias out of every `Linear` before a norm.
+# 2. The norms could: the deviations are $(y - b) / w$ times the standard deviation, as long as no
+#    $w$ is 0. That costs one more pass over each batch and saves an array of the batch's size for
+#    each norm, two hundred of them in a hundred blocks. Dropout could read its mask off the zeros
+#    of its output.
+# 3. A program finds chains of element-wise ops, copies that nobody needs, and arrays that can be
+#    used again. The gradients of the norms and of the softmax loss took algebra: terms that cancel
+#    over a whole row or column.
+#
+# </details>
 #
 # ## References
 #

@@ -14,6 +14,7 @@ import pytest
 
 from mugrade.author.build import build, check_build, nbgrader_root
 from mugrade.author.course import Course, CourseError, load_course, solution_lines
+from mugrade.manifest import START
 from mugrade.sandbox.tiers import WEAK
 from tests.conftest import ROOT
 from tests.portable import another, differing
@@ -137,12 +138,12 @@ def test_every_plot_is_shown_with_a_text(course: Course) -> None:
         assert "plt.show" not in cell.source, cell.id
 
 
-def test_every_notebook_ends_with_progress(course: Course) -> None:
+def test_every_notebook_ends_with_progress_and_links(course: Course) -> None:
     for stage in course.stages:
         path = ROOT / "notebooks" / f"{stage.name}.ipynb"
-        last = nbformat.read(path, as_version=4).cells[-1]
-        assert last.source.endswith(f'progress("{stage.name}")')
-        assert last.metadata == {}
+        progress, links = nbformat.read(path, as_version=4).cells[-2:]
+        assert progress.source.endswith(f'progress("{stage.name}")')
+        assert progress.metadata == {} and f"]({START})" in links.source
 
 
 def test_hidden_tests_and_hints_are_not_in_the_students_folder(tiny: Course) -> None:

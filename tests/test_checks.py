@@ -90,7 +90,7 @@ def test_a_check_that_passed_counts_as_long_as_its_code_is_the_same(kernel: Kern
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("return mean(x)", "RecursionError"),
         ("# YOUR CODE HERE\n    raise NotImplementedError()", "not written yet"),
-        ("import stats\n    return stats.noise(3)", "or borrow it with: mugrade take 01"),
+        ("import stats\n    return stats.noise(3)", "or: mugrade take 01"),
         ("return nowhere", "name 'nowhere' is not defined"),
     ],
 )

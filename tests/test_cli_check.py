@@ -199,7 +199,7 @@ def test_a_stage_that_is_not_built_says_what_to_do(folder: Path) -> None:
     (folder / "stats" / "scale.py").unlink()
     outcome = mugrade("check", "1")
     assert outcome.exit_code == 1
-    assert "01_scale is not built yet: run 01_scale.ipynb, or borrow it with" in outcome.output
+    assert "01_scale is not built yet: run its cell in 01_scale.ipynb, or" in outcome.output
     (folder / "stats" / "mean.py").unlink()
     outcome = mugrade("check")
     assert outcome.output == "nothing is built yet: run the cells of 00_mean.ipynb\n"

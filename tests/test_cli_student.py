@@ -67,8 +67,16 @@ def test_after_a_pass_the_reference_is_shown(folder: Path, tiny: Course) -> None
     assert mugrade("hint", "mean").output == said
     (folder.parent / "solutions").symlink_to(tiny.root / "solutions")
     output = mugrade("hint", "mean").output
-    assert output.startswith("the checks of mean pass; the reference, stats/mean.py:\n\ndef mean(")
-    assert "return np.asarray(x.sum() / x.size, dtype=x.dtype)" in output
+    head = "the checks of mean pass; - yours, + the reference (stats/mean.py):\n\n"
+    assert output.startswith(head)
+    assert output.endswith(
+        "\n    return np.asarray(x.sum() / x.size, dtype=x.dtype)\n\nthe same as yours\n"
+    )
+    write_mean(folder, "return np.asarray(np.mean(x), dtype=x.dtype)")
+    mugrade("check", "0")
+    output = mugrade("hint", "mean").output
+    assert "\n+    return np.asarray(x.sum() / x.size, dtype=x.dtype)\n" in output
+    assert "\n-    return np.asarray(np.mean(x), dtype=x.dtype)\n" in output
     assert FIRST in mugrade("hint", "mean", "1").output
 
 

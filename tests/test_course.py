@@ -12,7 +12,7 @@ from tests.tiny import write_course
 
 SOLUTION = '# %% id="mean" role="solution" export="stats/mean.py"'
 CHECK = '# %% id="mean-of-three" role="check" points=2'
-INDEX = '# %% id="index-mean" role="given" export="stats/__init__.py"'
+INDEX = '# %% id="index-mean" role="index" export="stats/__init__.py"'
 IMPORTS = '# %% id="mean-imports" role="given" export="stats/mean.py"'
 END_HIDDEN = "    ### END HIDDEN TESTS\n"
 SPOILER = "# return np.asarray(x.sum() / x.size, dtype=x.dtype)"

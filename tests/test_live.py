@@ -58,6 +58,7 @@ class Kernel:
         config.InteractiveShell.colors = "nocolor"
         self.shell = InteractiveShell(config=config)
         atexit.unregister(self.shell.atexit_operations)
+        self.shell.user_ns["module"] = importlib.import_module
         self.run("%load_ext mugrade\nimport numpy as np\nimport stats")
 
     def run(self, source: str, cell_id: str | None = None) -> Output:
@@ -156,7 +157,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(kernel: Kernel, source: str
     (line,) = [line for line in output.text.splitlines() if line.startswith("not exported: ")]
     assert why in line
     assert kernel.text("stats/mean.py") == before
-    assert kernel.value("stats.mean.mean(np.ones(2))") == 1
+    assert kernel.value("module('stats.mean').mean(np.ones(2))") == 1
 
 
 def test_a_first_cell_that_does_not_work_leaves_no_module(kernel: Kernel) -> None:
@@ -173,7 +174,7 @@ def test_helpers_stand_before_what_needs_them_on_import(kernel: Kernel) -> None:
     kernel.run(MEAN + "def inner(f): return f", "cell-9")
     assert kernel.run(MEAN + "import math", "cell-8").error is None
     kernel.restart()
-    assert kernel.value("stats.mean.mean(0)") == 2
+    assert kernel.value("module('stats.mean').mean(0)") == 2
 
 
 def test_helpers_without_a_cell_id_do_not_replace_each_other(kernel: Kernel) -> None:
@@ -219,9 +220,9 @@ def test_future_imports_hold_for_the_whole_module(kernel: Kernel) -> None:
     for _ in range(2):
         kernel.run(MEAN + "from __future__ import annotations", "mean-imports")
         kernel.run(MEAN + "def mean(x: Unknown) -> Unknown: return 1")
-        assert kernel.value("stats.mean.mean.__annotations__['x']") == "Unknown"
+        assert kernel.value("module('stats.mean').mean.__annotations__['x']") == "Unknown"
         kernel.restart()
-        assert kernel.value("stats.mean.mean.__annotations__['x']") == "Unknown"
+        assert kernel.value("module('stats.mean').mean.__annotations__['x']") == "Unknown"
 
 
 def test_annotations_are_those_of_the_last_run(kernel: Kernel) -> None:
@@ -229,7 +230,7 @@ def test_annotations_are_those_of_the_last_run(kernel: Kernel) -> None:
     kernel.run(MEAN + "from dataclasses import dataclass", "mean-imports")
     for annotation, expected in (("x: int", {"x": int}), ("x", {}), ("x: str", {"x": str})):
         kernel.run(MEAN + f"def mean({annotation}): return 1")
-        assert kernel.value("stats.mean.mean.__annotations__") == expected
+        assert kernel.value("module('stats.mean').mean.__annotations__") == expected
     for names in ("ab", "bc", ""):
         lines = "".join(f"    {name}: int = 1\n" for name in names)
         kernel.run(MEAN + f"@dataclass\nclass Point:\n{lines}    pass")
@@ -273,12 +274,12 @@ def test_garbage_on_disk_is_named_and_mended_by_running_the_cell(kernel: Kernel)
     file.write_text(file.read_text().replace("def mean(x):", "def mean(x:"))
     assert "stats/mean.py has changed but does not run" in kernel.run("x = 1").text
     assert kernel.run("x = 1").text == ""
-    assert kernel.value("stats.mean.mean(np.ones(3))") == 1
+    assert kernel.value("module('stats.mean').mean(np.ones(3))") == 1
     assert "not exported: stats/mean.py would be no module" in kernel.run(IMPORTS).text
     kernel.run(GOOD_MEAN)
     assert "not exported" not in kernel.run(IMPORTS).text
     kernel.restart()
-    assert kernel.value("stats.mean.mean(np.ones(3))") == 1
+    assert kernel.value("module('stats.mean').mean(np.ones(3))") == 1
 
 
 @pytest.mark.parametrize("garbage", [b"def (", b"\xff\x00\x12", b"\x00"])
@@ -300,21 +301,21 @@ def test_a_traceback_shows_the_lines_of_the_cell(kernel: Kernel) -> None:
     assert "# here" in kernel.run("mean(1)").text
     kernel.restart()
     kernel.run(MEAN + "\n\n\n\ndef other():\n\n\n    return 0")
-    assert "# here" in kernel.run("stats.mean.mean(1)").text
+    assert "# here" in kernel.run("module('stats.mean').mean(1)").text
 
 
 def test_state_is_reset_by_running_its_cell_again(kernel: Kernel) -> None:
     kernel.run(MEAN + "seen = []")
     kernel.run("seen.append(1)")
     kernel.run(MEAN + "seen = []")
-    assert kernel.value("seen") == kernel.value("stats.mean.seen") == []
+    assert kernel.value("seen") == kernel.value("module('stats.mean').seen") == []
 
 
 def test_an_interrupt_while_exporting_restores_the_module(kernel: Kernel) -> None:
     kernel.run(GOOD_MEAN)
     source = MEAN + "def mean(x): return 2\nif __name__ != '__main__': raise KeyboardInterrupt"
     assert "not exported" in kernel.run(source).text
-    assert kernel.value("stats.mean.mean(np.ones(2))") == 1
+    assert kernel.value("module('stats.mean').mean(np.ones(2))") == 1
     assert "KeyboardInterrupt" not in kernel.text("stats/mean.py")
 
 
@@ -365,7 +366,7 @@ def test_a_misspelt_name_is_an_ordinary_error(kernel: Kernel) -> None:
 def test_an_unwritten_exercise_is_one_sentence(kernel: Kernel) -> None:
     kernel.run(MEAN + "def mean(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()")
     for _ in range(2):
-        output = kernel.run("stats.mean.mean(1)")
+        output = kernel.run("module('stats.mean').mean(1)")
         assert isinstance(output.error, NotImplementedError)
         assert output.text == (
             "mean is not written yet: fill its cell in and run it, then this one\n"
@@ -681,3 +682,41 @@ def test_real_kernels_export_what_their_notebook_says(tiny: Course, tmp_path: Pa
     outputs = [[o.output_type for o in cell.outputs] for cell in notebook.cells]
     assert outputs == [[], *[["stream"]] * 3, ["execute_result"], ["error"], ["error"]]
     assert all(len(cell.outputs[0].traceback) == 1 for cell in notebook.cells[-2:])
+
+
+# commands
+
+
+def test_a_command_runs_in_a_cell_with_the_kernels_own_python(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir("/")
+    kernel.run(IMPORTS)
+    kernel.run(MEAN + "def mean(x):\n    return x.sum()")
+    told = kernel.run("%mugrade check 00").text
+    assert "mean_of_three" in told and "00_mean" in told and "\x1b" not in told
+    assert "━" not in told
+    assert "What is a mean?" in kernel.run("%mugrade hint mean").text
+    assert "mean" in kernel.run("%mugrade hint").text
+    assert "no hints for nothing" in kernel.run("%mugrade hint nothing").text
+
+
+def test_where_a_cell_is_taken_for_a_terminal_nothing_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from mugrade.cli.shared import console
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    assert console().is_terminal
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    assert not console().is_terminal
+
+
+def test_the_index_appears_with_what_it_offers(kernel: Kernel) -> None:
+    kernel.run(IMPORTS)
+    assert kernel.text("stats/__init__.py") == ""
+    kernel.run(GOOD_MEAN)
+    assert "from stats.mean import mean" in kernel.text("stats/__init__.py")
+    assert kernel.value("stats.mean is mean")

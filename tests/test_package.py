@@ -165,8 +165,8 @@ def test_from_the_wheel_to_a_grade(installed: Installed, course: Course, tmp_pat
     before = set(installed.packages.rglob("*"))
     outcome = installed.mugrade("start", "mes cahiers/été")
     assert outcome.stdout.splitlines() == [
-        f"mes cahiers/été: {len(course.stages)} notebooks; START.md says how to begin",
-        'next: pip install "mugrade[lab]", then jupyter lab "mes cahiers/été"',
+        f"mes cahiers/été: {len(course.stages)} notebooks, and 00_start.ipynb to begin with",
+        'next: pip install "mugrade[lab]", then mugrade lab "mes cahiers/été"',
     ]
     student = replace(installed, folder=installed.folder / "mes cahiers" / "été")
     solve(student.folder / "00_autograd.ipynb", course.find("00"))

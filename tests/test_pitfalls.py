@@ -4,6 +4,7 @@ import pytest
 
 from mugrade.author.course import Course
 from mugrade.grader.grade import Grader
+from tests.answers.named import NAMED
 from tests.test_answers import asked, edited, table
 
 ARRAYS = "arrays instead of tensors"
@@ -211,3 +212,13 @@ def test_a_pitfall_that_the_prose_names_shows_in_the_open(
     shown = [part for part in grader.stages[stage.name].parts() if not part.hidden]
     found = asked(grader, stage, changed, shown)
     assert len(found.passed) < len(found.verdicts)
+
+
+ENDLESS = {("topo-sort", "nodes more than once")}  # 2^40 visits give no value to tell it by
+
+
+@pytest.mark.parametrize(
+    ("exercise", "name"), sorted({pitfall[2:] for pitfall in PITFALLS} - ENDLESS)
+)
+def test_a_pitfall_that_the_prose_names_has_a_name(exercise: str, name: str) -> None:
+    assert NAMED[exercise][name]

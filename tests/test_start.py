@@ -1,13 +1,19 @@
 """`mugrade start`: a student's folder from what came with mugrade, and nothing lost."""
 
+import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mugrade.author.course import Course
+from mugrade.manifest import START
 from mugrade.student import start
-from mugrade.student.start import PAGE, bundled_course
+from mugrade.student.start import bundled_course
 from tests.test_cli_check import mugrade
 
 
@@ -24,21 +30,52 @@ def content(folder: Path) -> dict[str, bytes | None]:
     }
 
 
+def prose(path: Path) -> str:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
 def test_what_is_laid_out_is_a_course_to_work_on(here: Path) -> None:
     outcome = mugrade("start")
-    assert outcome.exit_code == 0 and "jupyter lab notebooks\n" in outcome.output
+    assert outcome.exit_code == 0 and outcome.output.endswith("mugrade lab\n")
     assert "00_autograd" in mugrade("status").output
     assert mugrade("doctor").output == "nothing is wrong\n"
-    page = (here / "notebooks" / PAGE).read_text(encoding="utf-8")
-    assert all(f"`{path.name}`" in page for path in (here / "notebooks").glob("*.ipynb"))
+    page = prose(here / "notebooks" / START)
+    names = {path.name for path in (here / "notebooks").glob("*.ipynb")}
+    assert names == {START} | set(re.findall(r"\]\((\w+\.ipynb)\)", page))
 
 
 def test_another_course_is_laid_out_alike(here: Path, tiny: Course) -> None:
     assert "2 notebooks" in mugrade("start", "x", "--course", str(tiny.root)).output
-    assert "`01_scale.ipynb`: 01 Scale" in (here / "x" / PAGE).read_text()
+    assert "[01 Scale](01_scale.ipynb)" in prose(here / "x" / START)
     outcome = mugrade("start", "y", "--course", str(here))
     assert (outcome.exit_code, len(outcome.output.splitlines())) == (1, 1)
     assert "course.json is missing" in outcome.output and not (here / "y").exists()
+
+
+def test_every_notebook_links_to_its_neighbours(tiny: Course) -> None:
+    first, last = (prose(tiny.root / "notebooks" / f"{s.name}.ipynb") for s in tiny.stages)
+    assert first.endswith(f"[all stages]({START}) | [01 Scale](01_scale.ipynb) →")
+    assert last.endswith(f"← [00 Mean](00_mean.ipynb) | [all stages]({START})")
+
+
+def test_a_course_opens_at_its_first_page_without_the_files_behind_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mugrade("start")
+    (here / "jupyterlab.py").write_text(
+        "import os, sys\nprint(sys.argv[1:], os.environ['JUPYTER_CONFIG_PATH'])\nsys.exit(3)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(here))
+    command = [sys.executable, "-m", "mugrade", "lab", "--", "--no-browser"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True)
+    page = str(here.resolve() / "notebooks" / START)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.startswith(str([page, "--no-browser"]))
+    settings = Path(done.stdout.split("] ")[1].split(os.pathsep)[0].strip())
+    hidden = json.loads((settings / "jupyter_server_config.json").read_text())
+    files = {path.name for path in (here / "notebooks").glob("*.json")}
+    assert files <= set(hidden["ContentsManager"]["hide_globs"])
 
 
 @pytest.mark.parametrize("name", ["00_autograd.ipynb", "my own.ipynb", "course.json", "data"])

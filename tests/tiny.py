@@ -31,7 +31,7 @@ def mean(x: np.ndarray) -> np.ndarray:
 # 2. Sum, then divide.
 # 3. By the number of entries.
 
-# %% id="index-mean" role="given" export="stats/__init__.py"
+# %% id="index-mean" role="index" export="stats/__init__.py"
 from stats.mean import mean
 
 # %% id="mean-of-three" role="check" points=2

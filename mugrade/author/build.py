@@ -23,6 +23,7 @@ from mugrade.answers import (
     kept_answers,
 )
 from mugrade.author.course import Cell, Course, CourseError, Stage
+from mugrade.author.frame import links, start_cells
 from mugrade.author.reference import check_tasks, record_answers, reference_job
 from mugrade.author.rehearse import rehearse
 from mugrade.blocks import render_module
@@ -31,6 +32,7 @@ from mugrade.manifest import (
     ANSWERS,
     CELLS,
     MANIFEST,
+    START,
     CheckEntry,
     Manifest,
     ReleasedCell,
@@ -90,7 +92,7 @@ def check_build(course: Course, report: Report = lambda text: None) -> list[str]
 def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     """The committed files and the instructor's nbgrader tree, as path -> text."""
     report("notebooks")
-    instructor = {stage: source_notebook(stage) for stage in course.stages}
+    instructor = {stage: source_notebook(stage, links(course, stage)) for stage in course.stages}
     student = {stage: release(instructor[stage]) for stage in course.stages}
     manifest = make_manifest(course)
     public: dict[str, list[Answer]] = {}
@@ -120,6 +122,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     committed = {f"solutions/{path}": text for path, text in package.items()}
     committed |= {f"notebooks/{name}": text for name, text in shared.items()}
     committed |= {f"notebooks/{stage.name}.ipynb": _text(nb) for stage, nb in student.items()}
+    committed[f"notebooks/{START}"] = _text(_notebook(start_cells(course)))
     tree = {f"{INSTRUCTOR}/{path}": text for path, text in package.items()}
     tree |= {f"source/{s.name}/{s.name}.ipynb": _text(nb) for s, nb in instructor.items()}
     tree |= {
@@ -142,12 +145,16 @@ def nbgrader_root(course: Course) -> Path:
     return course.root.resolve() / "build" / "nbgrader"
 
 
-def source_notebook(stage: Stage) -> nbformat.NotebookNode:
+def source_notebook(stage: Stage, *more: Cell) -> nbformat.NotebookNode:
     """The instructor's notebook: solutions, hidden tests and nbgrader's metadata (schema 3)."""
-    cells = [_notebook_cell(cell) for cell in stage.cells if cell.role != "hints"]
+    return _notebook([c for c in stage.cells if c.role not in ("hints", "index")] + [*more])
+
+
+def _notebook(cells: Sequence[Cell]) -> nbformat.NotebookNode:
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    nodes = [_notebook_cell(cell) for cell in cells]
+    notebook = nbformat.v4.new_notebook(cells=nodes, metadata=metadata)
     nbformat.validate(notebook)
     return notebook
 
@@ -157,6 +164,8 @@ def _notebook_cell(cell: Cell) -> nbformat.NotebookNode:
         return nbformat.v4.new_markdown_cell(cell.source, id=cell.id)
     source = f"#| export {cell.export}\n{cell.source}" if cell.export else cell.source
     node = nbformat.v4.new_code_cell(source, id=cell.id)
+    if cell.folded:
+        node.metadata["jupyter"] = {"source_hidden": True}
     if cell.role != "demo":
         node.metadata["nbgrader"] = {
             "grade": cell.role == "check",

@@ -17,7 +17,7 @@ from mugrade.diagnosis import Diagnosis
 from mugrade.errors import CourseError
 from mugrade.formula import readable
 
-ROLES = {"prose", "given", "solution", "check", "demo", "hints"}
+ROLES = {"prose", "given", "index", "solution", "check", "demo", "hints"}
 ATTRIBUTES = {"id", "role", "points", "export", "of", "data"}
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -42,6 +42,12 @@ class Cell:
     @cached_property
     def block(self) -> Block:
         return Block(self.id, cell_body(self.source))
+
+    @property
+    def folded(self) -> bool:
+        """Whether its code is folded away at first: what is given, and what only draws."""
+        given = self.role == "given" and bool(self.export)
+        return given or (self.role == "demo" and "plt." in self.source)
 
     @cached_property
     def unsolved(self) -> str:
@@ -189,6 +195,16 @@ def load_course(root: Path) -> Course:
 
 def read_stage(path: Path) -> Stage:
     """Read one script in percent format."""
+    cells = read_cells(path)
+    if cells:
+        last = cells[-1]
+        cells.append(progress_cell(path.stem, last.line + last.source.count("\n") + 1))
+    stage = Stage(path, tuple(cells))
+    return replace(stage, mistakes=tuple(read_mistakes(stage.mistakes_path)))
+
+
+def read_cells(path: Path) -> list[Cell]:
+    """The cells of a script; raises CourseError where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -212,10 +228,7 @@ def read_stage(path: Path) -> Stage:
             raise CourseError(f"{path.name}:{line}: points={points!r} is not a whole number")
         files = str(data.get("data", ""))
         cells.append(Cell(id, role, raw.source, line, points, export, of, files))
-    if cells:
-        cells.append(progress_cell(path.stem, len(text.splitlines())))
-    stage = Stage(path, tuple(cells))
-    return replace(stage, mistakes=tuple(read_mistakes(stage.mistakes_path)))
+    return cells
 
 
 def progress_cell(stage: str, line: int) -> Cell:
@@ -281,7 +294,7 @@ def _cell_problems(cell: Cell) -> Iterator[tuple[int, str]]:
     if cell.role not in ROLES:
         yield where, f"role {cell.role!r} of cell {cell.id}: one of {', '.join(sorted(ROLES))}"
         return
-    if cell.role in ("given", "solution", "check", "demo"):
+    if cell.role not in ("prose", "hints"):
         yield from _syntax(cell)
     marked = BEGIN_SOLUTION in source and END_SOLUTION in source
     if cell.role == "solution" and not marked:
@@ -302,7 +315,7 @@ def _cell_problems(cell: Cell) -> Iterator[tuple[int, str]]:
                 where + _offset(source, begin[4:]),
                 f"{begin} and {end} of {cell.id} do not pair up",
             )
-    if cell.export:
+    if cell.export or cell.role == "index":
         yield from ((where, text) for text in _export_problems(cell))
 
 
@@ -320,8 +333,11 @@ def _check_problems(cell: Cell) -> Iterator[tuple[int, str]]:
 
 def _export_problems(cell: Cell) -> Iterator[str]:
     path = PurePosixPath(cell.export)
-    if cell.role not in ("given", "solution"):
-        yield f"export on {cell.id}: only given and solution cells are exported"
+    if cell.role not in ("given", "index", "solution"):
+        yield f"export on {cell.id}: only given, index and solution cells are exported"
+    if cell.role == "index" and path.name != "__init__.py":
+        yield f"index {cell.id} goes to {cell.export or 'no file'}: only an __init__.py is an index"
+        return
     if not is_module_path(cell.export):
         yield f"export={cell.export!r} of {cell.id}: a relative path such as needle/nn/norm.py"
     if path.parts and path.parts[0] != path.parts[0].lower():

@@ -1,5 +1,6 @@
 """What the commands share: options, the console, and errors as one sentence."""
 
+import os
 import shutil
 import sys
 import textwrap
@@ -56,7 +57,8 @@ def console(stderr: bool = False) -> "Console":
     """Standard output or error; rich is loaded by those commands only that need it."""
     from rich.console import Console
 
-    return Console(stderr=stderr)
+    in_a_cell = "JPY_PARENT_PID" in os.environ  # a pseudo-terminal, which shows live bars as text
+    return Console(stderr=stderr, force_terminal=False if in_a_cell else None)
 
 
 def say(text: str, err: bool = False, **style: bool) -> None:

@@ -1,12 +1,17 @@
-"""The command that a student begins with: start."""
+"""The commands that a student begins with: start, lab."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mugrade.cli.shared import say
+import mugrade
+from mugrade.cli.shared import fail, find_workspace, say
 from mugrade.extras import install, is_installed
+from mugrade.manifest import START
 
 FOLDER = Path("notebooks")
 
@@ -19,14 +24,46 @@ def start(
         Path | None, typer.Option(help="The folder of another course; by default the bundled one.")
     ] = None,
 ) -> None:
-    """Lay the course out in a folder: notebooks, data, and a page that says how to begin.
-
-    Nothing that is there is overwritten.
-    """
-    from mugrade.student.start import PAGE, bundled_course, lay_out
+    """Lay the course out in a folder: notebooks and data. Nothing that is there is overwritten."""
+    from mugrade.student.start import bundled_course, lay_out
 
     found = lay_out(course / "notebooks" if course else bundled_course(), folder)
-    say(f"{folder}: {len(found.stages)} notebooks; {PAGE} says how to begin")
-    shown = f'"{folder}"' if " " in str(folder) else folder
+    say(f"{folder}: {len(found.stages)} notebooks, and {START} to begin with")
+    shown = f' "{folder}"' if " " in str(folder) else f" {folder}" if folder != FOLDER else ""
     steps = [] if is_installed("jupyterlab") else [install("lab")]
-    say(f"next: {', then '.join([*steps, f'jupyter lab {shown}'])}")
+    say(f"next: {', then '.join([*steps, f'mugrade lab{shown}'])}")
+
+
+def lab(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FOLDER] [-- ...]",
+            help="The folder of the notebooks, by default the one here; options of JupyterLab.",
+        ),
+    ] = None,
+) -> None:
+    """Open the course in JupyterLab, at its first page, and without the files behind it."""
+    from mugrade.student.workspace import Workspace
+
+    options = list(arguments or [])
+    named = bool(options) and not options[0].startswith("-")
+    workspace = Workspace.find(Path(options.pop(0))) if named else find_workspace()
+    if not is_installed("jupyterlab"):
+        raise fail(f"JupyterLab is not installed: {install('lab')}")
+    start = workspace.folder / START
+    command = [sys.executable, "-m", "jupyterlab", str(start if start.is_file() else start.parent)]
+    process = subprocess.Popen([*command, *options], env=_environment())
+    while True:
+        try:
+            raise typer.Exit(process.wait())
+        except KeyboardInterrupt:
+            continue  # JupyterLab got it too, and asks
+
+
+def _environment() -> dict[str, str]:
+    """JupyterLab's settings for a student, and `!mugrade` in a cell the one that runs now."""
+    settings = str(Path(mugrade.__file__).parent / "jupyter")
+    paths = {"JUPYTER_CONFIG_PATH": settings, "PATH": str(Path(sys.executable).parent)}
+    joined = {k: os.pathsep.join(filter(None, (v, os.environ.get(k)))) for k, v in paths.items()}
+    return os.environ | joined

@@ -80,7 +80,7 @@ def status() -> None:
 def hint(
     exercise: Annotated[
         str, typer.Argument(help="The exercise's id, as a failing check names it.")
-    ],
+    ] = "",
     number: Annotated[
         int | None, typer.Argument(help="Which hint; by default one more than last time.", min=1)
     ] = None,
@@ -88,12 +88,15 @@ def hint(
 ) -> None:
     """Show one more hint for an exercise each time, from a question to nearly the answer.
 
-    Once its checks pass, the reference's answer is shown for comparison.
+    Without a name, list the exercises. Once its checks pass, your answer is compared with the
+    reference's.
     """
     from mugrade.formula import readable
     from mugrade.student.hints import next_hint, remember_hint, solved
 
     workspace = find_workspace()
+    if not exercise:
+        return _list_exercises(workspace)
     hints = workspace.manifest.hints.get(exercise, [])
     passes = solved(workspace, exercise)
     if not hints and (number or every or not passes):
@@ -111,15 +114,24 @@ def hint(
         say(f"one more: mugrade hint {exercise}", dim=True)
 
 
+def _list_exercises(workspace: "Workspace") -> None:
+    for stage in workspace.manifest.stages:
+        blocks = [b for b in workspace.manifest.blocks if (b.stage, b.role) == (stage, "solution")]
+        say(stage, bold=True)
+        say(wrapped(", ".join(block.id for block in blocks)))
+
+
 def _compare(workspace: "Workspace", exercise: str) -> None:
-    """Show the reference's answer, where the course comes with its solutions."""
-    from mugrade.student.hints import reference_source
+    """Show how the reference's answer differs, where the course comes with its solutions."""
+    from mugrade.student.hints import own_source, reference_source
 
     where, source = reference_source(workspace, exercise)
     if not source:
         return say(f"the checks of {exercise} pass; this copy of the course has no reference")
-    say(f"the checks of {exercise} pass; the reference, {where}:", bold=True)
-    say(f"\n{source}")
+    own = own_source(workspace, exercise)
+    lines = list(difflib.unified_diff(own.split("\n"), source.split("\n"), n=99, lineterm=""))[3:]
+    say(f"the checks of {exercise} pass; - yours, + the reference ({where}):", bold=True)
+    say("\n" + ("\n".join(lines) or f"{source}\n\nthe same as yours"))
 
 
 def reset(

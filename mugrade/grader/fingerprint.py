@@ -17,7 +17,7 @@ from mugrade.ipynb import read_bytes
 from mugrade.sandbox.process import Limits
 from mugrade.version import __version__
 
-GRADED = ("given", "solution", "check")
+GRADED = ("given", "index", "solution", "check")
 JUDGING = (
     "answers.py",
     "author/build.py",

@@ -161,6 +161,8 @@ def read_frames(
 def value_frame(value: Observed) -> Frame:
     """One observed value as a frame."""
     header: dict[str, Any] = {"kind": value.kind, "text": value.text, "line": value.line}
+    if value.turn:
+        header["turn"] = value.turn
     if value.judge != DEFAULT:
         header["judge"] = judge_to_json(value.judge)
     if value.array is None:
@@ -186,7 +188,8 @@ def frame_value(frame: Frame, trusted: bool = False) -> Observed:
     if not trusted:
         return Observed("array", array)
     judge = judge_from_json(header["judge"]) if "judge" in header else DEFAULT
-    return Observed("array", array, text, line, judge)
+    turn = tuple((str(name), str(plain)) for name, plain in header.get("turn", ()))
+    return Observed("array", array, text, line, judge, turn)
 
 
 def _array(dtype: Any, shape: Any, data: bytes) -> np.ndarray:

@@ -16,6 +16,9 @@ from mugrade.mistakes import Trace, uncontradicted
 from mugrade.observe import Observed, observe, seed_of
 from mugrade.student.kernels import leave_note
 from mugrade.student.live import PackageFinder, Session, show_unsolved
+from mugrade.student.magic import run_command
+from mugrade.student.reach import reached
+from mugrade.student.stale import Runs, staleness
 from mugrade.student.workspace import Workspace, WorkspaceError
 
 Check = Callable[[], Any]
@@ -56,7 +59,7 @@ def check(function: Check) -> Check:
     part = "full" if workspace.instructor and _has_hidden_part(function) else "public"
     values = observe(function, seed_of(id))
     try:
-        report = report_on(workspace, entry, values, part)
+        report = report_on(workspace, entry, values, part, lambda: reached(function, seed_of(id)))
     except WorkspaceError as error:
         raise NoCourse(f"no recorded answers to {function.__name__}: {error}") from None
     if workspace.instructor is None:
@@ -66,17 +69,26 @@ def check(function: Check) -> Check:
 
 
 def report_on(
-    workspace: Workspace, entry: CheckEntry, values: Sequence[Observed], part: str = "public"
+    workspace: Workspace,
+    entry: CheckEntry,
+    values: Sequence[Observed],
+    part: str = "public",
+    reaches: Callable[[], set[str]] = set,
 ) -> Report:
-    """Compare what a check yielded with the recorded answers; raises WorkspaceError."""
+    """Compare what a check yielded with the recorded answers; raises WorkspaceError.
+
+    An exercise of an earlier stage is blamed only if the check `reaches` it.
+    """
     answers = workspace.answers[part].get(entry.id)
     if answers is None:
         raise WorkspaceError(f"answers.json lacks {entry.id}: fetch the course again")
     shown = values if part == "full" else values[: len(answers)]
     known, passed = workspace.known, passing(workspace, entry.of)
     traces = uncontradicted(known.get(entry.id, ()), passed, known)
-    report = compared(workspace, entry, shown, answers, traces)
+    report = compared(workspace, entry, shown, answers, traces, reaches)
     report = replace(report, visible_only=entry.hidden and part == "public")
+    if note := staleness(workspace, entry.of, runs_here()):
+        report = report.with_note(note)
     if not answers:
         return replace(report, rows={"note": "only hidden inputs are checked"})
     return report
@@ -88,10 +100,11 @@ def compared(
     values: Sequence[Observed],
     answers: Sequence[Answer],
     known: Sequence[Trace],
+    reaches: Callable[[], set[str]] = set,
 ) -> Report:
     """The report on what a check yielded beside these answers; `known` mistakes are named."""
     verdict = judge(values, answers, known)
-    if verdict.category == "value" and (earlier := _failing_before(workspace, entry.stage)):
+    if verdict.category == "value" and (earlier := _failing_before(workspace, entry, reaches)):
         verdict = replace(verdict, advice=earlier)
     return Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
 
@@ -139,17 +152,31 @@ def passing(workspace: Workspace, exercise: str) -> set[str]:
     }
 
 
-def _failing_before(workspace: Workspace, stage: str) -> str:
-    """What to try if a check of an earlier stage fails too: the mistake may be there."""
-    manifest, outcomes = workspace.manifest, workspace.outcomes()
-    failing = {id for id, outcome in outcomes.items() if not outcome.passed}
-    paths = dict.fromkeys(block.module for block in manifest.blocks)
-    taken = {block.id for path in paths for block in workspace.read_module(path) if block.taken}
-    for check in manifest.checks:
-        if check.stage < stage and check.id in failing and check.of not in taken:
+def _failing_before(
+    workspace: Workspace, entry: CheckEntry, reaches: Callable[[], set[str]]
+) -> str:
+    """What to try if code of an earlier stage that the check reaches fails a check of its own."""
+    outcomes = workspace.outcomes()
+    failing = [
+        check
+        for check in workspace.manifest.checks
+        if check.stage < entry.stage
+        and check.id in outcomes
+        and not outcomes[check.id].passed
+        and outcomes[check.id].seen == workspace.source_digest(check.of)
+    ]
+    used = reaches() if failing else set()
+    for check in failing:
+        if check.of in used:
             name = check.id.replace("-", "_")
             return f"look at {check.stage} first: {name} failed there when it last ran"
     return ""
+
+
+def runs_here() -> Runs:
+    """How the exercises' cells of this kernel last ran."""
+    finders = (f for f in sys.meta_path if isinstance(f, PackageFinder))
+    return next((finder.session.runs for finder in finders), Runs())
 
 
 def _has_hidden_part(function: Check) -> bool:
@@ -176,6 +203,9 @@ def load_ipython_extension(shell: Any) -> None:
         return
     if workspace.instructor:
         sys.stderr.name = "stdout"  # type: ignore[misc]  # nbgrader takes stderr for failure
+    shell.register_magic_function(
+        lambda line: run_command(line, workspace.folder), magic_name="mugrade"
+    )
     session = Session(workspace, shell.user_ns)
     session.install()
     if workspace.instructor is None:

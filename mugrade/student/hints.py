@@ -29,6 +29,12 @@ def solved(workspace: Workspace, exercise: str) -> bool:
     return False
 
 
+def own_source(workspace: Workspace, exercise: str) -> str:
+    """What the student's package holds of an exercise; raises WorkspaceError."""
+    (module,) = {b.module for b in workspace.manifest.blocks if b.id == exercise}
+    return "\n\n\n".join(b.source for b in workspace.read_module(module) if b.id == exercise)
+
+
 def reference_source(workspace: Workspace, exercise: str) -> tuple[str, str]:
     """The module and the reference's answer; empty where the course has no solutions."""
     from mugrade.author.course import find_course

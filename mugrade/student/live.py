@@ -4,6 +4,7 @@ import ast
 import builtins
 import importlib
 import linecache
+import re
 import sys
 import types
 from importlib.abc import MetaPathFinder
@@ -23,10 +24,13 @@ from mugrade.blocks import (
 from mugrade.manifest import Manifest, digest
 from mugrade.observe import describe
 from mugrade.sandbox.loader import module_name
+from mugrade.student.index import complete_indices
 from mugrade.student.reload import run_blocks
+from mugrade.student.stale import Runs
 from mugrade.student.workspace import Workspace, WorkspaceError
 
 Stamp = tuple[int, int]
+DEFINITION = re.compile(r"^(?:class|def)\s+(\w+)", re.MULTILINE)
 
 
 class NotBuilt(ImportError):
@@ -47,6 +51,7 @@ class Session:
         self.workspace = workspace
         self.names = names
         self.loaded: dict[str, tuple[Stamp | None, list[Block]]] = {}
+        self.runs = Runs()
 
     def install(self) -> None:
         """Make the package importable, also before its first cell has run."""
@@ -58,6 +63,8 @@ class Session:
             print(f"note: {error}")
 
     def _prepare(self) -> None:
+        with self.workspace.lock():
+            complete_indices(self.workspace)
         for path in dict.fromkeys(entry.module for entry in self.workspace.manifest.blocks):
             if module := sys.modules.get(module_name(path)):
                 say_what_is_missing(module, self.workspace.manifest)
@@ -86,12 +93,27 @@ class Session:
         if line := misspelt_export(source):
             package = self.workspace.manifest.package
             print(f"not exported: instead of {line!r} write '#| export {package}/name.py'")
-        if path is None or not result.success:
+        if path is None:
             return
+        cell_id = getattr(result.info, "cell_id", None)
+        exercise = self._exercise(source, path, cell_id)
         try:
-            print(self.export(source, path, getattr(result.info, "cell_id", None)))
+            if result.success:
+                print(self.export(source, path, cell_id))
+            self.runs.note(exercise, good=result.success)
         except (ExportError, WorkspaceError) as error:
+            self.runs.note(exercise, good=False)
             print(f"not exported: {error}")
+
+    def _exercise(self, source: str, path: str, cell_id: str | None) -> str:
+        """What a cell answers, also if it is no Python; empty for the student's own."""
+        entries = self.workspace.manifest.module(path)
+        block = Block(cell_id or "", cell_body(source))
+        named = set(DEFINITION.findall(source))
+        entry = self.workspace.manifest.identify(block, entries) or next(
+            (entry for entry in entries if named & set(entry.symbols)), None
+        )
+        return entry.id if entry else ""
 
     def export(self, source: str, path: str, cell_id: str | None = None) -> str:
         """Write a cell into its module, load it, and bind the notebook's names to it."""
@@ -105,6 +127,7 @@ class Session:
             except BaseException as error:
                 self.workspace.write_module(path, before)
                 raise ExportError(_why_not(error, path)) from None
+            self._complete_indices()
         scope = vars(sys.modules[module_name(path)])
         unknown = (block.reads - scope.keys() - vars(builtins).keys()) & self.names.keys()
         self.names.update({name: scope[name] for name in block.symbols & scope.keys()})
@@ -115,6 +138,15 @@ class Session:
                 "import or define it in an exported cell"
             )
         return "\n".join(lines + replaced)
+
+    def _complete_indices(self) -> None:
+        """Let the package offer what is built by now; a line that does not run is taken back."""
+        for path, block in complete_indices(self.workspace):
+            try:
+                self._load(path, block)
+            except Exception:
+                blocks = self.workspace.read_module(path)
+                self.workspace.write_module(path, [b for b in blocks if b.id != block.id])
 
     def _require_module(self, path: str) -> None:
         package, root = self.workspace.manifest.package, self.workspace.root
@@ -263,9 +295,7 @@ def show_unsolved(shell: Any, kind: type, error: Any, trace: Any, tb_offset: Any
 
 
 def how_to_build(name: str, stage: str) -> str:
-    return (
-        f"{name} is not built yet: run {stage}.ipynb, or borrow it with: mugrade take {stage[:2]}"
-    )
+    return f"{name} is not built yet: run its cell in {stage}.ipynb, or: mugrade take {stage[:2]}"
 
 
 def say_what_is_missing(module: types.ModuleType, manifest: Manifest) -> None:

@@ -12,15 +12,16 @@ from mugrade.student.workspace import WorkspaceError
 
 @dataclass(frozen=True)
 class Overview:
-    """One stage exercise by exercise, and the course stage by stage."""
+    """The course stage by stage, and perhaps one stage exercise by exercise."""
 
-    here: Progress
+    here: Progress | None
     course: list[Progress]
 
     @property
     def text(self) -> str:
-        lines = [self.here.summary, *_exercises(self.here), "", *_stages(self.course)]
-        return "\n".join(lines + [visible.NOTE] * any(stage.hidden for stage in self.course))
+        here = [self.here.summary, *_exercises(self.here), ""] if self.here else []
+        note = [visible.NOTE] * any(stage.hidden for stage in self.course)
+        return "\n".join((*here, *_stages(self.course), *note))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         from mugrade.panel import progress_panel
@@ -29,16 +30,16 @@ class Overview:
         return {"text/html": html, "text/plain": self.text}
 
 
-def progress(stage: str) -> Overview:
-    """How far the notebook of `stage` has come, and the course; raises WorkspaceError."""
+def progress(stage: str = "") -> Overview:
+    """How far the course and, if one is named, a stage has come; raises WorkspaceError."""
     workspace = current_workspace()
     stages = list(workspace.manifest.stages)
+    course = {name: stage_progress(workspace, name) for name in stages}
     try:
-        here = stages.index(workspace.manifest.stage(stage))
+        here = course[workspace.manifest.stage(stage)] if stage else None
     except KeyError:
         raise WorkspaceError(f"no stage {stage}: there are {', '.join(stages)}") from None
-    course = [stage_progress(workspace, name) for name in stages]
-    return Overview(course[here], course)
+    return Overview(here, list(course.values()))
 
 
 def _exercises(here: Progress) -> Iterator[str]:

@@ -4,15 +4,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from jinja2 import Environment, PackageLoader
-
 import mugrade
 from mugrade.errors import CourseError, WorkspaceError
-from mugrade.manifest import ANSWERS, CELLS, MANIFEST, Manifest
+from mugrade.manifest import ANSWERS, CELLS, MANIFEST, START, Manifest
 from mugrade.mistakes import MISTAKES
 from mugrade.student.workspace import Workspace, read_manifest
 
-PAGE = "START.md"
 NAMED = 3
 
 
@@ -26,7 +23,7 @@ def bundled_course() -> Path:
 
 
 def lay_out(source: Path, folder: Path) -> Manifest:
-    """Copy the course's notebooks, files and data into `folder`, with a page to start from.
+    """Copy the course's notebooks, files and data into `folder`.
 
     Raises WorkspaceError where something of it is there already, or nothing can be written.
     """
@@ -37,7 +34,6 @@ def lay_out(source: Path, folder: Path) -> Manifest:
         raise WorkspaceError(
             f"{error.filename} cannot be read ({error.strerror}): fetch the course again"
         ) from None
-    files[PAGE] = _page(manifest).encode()
     try:
         _demand_room(folder, {PurePosixPath(path).parts[0] for path in files})
         _write(folder, files)
@@ -51,7 +47,7 @@ def lay_out(source: Path, folder: Path) -> Manifest:
 def course_files(source: Path, manifest: Manifest) -> Iterator[str]:
     """What a student gets of a folder of notebooks, which may hold somebody's work besides."""
     yield from (MANIFEST, ANSWERS, CELLS, MISTAKES)
-    yield from (f"{stage}.ipynb" for stage in manifest.stages)
+    yield from (f"{name}.ipynb" for name in (PurePosixPath(START).stem, *manifest.stages))
     released = Workspace(source, source, None, manifest).released
     read = {path for cell in released for path in cell.data.split()}
     for data in sorted({PurePosixPath(path).parent for path in read}):
@@ -83,8 +79,3 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
             target.write_bytes(content)
         for item in list(Path(scratch).iterdir()):
             item.rename(folder / item.name)
-
-
-def _page(manifest: Manifest) -> str:
-    environment = Environment(loader=PackageLoader("mugrade"), keep_trailing_newline=True)
-    return environment.get_template("start.md").render(course=manifest)

@@ -38,16 +38,21 @@ LOCK_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a check last went; `good` is the digest of its exercise when it last passed."""
+    """How a check last went, for the code `seen`; `good` is what it last passed for.
+
+    Both are digests of what the package held of its exercise.
+    """
 
     passed: bool
     good: str = ""
+    seen: str = ""
 
     @classmethod
     def read(cls, value: Any) -> "Outcome":
         """From the progress file; before there were digests it held a truth value."""
         if isinstance(value, dict):
-            return cls(value.get("passed") is True, str(value.get("good", "")))
+            passed = value.get("passed") is True
+            return cls(passed, str(value.get("good", "")), str(value.get("seen", "")))
         return cls(value is True)
 
 
@@ -218,7 +223,7 @@ class Workspace:
         with self.lock():
             outcomes = self.outcomes()
             good = source if passed else outcomes.get(check, Outcome(False)).good
-            outcomes[check] = Outcome(passed, good)
+            outcomes[check] = Outcome(passed, good, source)
             text = dump({id: asdict(outcome) for id, outcome in outcomes.items()})
             self.write(self.state / PROGRESS, text)
 

@@ -4,6 +4,16 @@ Exercise -> wrong answer -> the names that its failing checks give. Of others no
 """
 
 NAMED: dict[str, dict[str, list[str]]] = {
+    "by-hand": {
+        "the way through the sum is forgotten": ["the way through the sum is missing"],
+        "each factor gets itself": ["each factor gets itself"],
+        "the one of the sum goes to both": ["b gets something from the sum"],
+        "only the sum": ["the way through the product is missing"],
+        "subtracted where ways meet": ["contributions are subtracted"],
+        "the value of y": ["the value in place of the adjoint"],
+        "the sum goes through the product": ["the sum's contribution passes through the product"],
+        "the two exchanged": ["the two adjoints are exchanged"],
+    },
     "multiply": {
         "each factor gets itself": ["the two gradients are exchanged"],
         "out_grad is ignored": ["out_grad is ignored"],
@@ -713,6 +723,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a norm for each parameter": ["a norm for each parameter"],
     },
     "sgd": {
+        "the state keeps the graph": ["the state keeps a graph"],
         "uphill": ["the step goes uphill"],
         "no learning rate": ["the learning rate is missing"],
         "momentum without 1 - beta": ["momentum without 1 - beta"],
@@ -753,6 +764,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a missing gradient crashes": ["None is used as if it were a value"],
     },
     "adam": {
+        "the state keeps the graph": ["the state keeps a graph"],
         "uphill": ["the step goes uphill"],
         "t is counted afterwards": ["t is one too small"],
         "t starts at 2": ["t is one too large"],
@@ -792,6 +804,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a missing gradient crashes": ["None is used as if it were a value"],
     },
     "hessian": {
+        "what was left in grad": ["an older grad is taken for the derivative"],
         "the outer product of the gradient": ["the outer product of the gradient"],
         "a linear function crashes": ["the graph is cut"],
         "no graph on the gradient": ["every entry is zero"],
@@ -1159,6 +1172,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "float64 out of float32": ["float64 comes out of float32"],
     },
     "fast-layernorm": {
+        "out_grad is overwritten": ["out_grad is overwritten"],
         "the variance with n - 1": ["the variance with n - 1"],
         "eps outside the root": ["eps outside the root"],
         "eps forgotten": ["eps is ignored"],
@@ -1184,6 +1198,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the input is changed in place": ["the input was written into"],
     },
     "fast-batchnorm": {
+        "out_grad is overwritten": ["out_grad is overwritten"],
         "the variance with n - 1": ["the variance with n - 1"],
         "the variance is left with eps in it": ["eps is left in the variance"],
         "the deviation is left for the variance": ["the deviation is left for the variance"],

@@ -88,6 +88,24 @@ def matmul(gradient: str, extra: str = "") -> str:
 
 
 WRONG = {
+    "by-hand": {
+        "the way through the sum is forgotten": [("p_bar * b + y_bar", "p_bar * b")],
+        "each factor gets itself": [
+            ("p_bar * b + y_bar", "p_bar * a + y_bar"),
+            ("b_bar = p_bar * a", "b_bar = p_bar * b"),
+        ],
+        "the one of the sum goes to both": [("b_bar = p_bar * a", "b_bar = p_bar * a + y_bar")],
+        "only the sum": [("p_bar * b + y_bar", "y_bar")],
+        "subtracted where ways meet": [("p_bar * b + y_bar", "p_bar * b - y_bar")],
+        "the value of y": [("p_bar * b + y_bar", "a * b + a")],
+        "the sum goes through the product": [("p_bar * b + y_bar", "(p_bar + y_bar) * b")],
+        "the two exchanged": [("return a_bar, b_bar", "return b_bar, a_bar")],
+        "whole numbers only": [("b_bar = p_bar * a", "b_bar = p_bar * int(a)")],
+        "the answer for these numbers": [
+            ("p_bar * b + y_bar", "6.0"),
+            ("b_bar = p_bar * a", "b_bar = 2.0"),
+        ],
+    },
     "multiply": {
         "each factor gets itself": [
             ("out_grad * b, out_grad * a", "out_grad * a, out_grad * b"),
@@ -502,6 +520,28 @@ WRONG = {
 }
 
 RIGHT = {
+    "by-hand": {
+        "on paper": """
+def adjoints_by_hand(a, b):
+    return b + 1, a
+""",
+        "one contribution after the other": """
+def adjoints_by_hand(a, b):
+    adjoint = {"y": 1.0, "p": 0.0, "a": 0.0, "b": 0.0}
+    adjoint["p"] += adjoint["y"]
+    adjoint["a"] += adjoint["y"]
+    adjoint["a"] += adjoint["p"] * b
+    adjoint["b"] += adjoint["p"] * a
+    return adjoint["a"], adjoint["b"]
+""",
+        "with NumPy, as a list": """
+import numpy as np
+
+
+def adjoints_by_hand(a, b):
+    return list(np.array([b, a]) + np.array([1.0, 0.0]))
+""",
+    },
     "multiply": {
         "each factor by the other, in a loop": multiply(
             "return tuple(out_grad * other for other in reversed(node.inputs))"

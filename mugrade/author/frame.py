@@ -1,0 +1,58 @@
+"""What stands round the stages: the notebook to start from, and links to a stage's neighbours."""
+
+import re
+from dataclasses import replace
+from importlib.resources import as_file, files
+
+from mugrade.author.course import Cell, Course, Stage, read_cells
+from mugrade.manifest import START
+
+FACT = r"^- \*\*{name}\*\*: (.*?)(?=\n\n|\n- |\Z)"
+
+
+def start_cells(course: Course) -> list[Cell]:
+    """The cells of `solutions/start.py`, or of a page that suits any course.
+
+    `{title}`, `{package}` and `{stages}`, a table, are filled in; raises CourseError.
+    """
+    values = {
+        "{title}": course.settings.title or course.package,
+        "{package}": course.package,
+        "{stages}": stage_table(course),
+    }
+    own = course.root / "solutions" / "start.py"
+    with as_file(files("mugrade") / "templates" / "start.py") as standard:
+        cells = read_cells(own if own.is_file() else standard)
+    return [_filled(cell, values) for cell in cells]
+
+
+def _filled(cell: Cell, values: dict[str, str]) -> Cell:
+    source = cell.source
+    for name, text in values.items():
+        source = source.replace(name, text)
+    return replace(cell, source=source)
+
+
+def stage_table(course: Course) -> str:
+    """Markdown: each stage with a link, its time, and what it needs."""
+    rows = [f"| {_link(s)} | {_fact(s, 'Time')} | {_fact(s, 'You need')} |" for s in course.stages]
+    return "\n".join(("| stage | time | you need |", "| --- | --- | --- |", *rows))
+
+
+def links(course: Course, stage: Stage) -> Cell:
+    """A cell that leads to the stage before, the start, and the stage after."""
+    place = course.stages.index(stage)
+    before, after = course.stages[:place][-1:], course.stages[place + 1 :][:1]
+    found = [*(f"← {_link(s)}" for s in before), f"[all stages]({START})"]
+    text = " | ".join([*found, *(f"{_link(s)} →" for s in after)])
+    return Cell(f"links-{stage.name[:2]}", "prose", text, stage.cells[-1].line)
+
+
+def _link(stage: Stage) -> str:
+    return f"[{stage.title}]({stage.name}.ipynb)"
+
+
+def _fact(stage: Stage, name: str) -> str:
+    """What the first cell says after `- **name**:`, in one line."""
+    found = re.search(FACT.format(name=name), stage.cells[0].source, re.MULTILINE | re.DOTALL)
+    return " ".join(found.group(1).split()).rstrip(".") if found else ""
