@@ -125,7 +125,8 @@ def test_answers_and_own_cells_stay_and_the_course_is_new(half_done: Kernel, new
         "progress-00", "links-00",
     ]  # fmt: skip
     assert ids(folder, "01_scale") == [
-        "title-01", "setup-01", "scale-imports", "scaler", "trial", "scaler-shifts", "progress-01", "links-01",
+        "title-01", "setup-01", "scale-imports", "scaler", "trial", "scaler-shifts",
+        "progress-01", "links-01",
     ]  # fmt: skip
     assert text(folder, "mean", "00_mean") == MINE
     assert text(folder, "scaler", "01_scale") == half
