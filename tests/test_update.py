@@ -12,6 +12,7 @@ import pytest
 
 from mugrade.author.course import Course
 from mugrade.blocks import cell_body
+from mugrade.manifest import START
 from mugrade.student import sources
 from mugrade.student.kept import every_kept
 from mugrade.student.update import update
@@ -121,12 +122,11 @@ def test_answers_and_own_cells_stay_and_the_course_is_new(half_done: Kernel, new
     assert outcome.exit_code == 0, outcome.output
     assert ids(folder, "00_mean") == [
         "top", "title-00", "setup-00", "mean-imports", "mean", "helper", "noise-imports", "noise",
-        "noise-is-normal", "mean-of-three", "mean-twice",
-        "progress-00", "links-00",
+        "noise-is-normal", "mean-of-three", "mean-twice", "progress-00", "links-00",
     ]  # fmt: skip
     assert ids(folder, "01_scale") == [
-        "title-01", "setup-01", "scale-imports", "scaler", "trial", "scaler-shifts",
-        "progress-01", "links-01",
+        "title-01", "setup-01", "scale-imports", "scaler", "trial", "scaler-shifts", "progress-01",
+        "links-01",
     ]  # fmt: skip
     assert text(folder, "mean", "00_mean") == MINE
     assert text(folder, "scaler", "01_scale") == half
@@ -153,8 +153,8 @@ def test_the_package_follows(half_done: Kernel, new: str) -> None:
     assert "def noise" not in modules["scale.py"]
     assert modules["noise.py"].startswith("# %% noise-imports\nimport numpy")
     assert cell_body(NOISE) in modules["noise.py"]
-    rows = mugrade("check", "0").output.splitlines()
-    assert ["00_mean", "3/3", "8/8"] in [row.split() for row in rows]
+    rows = [line.split() for line in mugrade("check", "0").output.splitlines()]
+    assert ["00_mean", "3/3", "8/8"] in rows
 
 
 def test_a_changed_stub_is_shown_from_three_sides(half_done: Kernel, new: str) -> None:
@@ -193,8 +193,8 @@ def test_undo_leaves_what_was_written_since(half_done: Kernel, new: str) -> None
     run(half_done, "00_mean")
     mugrade("update", "--undo")
     assert ids(folder, "00_mean") == [
-        "top", "title-00", "setup-00", "mean-imports", "mean", "helper",
-        "mean-of-three", "late", "progress-00", "links-00",
+        "top", "title-00", "setup-00", "mean-imports", "mean", "helper", "mean-of-three",
+        "late", "progress-00", "links-00",
     ]  # fmt: skip
     assert text(folder, "mean", "00_mean") == later
     assert text(folder, "noise", "01_scale") == noise.replace("noise.py", "scale.py")
@@ -217,6 +217,19 @@ def test_what_was_edited_in_the_courses_cells_is_kept(half_done: Kernel, new: st
     assert kept["title-00"].text.endswith("A note of mine")
     assert kept["title-00"].path.suffix == ".md"
     assert text(folder, "title-01", "01_scale").endswith("Another note")
+
+
+def test_the_first_page_is_brought_up_to_date(kernel: Kernel, tiny: Course, new: str) -> None:
+    folder = kernel.folder
+    shutil.copy(tiny.root / "notebooks" / START, folder)
+    old = text(folder, "start", "00_start")
+    fill(folder, "start-how", "A note of mine", "00_start")
+    add(folder, "start", OWN, "00_start", "own")
+    mugrade("update", new)
+    assert text(folder, "start", "00_start") != old
+    assert text(folder, "start-how", "00_start") == "A note of mine"
+    assert ids(folder, "00_start")[:2] == ["start", "own"]
+    assert every_kept(Workspace.find(folder)) == []
 
 
 def test_progress_of_checks_that_are_others_is_forgotten(half_done: Kernel, new: str) -> None:

@@ -127,17 +127,22 @@ def _dressed(own: Raw, raw: Raw, source: str | list[str]) -> Raw:
     """A student's cell as the course's: its id and nbgrader's metadata, and its outputs."""
     old, new = own.get("metadata"), raw.get("metadata")
     metadata = {**(old if isinstance(old, dict) else {}), **(new if isinstance(new, dict) else {})}
-    cell: Raw = {**own, "cell_type": raw.get("cell_type"), "metadata": metadata, "source": source}
+    cell: Raw = {**own, "cell_type": raw.get("cell_type"), "source": source}
+    cell["metadata"] = _in_order(metadata, old)
     if isinstance(own.get("source"), list) and isinstance(source, str):
         cell["source"] = source.splitlines(keepends=True)
     if "id" in raw:
         cell["id"] = raw["id"]
     if raw.get("cell_type") == "code":
         cell.pop("attachments", None)
-        cell.setdefault("execution_count", None)
-        cell.setdefault("outputs", [])
-        return cell
+        return _in_order({"execution_count": None, "outputs": [], **cell}, own)
     return {name: value for name, value in cell.items() if name not in OUTPUTS}
+
+
+def _in_order(new: Raw, old: Any) -> Raw:
+    """With its keys sorted, as Jupyter writes them; if there are no others, as they were."""
+    same = isinstance(old, dict) and old.keys() == new.keys()
+    return {key: new[key] for key in (old if same else sorted(new))}
 
 
 def _own_cells(

@@ -75,7 +75,7 @@ def update(workspace: Workspace, source: Path) -> Update:
                 f"and this one is of {workspace.manifest.package}"
             )
         remember_release(workspace)
-        found = Update(_course_files(workspace, source, version))
+        found = Update(_course_files(source, version))
         _plan(workspace, version, found)
         found.files[f".mugrade/{PROGRESS}"] = _progress(workspace, version)
         _write(workspace, found, "update")
@@ -217,9 +217,9 @@ def _moved_blocks(
     texts = {cell.id: cell_body(cell.source) for cell in version.cells}
     after: dict[str, list[Block]] = {path: [] for path in before}
     there = {block.id for blocks in before.values() for block in blocks}
-    indices = {block.id for manifest in manifests for _, block in manifest.index}
+    index = {block.id for manifest in manifests for _, block in manifest.index}
     for path, blocks in before.items():
-        for block in (b for b in blocks if b.id not in indices):
+        for block in (b for b in blocks if b.id not in index):
             entry = entries.get(block.id)
             handed_out = block.id in known and known[block.id].has(block.source)
             if handed_out and not block.taken:
@@ -237,16 +237,15 @@ def _moved_blocks(
     return after
 
 
-def _course_files(workspace: Workspace, source: Path, version: Version) -> Files:
+def _course_files(source: Path, version: Version) -> Files:
     """The files of the course that nobody writes to."""
     try:
         paths = [p for p in course_files(source, version.manifest) if not p.endswith(".ipynb")]
-        found: Files = {path: (source / path).read_bytes() for path in paths}
+        return {path: (source / path).read_bytes() for path in paths}
     except OSError as error:
         raise WorkspaceError(
             f"{error.filename} cannot be read ({error.strerror}): fetch the course again"
         ) from None
-    return found
 
 
 def _progress(workspace: Workspace, version: Version) -> bytes | None:
