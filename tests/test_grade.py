@@ -24,6 +24,7 @@ from mugrade.author.course import Course, load_course
 from mugrade.author.reference import reference_job
 from mugrade.cli import app
 from mugrade.grader.autograded import autograded_notebook
+from mugrade.grader.final import Reviews
 from mugrade.grader.grade import Grader, Result
 from mugrade.grader.gradebook import Scores
 from mugrade.grader.report import safe, write_feedback
@@ -363,7 +364,7 @@ def test_nothing_hidden_comes_out(
     found = result(scaler=scaler, noise=NOISE.format(noise))
     path = tmp_path / "ada" / "01_scale.ipynb"
     write_feedback(tmp_path / "page.html", standing_of(found), "Scale")
-    notebook = autograded_notebook(tiny.find("01_scale"), found, path.read_bytes(), "")
+    notebook = autograded_notebook(tiny.find("01_scale"), standing_of(found), path.read_bytes())
     nbformat.validate(json.loads(json.dumps(notebook)))
     texts = [repr(found), (tmp_path / "page.html").read_text(), json.dumps(notebook)]
     assert not any(HIDDEN.search(text) for text in texts)
@@ -439,7 +440,7 @@ def test_a_class_end_to_end(tiny: Course, tmp_path: Path) -> None:
 def test_on_own_a_mistake_costs_in_later_stages_too(
     tiny: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Scores, "put", lambda scores, result: None)
+    monkeypatch.setattr(Scores, "put", lambda scores, standing: [])
     folder = submit(tiny, tmp_path / "in")
     run(tiny, folder, tmp_path / "out", "01_scale", own=True)
     found = table(tmp_path / "out")
@@ -517,8 +518,9 @@ def test_one_failure_of_the_grader_stops_nobody(
 
 def write_gradebook(url: str, course: Course, results: Sequence[Result]) -> None:
     with contextlib.closing(Scores(url, course)) as scores:
-        for result in results:
-            scores.put(result)
+        for standing in map(standing_of, results):
+            while said := scores.put(standing):
+                standing = replace(standing, reviews=Reviews([*standing.reviews.said, *said]))
 
 
 def test_the_gradebook_agrees_and_keeps_what_the_instructor_wrote(
@@ -539,12 +541,13 @@ def test_the_gradebook_agrees_and_keeps_what_the_instructor_wrote(
         row.manual_score, row.extra_credit = 2, 1
         book.find_comment("noise", *where).manual_comment = "nearly"
         book.db.commit()
-    hand_in(tiny, tmp_path / "in" / "ada", scaler="def other():\n    pass")
+    same = "def noise(n):\n    return n"
+    hand_in(tiny, tmp_path / "in" / "ada", scaler="def other():\n    pass", noise=same)
     write_gradebook(url, tiny, [key.grade(submission, {})])
     with Gradebook(url, tiny.package) as book:
         assert book.find_submission("01_scale", "ada").score == 2 + 1
         row = book.find_grade("noise-is-normal", *where)
-        assert (row.auto_score, row.manual_score, row.extra_credit) == (5, 2, 1)
+        assert (row.auto_score, row.manual_score, row.extra_credit) == (0, 2, 1)
         assert book.find_comment("noise", *where).comment == "nearly"
         assert len(book.students) == len(book.assignment_submissions("01_scale")) == 1
 
@@ -594,6 +597,8 @@ def test_a_submission_that_nbgrader_knows_without_its_notebook(
         (["gone"], "no such folder"),
         (["empty"], "no student's folder"),
         (["none"], "no notebook called like a stage"),
+        (["in", "--student", "adda"], "nobody is called adda: there is ada"),
+        (["in", "--student", "x"], "nobody is called x: there is ada, eve"),
         (["in", "--stage", "01"], "nobody has handed in 01_scale"),
         (["in/eve"], "one student's folder"),
         (["in", "--out", "taken"], "grades.csv: cannot be written (Is a directory)"),

@@ -263,6 +263,15 @@ def test_own_stages_that_are_not_there_come_from_the_store(tiny: Course, tmp_pat
     assert "0 graded" in klass.grade(*options)
 
 
+def test_one_student_is_graded_and_nobody_else(klass: Class) -> None:
+    for text in ("good", "bad"):
+        for student in ("ada", "bob"):
+            klass.hand_in(student, text)
+        assert "ada" in klass.grade(*(("--student", "ada") if text == "bad" else ()))
+    assert klass.points == {"ada": "0", "bob": "2"}
+    assert {s: row["attempt"] for s, row in klass.csv.items()} == {"ada": "2", "bob": "1"}
+
+
 def test_settings_that_are_broken_are_not_passed_over(klass: Class, tmp_path: Path) -> None:
     klass.hand_in("ada", "good")
     klass.grade()

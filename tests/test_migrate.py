@@ -47,7 +47,7 @@ def test_an_older_database_is_backed_up_and_goes_on_with_all_its_rows(old: Path)
     before = rows(old)
     with opened(old) as store:
         (backup,) = backups(old)
-        assert "brought from schema 1 to 2" in store.said and str(backup) in store.said
+        assert "brought from schema 1 to 3" in store.said and str(backup) in store.said
         standings = list(store.with_checks(store.standings(Settings())))
     assert rows(old) == rows(backup) == before
     assert len(standings[0].attempt.checks) == 2

@@ -1,12 +1,12 @@
 """solutions/course.toml: what is said holds, what is not understood is said."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mugrade.author.course import load_course
-from mugrade.author.settings import Policy, Settings, read_settings
+from mugrade.author.settings import Late, Policy, Settings, read_settings
 from mugrade.errors import CourseError
 from tests.conftest import ROOT
 from tests.tiny import write_course
@@ -35,8 +35,12 @@ def test_what_is_said_holds(root: Path) -> None:
     [deadlines]
     00 = 2027-03-01T10:00:00+01:00
     01_scale = 2027-03-01T10:00:00
+    [late]
+    percent_per_day = 12.5
+    most = 40
     """
     found = written(root, text)
+    assert found.late == Late(12.5, 40, 0)
     assert (found.title, found.policy, found.warnings) == ("Means", Policy.best, ())
     assert found.deadline("00_mean") == datetime(2027, 3, 1, 9, tzinfo=UTC)
     assert found.deadline("01_scale") == datetime(2027, 3, 1, 10).astimezone()
@@ -46,12 +50,15 @@ def test_what_is_said_holds(root: Path) -> None:
 
 def test_what_is_not_understood_is_a_warning_each(root: Path) -> None:
     found = written(
-        root, "colour = 1\n[grading]\npolcy = 'best'\n[deadlines]\n07 = 2027-01-01T00:00:00Z"
+        root,
+        "colour = 1\n[grading]\npolcy = 'best'\n[late]\nper_day = 3\n"
+        "[deadlines]\n07 = 2027-01-01T00:00:00Z",
     )
     assert found.policy is Policy.last
     assert [w.split(" is ")[0] for w in found.warnings] == [
         "course.toml: colour",
         "course.toml: grading.polcy",
+        "course.toml: late.per_day",
         "course.toml: deadlines.07",
     ]
 
@@ -68,12 +75,39 @@ def test_what_is_not_understood_is_a_warning_each(root: Path) -> None:
         ("[deadlines]\n00 = 2027-03-01", "deadlines.00: 2027-03-01 is not a date with a time"),
         ("[deadlines]\n00 = 'monday'", "deadlines.00: monday is not a date with a time"),
         ("title = ", "cannot be read"),
+        ("late = 3", "late: 3 is not a table"),
+        ("[late]\npercent_per_day = 'ten'", "late.percent_per_day: 'ten' is not from 0 to 100"),
+        ("[late]\nmost = 101", "late.most: 101 is not from 0 to 100"),
+        ("[late]\nmost = nan", "late.most: nan is not from 0 to 100"),
+        ("[late]\ngrace_minutes = -1", "late.grace_minutes: -1 is not a number that is not neg"),
+        ("[late]\ngrace_minutes = inf", "late.grace_minutes: inf is not a number"),
+        ("[late]\ngrace_minutes = true", "late.grace_minutes: True is not a number"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(root: Path, text: str, says: str) -> None:
     with pytest.raises(CourseError, match=f"^course.toml: {says}") as error:
         written(root, text)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("over", "percent"),
+    [
+        (timedelta(days=-1), 0),
+        (timedelta(0), 0),
+        (timedelta(minutes=30), 0),
+        (timedelta(minutes=30, seconds=1), 10),
+        (timedelta(days=1), 10),
+        (timedelta(days=1, seconds=1), 20),
+        (timedelta(days=9), 45),
+    ],
+)
+def test_lateness_costs_by_the_day_begun(over: timedelta, percent: float) -> None:
+    assert Late(10, 45, 30).percent(over) == percent
+    deadline = datetime(2027, 3, 1, tzinfo=UTC)
+    found = Settings(deadlines={"00": deadline}, late=Late(10, 45, 30))
+    assert found.late_percent("00_mean", deadline + over) == percent
+    assert found.late_percent("00_mean", None) == found.late_percent("01", deadline + over) == 0
 
 
 def test_this_course_says_nothing_that_is_not_understood() -> None:

@@ -35,7 +35,7 @@ from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis
 from mugrade.grader.fingerprint import JUDGING, Fingerprints
 from mugrade.grader.gradebook import Scores
-from mugrade.grader.models import Attempt
+from mugrade.grader.models import Attempt, Review
 from mugrade.grader.plan import planned
 from mugrade.grader.policy import Standing
 from mugrade.grader.publish import Publisher
@@ -47,7 +47,7 @@ from mugrade.grader.submissions import Submission, by_student, find_submissions
 from mugrade.manifest import CheckEntry
 from mugrade.picture import Picture
 from mugrade.sandbox.process import Limits
-from tests.conftest import ROOT
+from tests.conftest import ROOT, standing_of
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course
 
@@ -602,7 +602,7 @@ def test_the_gradebook_is_committed_once_for_each_submission(tiny: Course, tmp_p
     try:
         with contextlib.closing(Scores(url, tiny)) as scores:
             for result in results:
-                scores.put(result)
+                scores.put(standing_of(result))
                 committed.append(len(commits))
     finally:
         event.remove(Session, "after_commit", count)
@@ -660,11 +660,11 @@ def test_what_could_not_be_published_at_once_is_made_up_for(
     """A gradebook that is locked for a moment stops nothing."""
     put, calls = Scores.put, []
 
-    def once_broken(scores: Scores, result: Result) -> None:
-        calls.append(result)
+    def once_broken(scores: Scores, standing: Standing) -> list[Review]:
+        calls.append(standing)
         if len(calls) == 1:
             raise RuntimeError("locked")
-        put(scores, result)
+        return put(scores, standing)
 
     monkeypatch.setattr(Scores, "put", once_broken)
     assert "3 graded" in said(lambda c: grade_class(order(tiny, folder), c))

@@ -23,9 +23,9 @@ from mugrade.answers import (
     kept_answers,
 )
 from mugrade.author.course import Cell, Course, CourseError, Stage
-from mugrade.author.frame import links, start_cells
 from mugrade.author.reference import check_tasks, record_answers, reference_job
 from mugrade.author.rehearse import rehearse
+from mugrade.author.start_page import start_cells
 from mugrade.blocks import render_module
 from mugrade.judges import Labels
 from mugrade.manifest import (
@@ -92,9 +92,8 @@ def check_build(course: Course, report: Report = lambda text: None) -> list[str]
 def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     """The committed files and the instructor's nbgrader tree, as path -> text."""
     report("notebooks")
-    instructor = {stage: source_notebook(stage, links(course, stage)) for stage in course.stages}
+    instructor = {stage: source_notebook(stage) for stage in course.stages}
     student = {stage: release(instructor[stage]) for stage in course.stages}
-    start = _notebook(start_cells(course))
     manifest = make_manifest(course)
     public: dict[str, list[Answer]] = {}
     full: dict[str, list[Answer]] = {}
@@ -114,16 +113,19 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     package = {
         path: render_module(blocks) if blocks else "" for path, blocks in course.modules().items()
     }
+    page = start_cells(course)
+    released = [ReleasedCell(c.id, PurePosixPath(START).stem, c.role, c.source) for c in page]
+    released += [cell for s in course.stages for cell in _released(s, student[s])]
     shared = {
         MANIFEST: dump(manifest.to_json()),
         ANSWERS: _public_answers(course, public),
         MISTAKES: _public_mistakes(course, known, public),
-        CELLS: dump([asdict(cell) for cell in _every_released(course, start, student)]),
+        CELLS: dump([asdict(cell) for cell in released]),
     }
     committed = {f"solutions/{path}": text for path, text in package.items()}
     committed |= {f"notebooks/{name}": text for name, text in shared.items()}
     committed |= {f"notebooks/{stage.name}.ipynb": _text(nb) for stage, nb in student.items()}
-    committed[f"notebooks/{START}"] = _text(start)
+    committed[f"notebooks/{START}"] = _text(_notebook(page))
     tree = {f"{INSTRUCTOR}/{path}": text for path, text in package.items()}
     tree |= {f"source/{s.name}/{s.name}.ipynb": _text(nb) for s, nb in instructor.items()}
     tree |= {
@@ -146,9 +148,9 @@ def nbgrader_root(course: Course) -> Path:
     return course.root.resolve() / "build" / "nbgrader"
 
 
-def source_notebook(stage: Stage, *more: Cell) -> nbformat.NotebookNode:
+def source_notebook(stage: Stage) -> nbformat.NotebookNode:
     """The instructor's notebook: solutions, hidden tests and nbgrader's metadata (schema 3)."""
-    return _notebook([c for c in stage.cells if c.role not in ("hints", "index")] + [*more])
+    return _notebook([c for c in stage.cells if c.role not in ("hints", "index")])
 
 
 def _notebook(cells: Sequence[Cell]) -> nbformat.NotebookNode:
@@ -200,22 +202,12 @@ def release(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def _every_released(
-    course: Course, start: nbformat.NotebookNode, student: Mapping[Stage, nbformat.NotebookNode]
-) -> Iterable[ReleasedCell]:
-    """The cells of all notebooks, for commands that run, compare, restore or update them."""
-    yield from _released(START.removesuffix(".ipynb"), start_cells(course), start)
-    for stage, notebook in student.items():
-        yield from _released(stage.name, [*stage.cells, links(course, stage)], notebook)
-
-
-def _released(
-    name: str, cells: Iterable[Cell], notebook: nbformat.NotebookNode
-) -> Iterable[ReleasedCell]:
-    of = {cell.id: cell for cell in cells}
+def _released(stage: Stage, notebook: nbformat.NotebookNode) -> Iterable[ReleasedCell]:
+    """The cells of a student's notebook, for commands that run, compare, restore or update them."""
+    of = {cell.id: cell for cell in stage.cells}
     for node in notebook.cells:
         if cell := of.get(node.id):
-            yield ReleasedCell(cell.id, name, cell.role, node.source, cell.data)
+            yield ReleasedCell(cell.id, stage.name, cell.role, node.source, cell.data)
 
 
 def make_manifest(course: Course) -> Manifest:

@@ -4,7 +4,7 @@ import ast
 import re
 import tomllib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -17,6 +17,7 @@ from mugrade.blocks import Block, cell_body, indices, is_module_path
 from mugrade.diagnosis import Diagnosis
 from mugrade.errors import CourseError
 from mugrade.formula import readable
+from mugrade.manifest import START
 
 ROLES = {"prose", "given", "index", "solution", "check", "demo", "hints"}
 ATTRIBUTES = {"id", "role", "points", "export", "of", "data"}
@@ -186,8 +187,12 @@ def load_course(root: Path) -> Course:
     scripts = sorted((root / "solutions").glob("[0-9][0-9]_*.py"))
     if not scripts:
         raise CourseError(f"{root}: no solutions/NN_name.py here")
-    stages = tuple(read_stage(script) for script in scripts)
-    course = Course(root, stages, read_settings(root))
+    stages = [read_stage(script) for script in scripts]
+    linked = (
+        replace(stage, cells=(*stage.cells, links_cell(stages, i))) if stage.cells else stage
+        for i, stage in enumerate(stages)
+    )
+    course = Course(root, tuple(linked), read_settings(root))
     problems = [f"{path.name}:{line}: {text}" for path, line, text in _problems(course)]
     if problems:
         raise CourseError("\n".join(problems))
@@ -232,8 +237,22 @@ def read_cells(path: Path) -> list[Cell]:
     return cells
 
 
+def links_cell(stages: Sequence[Stage], place: int) -> Cell:
+    """The last cell of a notebook: to the stage before, the start, and the stage after."""
+    here = stages[place]
+    before, after = stages[:place][-1:], stages[place + 1 :][:1]
+    found = [*(f"← {link(s)}" for s in before), f"[all stages]({START})"]
+    text = " | ".join([*found, *(f"{link(s)} →" for s in after)])
+    return Cell(f"links-{here.name[:2]}", "prose", text, here.cells[-1].line)
+
+
+def link(stage: Stage) -> str:
+    """Markdown that leads to a stage's notebook."""
+    return f"[{stage.title}]({stage.name}.ipynb)"
+
+
 def progress_cell(stage: str, line: int) -> Cell:
-    """The last cell of every notebook: how far the student has come."""
+    """The cell at the end of a notebook that says how far the student has come."""
     source = f'from mugrade import progress\n\nprogress("{stage}")'
     return Cell(f"progress-{stage[:2]}", "demo", source, line)
 

@@ -1,9 +1,10 @@
 """What a teacher decides about a course: `solutions/course.toml`."""
 
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,13 @@ from mugrade.errors import CourseError
 
 NAME = "course.toml"
 FORMAT = 1
-KEYS = {"": {"format", "title", "grading", "deadlines"}, "grading": {"policy"}}
+LIMITS = {"percent_per_day": 100, "most": 100, "grace_minutes": math.inf}
+KEYS = {
+    "": {"format", "title", "grading", "deadlines", "late"},
+    "grading": {"policy"},
+    "late": set(LIMITS),
+}
+DAY = timedelta(days=1)
 
 
 class Policy(StrEnum):
@@ -24,6 +31,24 @@ class Policy(StrEnum):
 
 
 @dataclass(frozen=True)
+class Late:
+    """What lateness costs, in percent of a stage's points.
+
+    `percent_per_day` for each day begun, `most` in all, and nothing within `grace_minutes`.
+    """
+
+    percent_per_day: float = 0
+    most: float = 100
+    grace_minutes: float = 0
+
+    def percent(self, over: timedelta) -> float:
+        """What it costs to be `over` the deadline."""
+        if over <= timedelta(0) or over.total_seconds() <= 60 * self.grace_minutes:
+            return 0
+        return min(self.most, self.percent_per_day * -(-over // DAY))
+
+
+@dataclass(frozen=True)
 class Settings:
     """`deadlines` are by a stage's name or number; what was not understood is in `warnings`."""
 
@@ -31,10 +56,16 @@ class Settings:
     policy: Policy = Policy.last
     deadlines: Mapping[str, datetime] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    late: Late = Late()
 
     def deadline(self, stage: str) -> datetime | None:
         """When a stage had to be handed in, or None if it never had to be."""
         return next((self.deadlines[n] for n in _names(stage) if n in self.deadlines), None)
+
+    def late_percent(self, stage: str, handed_in: datetime | None) -> float:
+        """What lateness costs of a stage's points; nothing where it is not known."""
+        deadline = self.deadline(stage)
+        return self.late.percent(handed_in - deadline) if deadline and handed_in else 0
 
 
 def read_settings(root: Path) -> Settings:
@@ -52,12 +83,13 @@ def read_settings(root: Path) -> Settings:
     number = _value(data, "format", int, FORMAT, f"the number {FORMAT}")
     if number > FORMAT:
         raise CourseError(f"{NAME}: format {number} is of a newer mugrade: upgrade mugrade")
-    grading = _value(data, "grading", dict, {}, "a table")
+    grading, late = (_value(data, key, dict, {}, "a table") for key in ("grading", "late"))
     return Settings(
         _value(data, "title", str, "", "text"),
         _policy(grading),
         {stage: _deadline(stage, time) for stage, time in _deadlines(data).items()},
         tuple(_unknown(data, {name for p in path.parent.glob("*.py") for name in _names(p.stem)})),
+        _late(late),
     )
 
 
@@ -73,6 +105,16 @@ def _policy(grading: Mapping[str, Any]) -> Policy:
     if found not in list(Policy):
         raise CourseError(f"{NAME}: grading.policy: {found!r} is none of {', '.join(Policy)}")
     return Policy(found)
+
+
+def _late(table: Mapping[str, Any]) -> Late:
+    found = {name: table[name] for name in LIMITS.keys() & table.keys()}
+    for name, value in sorted(found.items()):
+        most = LIMITS[name]
+        if type(value) not in (int, float) or not 0 <= value <= most or value == math.inf:
+            wanted = "a number that is not negative" if most == math.inf else f"from 0 to {most}"
+            raise CourseError(f"{NAME}: late.{name}: {value!r} is not {wanted}")
+    return Late(**found)
 
 
 def _deadlines(data: Mapping[str, Any]) -> Mapping[str, Any]:

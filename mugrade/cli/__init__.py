@@ -6,6 +6,7 @@ import typer
 
 from mugrade.cli.author import build, lint
 from mugrade.cli.checking import check, doctor
+from mugrade.cli.explaining import explain
 from mugrade.cli.grades import forget, grades
 from mugrade.cli.grading import grade
 from mugrade.cli.keeping import kept, restore, update
@@ -19,7 +20,8 @@ app = typer.Typer(
 )
 OF_A_STUDENT = (start, lab, check, status, hint, reset, take, doctor, submit, data)
 KEEPING = (update, restore, kept)
-for command in (*OF_A_STUDENT, *KEEPING, build, lint, grade, grades, forget):
+OF_A_TEACHER = (build, lint, grade, grades, explain, forget)
+for command in (*OF_A_STUDENT, *KEEPING, *OF_A_TEACHER):
     app.command()(command)
 
 

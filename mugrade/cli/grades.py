@@ -27,6 +27,7 @@ from mugrade.extras import require
 if TYPE_CHECKING:
     from mugrade.grader.store import Store
 
+OLD = "pages older than the formgrader: {}; mugrade grades --write writes them again"
 Use = Annotated[
     tuple[str, str, str] | None,
     typer.Option(
@@ -59,8 +60,11 @@ def grades(
         Path | None, typer.Option(help="With --history: write what was handed in to this file.")
     ] = None,
     use: Use = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write grades.csv and the feedback pages again.")
+    ] = False,
 ) -> None:
-    """Print the results that count, as `mugrade grade` has stored them."""
+    """Print the results that count, with what was said in the formgrader since."""
     require("grades", "grade")
     from mugrade.grader.report import class_table, to_json, write_csv
     from mugrade.grader.store import Filter
@@ -69,6 +73,8 @@ def grades(
         raise fail("--notebook and --attempt need --history STUDENT STAGE")
     if use:
         return _use(course, out, db, *use)
+    if write:
+        return _write(course, out, db)
     with _results(course, out, db, policy) as (store, settings):
         if history:
             return _history(store, settings, *history, attempt, notebook)
@@ -113,6 +119,8 @@ def _results(
 ) -> Iterator[tuple["Store", Settings]]:
     """The store, and by which rules its results count; what goes wrong is one sentence."""
     from mugrade.author.course import find_course
+    from mugrade.grader.ledger import listen
+    from mugrade.grader.publish import GRADEBOOK, stale
     from mugrade.grader.store import NAME, Store
 
     folder = out or (None if db else find_course(course or Path.cwd()) / RESULTS)
@@ -122,7 +130,11 @@ def _results(
         settings = replace(settings, policy=policy)
     try:
         with closing(Store.open(db or Path(folder or ".") / NAME)) as store:
-            for text in filter(None, (store.said, *settings.warnings)):
+            if folder:
+                listen(store, folder / GRADEBOOK)
+            old = stale(folder, store, settings) if folder and not policy else 0
+            news = OLD.format(old) if old else ""
+            for text in filter(None, (store.said, *settings.warnings, news)):
                 typer.echo(text, err=True)
             yield store, settings
     except OSError as error:
@@ -150,6 +162,18 @@ def _use(
     found = load_course(find_course(course or Path.cwd()))
     folder = out or found.root / RESULTS
     say(choose_by_hand(found, folder, db, (student, stage), number, console()))
+
+
+def _write(course: Path | None, out: Path | None, db: str | None) -> None:
+    from mugrade.author.course import find_course, load_course
+    from mugrade.grader.plan import opened
+    from mugrade.grader.publish import CSV, FEEDBACK, republish
+
+    found = load_course(find_course(course or Path.cwd()))
+    folder = out or found.root / RESULTS
+    with opened(folder, db, console()) as store:
+        republish(folder, found, store, console())
+    say(f"{folder / CSV} and {folder / FEEDBACK} say what counts now")
 
 
 def _history(

@@ -17,6 +17,7 @@ from mugrade.cli.shared import (
     OutFolder,
     PolicyOption,
     console,
+    demand_fork,
     fail,
     say,
     wrapped,
@@ -81,8 +82,7 @@ def grade(
 
     What has not changed since it was last graded is not graded again.
     """
-    if not hasattr(os, "fork"):
-        raise fail("grading needs Linux or macOS: on Windows run it in WSL 2")
+    demand_fork()
     require("grade", "cluster" if scheduler else "grade")
     with console().status("reading the course"):
         from mugrade.author.course import find_course, load_course

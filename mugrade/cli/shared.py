@@ -96,6 +96,12 @@ def reload_advice(notebook: Path) -> str:
     return f"  if {notebook.name} is open in JupyterLab: {reload}"
 
 
+def demand_fork() -> None:
+    """End the command where no sandbox can be made."""
+    if not hasattr(os, "fork"):
+        raise fail("grading needs Linux or macOS: on Windows run it in WSL 2")
+
+
 def find_stage(workspace: "Workspace", name: str) -> str:
     """The stage's whole name; ends the command where there is no such stage."""
     try:

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from mugrade.author.build import release, source_notebook
 from mugrade.author.course import Stage
 from mugrade.errors import Unreadable
-from mugrade.grader.results import Result
+from mugrade.grader.policy import Standing
 from mugrade.ipynb import joined, raw_cells_in
 from mugrade.messages import printable
 
@@ -36,10 +36,9 @@ c.HTMLExporter.sanitize_html = True
 '''
 
 
-def autograded_notebook(
-    stage: Stage, result: Result, content: bytes | None, mark: str
-) -> NotebookNode:
+def autograded_notebook(stage: Stage, standing: Standing, content: bytes | None) -> NotebookNode:
     """The notebook to show for a result; where none can be read there are only the checks."""
+    result = standing.result
     try:
         raw = raw_cells_in(content) if content else []
     except Unreadable:
@@ -48,11 +47,13 @@ def autograded_notebook(
     messages = {grade.check.id: grade.message for grade in result.grades}
     if result.status != "graded":
         messages = dict.fromkeys(messages, printable(result.what_went_wrong))
+    for id, part in standing.parts.items():
+        messages[id] = "\n".join(filter(None, [messages[id], part.look]))
     cells = list(_cells(raw, released, messages))
     there = {cell.id for cell in cells}
     missing = (cell for id, cell in released.items() if id in messages and id not in there)
     cells += [_checked(cell, messages[cell.id]) for cell in missing]
-    metadata = {**_released(stage).metadata, "mugrade": mark}
+    metadata = {**_released(stage).metadata, "mugrade": standing.mark}
     return NotebookNode(nbformat=4, nbformat_minor=5, cells=cells, metadata=metadata)
 
 

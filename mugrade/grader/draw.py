@@ -91,6 +91,15 @@ class Rehearsal:
             weak = {id: task for id, task in weak.items() if best[id].passed}
         return best
 
+    def again(self, secret: bytes, draws: Mapping[str, int]) -> dict[str, Draw]:
+        """Check -> its hidden part as it was drawn for the times in `draws`, else the first."""
+        of: dict[int, list[Task]] = {}
+        for task in (part.task for part in self.parts if part.hidden):
+            counter = draws.get(task.id, 0)
+            of.setdefault(counter, []).append(drawn(task, secret, counter))
+        found = (draw for counter, tasks in of.items() for draw in self._drawn(tasks, counter))
+        return {draw.part.task.id: draw for draw in found}
+
     def too_weak(self, draw: Draw) -> str:
         """What to say about a check that lets mistakes pass however it is drawn."""
         id, (first, *more) = draw.part.task.id, draw.passed

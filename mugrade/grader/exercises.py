@@ -44,11 +44,21 @@ class Candidate:
 
 @dataclass
 class Answers:
-    """A student's code for a stage: exercise -> source, module -> helpers, exercise -> problem."""
+    """A student's code for a stage: exercise -> source, module -> helpers, exercise -> problem.
+
+    `unread`: exercise -> sources of cells meant for it that are no Python code.
+    """
 
     exercises: dict[str, str] = field(default_factory=dict)
     helpers: dict[str, list[Block]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, list[str]] = field(default_factory=dict)
+
+    def code(self, exercise: str) -> str:
+        """The digest of all that the student wrote for an exercise, or that it may use."""
+        helpers = [(path, b.source) for path, blocks in self.helpers.items() for b in blocks]
+        written = self.exercises.get(exercise), self.unread.get(exercise), sorted(helpers)
+        return digest(repr(written))
 
 
 def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str) -> Answers:
@@ -64,6 +74,7 @@ def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str)
         if cell.kind != "code":
             if entry := _guess(cell, entries):
                 answers.problems[entry.id] = f"its code is in a {cell.kind} cell"
+                answers.unread.setdefault(entry.id, []).append(cell.source)
             continue
         module = export_path(cell.source)
         try:
@@ -74,6 +85,7 @@ def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str)
             if entry := _guess(cell, entries):
                 text = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
                 answers.problems[entry.id] = text
+                answers.unread.setdefault(entry.id, []).append(cell.source)
             continue
         if entry is not None and entry.role == "solution":
             if module or _is_answer(cell, block, entry):

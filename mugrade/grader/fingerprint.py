@@ -56,8 +56,7 @@ class Fingerprints:
     def __init__(self, course: Course, limits: Limits, own: bool) -> None:
         self.course, self.own = course, own
         self.rules = {"on": "own" if own else "reference", "limits": asdict(limits)}
-        labels = _labels(course)
-        self.courses = {s.name: sha256(labels, _content(course, s)) for s in course.stages}
+        self.courses = {s.name: course_digest(course, s) for s in course.stages}
 
     def of(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> str:
         """The hash of what was handed in and of all that it is graded with."""
@@ -87,6 +86,11 @@ class Fingerprints:
         said = submission.others if submission.path is None else submission.notes
         rules = [judging(), self.rules, self.courses[submission.stage]]
         return sha256(rules, handed_in, own, said)
+
+
+def course_digest(course: Course, stage: Stage) -> str:
+    """The hash of all of a course that a stage is graded with."""
+    return sha256(_labels(course), _content(course, stage))
 
 
 @cache

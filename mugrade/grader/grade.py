@@ -28,8 +28,9 @@ class Grader:
     """A course ready to grade: the reference has been run, its answers are known.
 
     Submissions run in `tier`, by default the strongest that holds here, or wherever `run` sends
-    them. `secret` draws the hidden inputs, the same for everybody; without one they are those of
-    the build. `too_weak` says which checks let known mistakes pass, however they are drawn.
+    them. `secret` draws the hidden inputs, the same for everybody, for a record as often as `draws`
+    says; without one they are those of the build. `too_weak` says which checks let known mistakes
+    pass, however they are drawn.
     """
 
     def __init__(
@@ -41,13 +42,15 @@ class Grader:
         tier: Tier | None = None,
         secret: bytes = b"",
         run: Callable[[Bundle], Outcome] | None = None,
+        draws: Mapping[str, int] | None = None,
     ) -> None:
         self.course, self.limits, self.own = course, limits, own
         self.sandbox = Sandbox(tier or strongest().tier)
         self.run = run or (lambda bundle: run_here(bundle, self.sandbox))
         self.manifest: Manifest = make_manifest(course)
         self.stages = {
-            name: StageKey(course, course.find(name), self.sandbox, secret) for name in stages
+            name: StageKey(course, course.find(name), self.sandbox, secret, draws)
+            for name in stages
         }
         self.too_weak = [text for key in self.stages.values() for text in key.too_weak]
 
@@ -72,9 +75,9 @@ class Grader:
         try:
             return self._grade(submission, notebook, earlier)
         except Unreadable as error:
-            return self._not_run(submission, "unreadable", str(error))
+            return self._not_run(submission, "unreadable", str(error), notebook)
         except Exception as error:  # one bad submission must not stop the rest
-            return self._not_run(submission, "failed", describe(error))
+            return self._not_run(submission, "failed", describe(error), notebook)
 
     def _grade(
         self, submission: Submission, notebook: Notebook, earlier: Mapping[str, Notebook]
@@ -93,7 +96,11 @@ class Grader:
         )
         outcome = self._on_reference(bundle, self.run(bundle), answers, key)
         verdicts = key.named(outcome)
-        grades = [Grade(self.manifest.check[task.id], verdicts[task.id]) for task in key.tasks]
+        codes = self._codes(submission.stage, answers[submission.stage])
+        grades = [
+            Grade(self.manifest.check[task.id], verdicts[task.id], codes[task.id])
+            for task in key.tasks
+        ]
         return Result(submission, "graded", "", grades, outcome.tier, draws=key.draws)
 
     def _on_reference(
@@ -119,11 +126,26 @@ class Grader:
                 outcome.misses.pop(id, None)
         return outcome
 
-    def _not_run(self, submission: Submission, status: str, reason: str) -> Result:
+    def _not_run(
+        self, submission: Submission, status: str, reason: str, notebook: Notebook | None = None
+    ) -> Result:
         verdict = Verdict("not run", reason)
+        codes = self._codes_unrun(submission.stage, notebook)
         tasks = self.stages[submission.stage].tasks
-        grades = [Grade(self.manifest.check[task.id], verdict) for task in tasks]
+        grades = [Grade(self.manifest.check[t.id], verdict, codes[t.id]) for t in tasks]
         return Result(submission, status, reason, grades)
+
+    def _codes(self, stage: str, answers: Answers) -> dict[str, str]:
+        """Check -> the digest of the code that it judges."""
+        return {id: answers.code(of) for id, of in self.stages[stage].exercises.items()}
+
+    def _codes_unrun(self, stage: str, notebook: Notebook | None) -> dict[str, str]:
+        """The same of what could not be graded; the digest of all of it where it has no cells."""
+        try:
+            return self._codes(stage, self._answers(stage, notebook) if notebook else Answers())
+        except Exception:  # whatever failed may fail again
+            whole = notebook.sha256[:16] if notebook else ""
+            return dict.fromkeys(self.stages[stage].exercises, whole)
 
     def grade_all(
         self,

@@ -3,7 +3,6 @@
 import os
 import sys
 import warnings
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,10 @@ from typing import Any
 
 from mugrade.author.course import Course, Stage
 from mugrade.errors import Unreadable
+from mugrade.grader import ledger
+from mugrade.grader.final import Part
+from mugrade.grader.models import Review
+from mugrade.grader.policy import Standing
 from mugrade.grader.results import Result
 from mugrade.grader.vacuum import vacuum
 
@@ -19,7 +22,7 @@ from mugrade.grader.vacuum import vacuum
 class Scores:
     """nbgrader's gradebook at `url`, opened for the first result.
 
-    Manual scores and comments of the instructor stay as they are.
+    Comments of the teacher stay as they are, manual scores where they were given for the same code.
     """
 
     def __init__(self, url: str, course: Course) -> None:
@@ -27,17 +30,18 @@ class Scores:
         self.assignments: dict[str, Assignment] = {}
         self.opened = ExitStack()
 
-    def put(self, result: Result) -> None:
+    def put(self, standing: Standing) -> list[Review]:
         """Add or change the scores of one submission, in one commit.
 
-        Raises Unreadable if the database cannot be written.
+        If the teacher has said there what `standing` does not know, nothing is written, and that
+        is returned. Raises Unreadable if the database cannot be written.
         """
         from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
             try:
-                self._put(result)
+                return self._put(standing)
             except SQLAlchemyError as error:
                 self.close()
                 raise Unreadable(
@@ -45,14 +49,38 @@ class Scores:
                     f"({getattr(error, 'orig', None) or error}); "
                     "move it away, or close what uses it, and grade again"
                 ) from None
+            except BaseException:
+                self.close()  # nothing half done is left open
+                raise
 
-    def _put(self, result: Result) -> None:
-        book = self._book
-        stage = self.course.find(result.submission.stage)
-        if stage.name not in self.assignments:
-            self.assignments[stage.name] = _put_assignment(book, stage)
-        _put_scores(book.db, self.assignments[stage.name], result)
-        book.db.commit()
+    def _put(self, standing: Standing) -> list[Review]:
+        assignment, db = self._assignment(standing), self._book.db
+        db.connection().exec_driver_sql("BEGIN IMMEDIATE")  # the formgrader has to wait
+        notebook = _submitted_notebook(db, assignment, standing.result)
+        found: list[Review] = []
+        if notebook is not None:
+            known = {standing.key: standing.reviews}
+            found = list(ledger.news(db.connection(), known, notebook))
+        if found:
+            db.rollback()
+            return found
+        if notebook is not None:
+            _put_scores(db, assignment, notebook, standing)
+        db.commit()
+        return []
+
+    def _assignment(self, standing: Standing) -> "Assignment":
+        """The stage's rows; a check that the course no longer has is worth nothing there."""
+        book, stage = self._book, self.course.find(standing.stage)
+        name = stage.name
+        if name not in self.assignments:
+            self.assignments[name] = _put_assignment(book, stage)
+        cells = self.assignments[name].cells
+        for check in standing.parts.keys() - cells.keys():
+            kind = {"max_score": 0, "cell_type": "code"}
+            cells[check] = book.update_or_create_grade_cell(check, name, name, **kind).id
+            book.db.commit()
+        return self.assignments[name]
 
     def forget(self, student: str) -> int:
         """Delete a student with all scores and comments; returns how many submissions that were."""
@@ -63,6 +91,8 @@ class Scores:
             self._book.remove_student(student)
         except MissingEntry:
             return 0
+        self._book.db.connection().exec_driver_sql(ledger.FORGET)
+        self._book.db.commit()
         vacuum(self._book.engine)
         return count
 
@@ -71,7 +101,10 @@ class Scores:
         from nbgrader.api import Gradebook
 
         _put_alembic_on_path()
-        return self.opened.enter_context(Gradebook(self.url, self.course.package))
+        book = self.opened.enter_context(Gradebook(self.url, self.course.package))
+        book.db.connection().exec_driver_sql(ledger.CREATE)
+        book.db.commit()
+        return book
 
     def close(self) -> None:
         """Close the database; the next result opens it again."""
@@ -84,15 +117,14 @@ class Scores:
 class Assignment:
     """The keys of a stage's rows; the rows themselves would be read again after each commit.
 
-    `checks`: those of the course by name. `gone`: those that the course no longer has.
+    `solutions` and `cells`, which are the checks, by name.
     """
 
     name: str
     id: str
     notebook: str
-    solutions: frozenset[str]
-    checks: Mapping[str, str]
-    gone: frozenset[str]
+    solutions: dict[str, str]
+    cells: dict[str, str]
 
 
 def _put_assignment(gradebook: Any, stage: Stage) -> Assignment:
@@ -106,47 +138,68 @@ def _put_assignment(gradebook: Any, stage: Stage) -> Assignment:
             cell.id, name, name, max_score=cell.points, cell_type="code"
         )
     checks = {cell.id for cell in stage.role("check")}
-    gone = [cell for cell in notebook.grade_cells if cell.name not in checks]
-    for cell in gone:
-        cell.max_score = 0
-    return Assignment(
+    for cell in notebook.grade_cells:
+        if cell.name not in checks:
+            cell.max_score = 0
+    found = Assignment(
         name,
         assignment.id,
         notebook.id,
-        frozenset(cell.id for cell in notebook.solution_cells),
-        {cell.name: cell.id for cell in notebook.grade_cells if cell.name in checks},
-        frozenset(cell.id for cell in gone),
+        {cell.name: cell.id for cell in notebook.solution_cells},
+        {cell.name: cell.id for cell in notebook.grade_cells},
     )
+    gradebook.db.commit()
+    return found
 
 
-def _put_scores(db: Any, assignment: Assignment, result: Result) -> None:
+def _put_scores(db: Any, assignment: Assignment, notebook: str, standing: Standing) -> None:
     """Add or change the rows of one submission; the caller commits."""
-    from nbgrader.api import Comment, Grade
+    from nbgrader.api import Comment, Grade, SubmittedNotebook
     from sqlalchemy import insert, select, update
 
-    notebook = _submitted_notebook(db, assignment, result)
-    if notebook is None:
-        return
-    commented = db.scalars(select(Comment.cell_id).filter_by(notebook_id=notebook))
-    bare = assignment.solutions.difference(commented)
-    if bare:
-        db.execute(insert(Comment), [{"cell_id": cell, "notebook_id": notebook} for cell in bare])
-    there = dict(db.execute(select(Grade.cell_id, Grade.id).filter_by(notebook_id=notebook)).all())
-    scores = dict.fromkeys(assignment.gone & there.keys(), 0) | {
-        assignment.checks[grade.check.id]: grade.points
-        for grade in result.grades
-        if grade.check.id in assignment.checks  # else the course no longer has it
-    }
-    rows = [
-        {"cell_id": cell, "auto_score": score, "needs_manual_grade": result.status == "failed"}
-        for cell, score in scores.items()
+    commented = set(db.scalars(select(Comment.cell_id).filter_by(notebook_id=notebook)))
+    bare = [
+        {"cell_id": id, "notebook_id": notebook, "manual_comment": _comment(standing, name)}
+        for name, id in assignment.solutions.items()
+        if id not in commented
     ]
+    if bare:
+        db.execute(insert(Comment), bare)
+    there = dict(db.execute(select(Grade.cell_id, Grade.id).filter_by(notebook_id=notebook)).all())
+    rows = [{"cell_id": id, **_scores(standing, name)} for name, id in assignment.cells.items()]
     old = [{**row, "id": there[row["cell_id"]]} for row in rows if row["cell_id"] in there]
-    new = [{**row, "notebook_id": notebook} for row in rows if row["cell_id"] not in there]
+    given = {assignment.cells[check] for check in standing.parts}
+    new = [row for row in rows if row["cell_id"] in given - there.keys()]
     if old:
         db.execute(update(Grade), old)
     if new:
-        db.execute(insert(Grade), new)
+        db.execute(insert(Grade), [{**row, "notebook_id": notebook} for row in new])
+    late = {"late_submission_penalty": standing.penalty or None}
+    db.execute(update(SubmittedNotebook), [{"id": notebook, **late}])
+    ledger.show(db.connection(), notebook, _codes(assignment, standing))
+
+
+def _scores(standing: Standing, check: str) -> dict[str, Any]:
+    """The columns of a check; nothing of a check that was not graded."""
+    part = standing.parts.get(check, Part(0))
+    failed = standing.status == "failed" and part.manual is None
+    return {
+        "auto_score": part.automatic,
+        "manual_score": part.manual,
+        "extra_credit": part.extra or None,
+        "needs_manual_grade": bool(part.look) or (failed and check in standing.parts),
+    }
+
+
+def _comment(standing: Standing, exercise: str) -> str | None:
+    return standing.reviews.comment(exercise) or None
+
+
+def _codes(assignment: Assignment, standing: Standing) -> dict[str, str]:
+    """Cell -> the digest of its code."""
+    checks = standing.attempt.checks
+    of = {row.exercise: row.code for row in checks} | {row.check: row.code for row in checks}
+    return dict.fromkeys(assignment.solutions, "") | of
 
 
 def _submitted_notebook(db: Any, assignment: Assignment, result: Result) -> str | None:

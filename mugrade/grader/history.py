@@ -1,6 +1,7 @@
 """The attempts of one student at one stage: shown, written back to a file, chosen by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -8,7 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mugrade.author.course import Course
+from mugrade.author.settings import Settings
 from mugrade.errors import Unreadable
+from mugrade.grader.final import figure
 from mugrade.grader.models import Attempt
 from mugrade.grader.plan import opened
 from mugrade.grader.policy import Standing
@@ -28,13 +31,24 @@ def of_one_stage(store: Store, student: str, stage: str) -> list[Attempt]:
     return next(iter(found.values()))
 
 
+def attempt_of(
+    store: Store, settings: Settings, student: str, stage: str, number: int | None
+) -> Attempt:
+    """An attempt, or the one that counts, with its checks; raises Unreadable if there is none."""
+    attempts = of_one_stage(store, student, stage)
+    standing = store.standing(student, attempts[0].stage, settings)
+    if number is not None:
+        standing = replace(standing, attempt=_numbered(attempts, number))
+    return next(store.with_checks([standing])).attempt
+
+
 def history_table(attempts: Sequence[Attempt], standing: Standing) -> Table:
-    """A row per attempt: when, by which mugrade, what it gave, and whether it counts."""
+    """A row per attempt: when, by which mugrade, its automatic points, and whether it counts."""
     table = Table(header_style="bold", pad_edge=False, box=None)
     table.add_column("attempt", justify="right")
     for name in ("handed in", "graded", "mugrade"):
         table.add_column(name, no_wrap=True)
-    table.add_column("points", justify="right", no_wrap=True)
+    table.add_column("automatic", justify="right", no_wrap=True)
     table.add_column("counts", no_wrap=True)
     table.add_column("what went wrong", overflow="fold")
     for a in attempts:
@@ -82,7 +96,7 @@ def choose_by_hand(
     shown = standing.attempt
     return (
         f"{printable(student)} {stage}: attempt {shown.number} counts ({standing.why}), "
-        f"{standing.points} of {shown.max_points} points"
+        f"{figure(standing.points)} of {shown.max_points} points"
     )
 
 

@@ -24,11 +24,19 @@ from mugrade.sandbox.process import Sandbox, Task
 class StageKey:
     """What the grader knows of a stage; threads may share it.
 
-    With a secret its hidden inputs are drawn and proved, without one they are those of the build.
+    With a secret its hidden inputs are drawn and proved, or drawn as often as `draws` says; without
+    one they are those of the build.
     Raises CourseError if the reference does not get full points when it is graded like a student.
     """
 
-    def __init__(self, course: Course, stage: Stage, sandbox: Sandbox, secret: bytes = b"") -> None:
+    def __init__(
+        self,
+        course: Course,
+        stage: Stage,
+        sandbox: Sandbox,
+        secret: bytes = b"",
+        draws: Mapping[str, int] | None = None,
+    ) -> None:
         self.course, self.stage, self.sandbox = course, stage, sandbox
         self.tasks: Sequence[Task] = check_tasks(stage)
         self.exercises = {cell.id: cell.of for cell in stage.role("check")}
@@ -38,7 +46,7 @@ class StageKey:
         self.built = [part for task in self.tasks for part in Part.of(task, answers[task.id])]
         self.lock = threading.Lock()
         self._rehearsal: Rehearsal | None = None
-        self.drawn: Mapping[str, Draw] = self.rehearsal.draw(secret) if secret else {}
+        self.drawn = self._draw(secret, draws) if secret else {}
         self._grade_reference()
 
     @property
@@ -48,6 +56,10 @@ class StageKey:
             if self._rehearsal is None:
                 self._rehearsal = Rehearsal(self.course, self.stage, self.built, self.sandbox)
             return self._rehearsal
+
+    def _draw(self, secret: bytes, draws: Mapping[str, int] | None) -> Mapping[str, Draw]:
+        rehearsal = self.rehearsal
+        return rehearsal.draw(secret) if draws is None else rehearsal.again(secret, draws)
 
     @property
     def draws(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     LargeBinary,
     String,
@@ -28,7 +29,7 @@ from mugrade.manifest import CheckEntry
 from mugrade.messages import printable
 from mugrade.picture import Picture
 
-FIRST, HEAD = "1", "2"  # schemas; the first did not say its number
+FIRST, HEAD = "1", "3"  # schemas; the first did not say its number
 REVISION_TABLE = "mugrade_revision"
 MARK = "mugrade-"
 VERDICT = {field.name for field in fields(Verdict)}
@@ -165,7 +166,10 @@ class Earlier(Base):
 
 
 class CheckRow(Base):
-    """The outcome of one check; `verdict` is the whole Verdict as JSON."""
+    """The outcome of one check; `verdict` is the whole Verdict as JSON.
+
+    `code` is the digest of the code that it judged.
+    """
 
     __tablename__ = "mugrade_checks"
     __table_args__ = (UniqueConstraint("attempt_id", "check"),)
@@ -175,6 +179,7 @@ class CheckRow(Base):
     position: Mapped[int]
     check: Mapped[str]
     exercise: Mapped[str]
+    code: Mapped[str] = mapped_column(default="", server_default="")
     why: Mapped[str]
     category: Mapped[str]
     points: Mapped[int]
@@ -190,6 +195,7 @@ class CheckRow(Base):
             "position": position,
             "check": entry.id,
             "exercise": entry.of,
+            "code": grade.code,
             "why": entry.why,
             "category": grade.verdict.category,
             "points": grade.points,
@@ -200,7 +206,7 @@ class CheckRow(Base):
 
     def grade(self, stage: str) -> Grade:
         entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why)
-        return Grade(entry, _verdict(json.loads(self.verdict)))
+        return Grade(entry, _verdict(json.loads(self.verdict)), self.code)
 
 
 class Pin(Base):
@@ -213,6 +219,30 @@ class Pin(Base):
     stage: Mapped[str]
     number: Mapped[int | None]
     at: Mapped[datetime] = mapped_column(Utc)
+
+
+class Review(Base):
+    """A teacher's word in the formgrader about a cell: a check's scores, an exercise's comment.
+
+    It was given for code with the digest `code`; the last one for the same code holds. Without
+    `manual` it says that the automatic points are right.
+    """
+
+    __tablename__ = "mugrade_reviews"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    student: Mapped[str]
+    stage: Mapped[str]
+    cell: Mapped[str]
+    code: Mapped[str]
+    manual: Mapped[float | None] = mapped_column(Float)
+    extra: Mapped[float] = mapped_column(Float, default=0)
+    comment: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime] = mapped_column(Utc)
+
+    @property
+    def said(self) -> tuple[float | None, float, str]:
+        return self.manual, self.extra, self.comment
 
 
 def _verdict(stored: Mapping[str, Any]) -> Verdict:

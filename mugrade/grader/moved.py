@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mugrade.grader.final import Part, figure
 from mugrade.grader.policy import Standing
 from mugrade.messages import printable
 
@@ -22,16 +23,17 @@ class Move:
     after: Standing
 
     @property
-    def difference(self) -> int:
+    def difference(self) -> float:
         return self.after.points - (self.before.points if self.before else 0)
 
     @property
     def checks(self) -> list[str]:
-        """What each check gained or lost."""
-        old = self.before.points_of if self.before else {}
-        new = self.after.points_of
-        change = {id: new.get(id, 0) - old.get(id, 0) for id in {**old, **new}}
-        return [f"{id} {points:+d}" for id, points in change.items() if points]
+        """What each check gained or lost, and what lateness costs more or less."""
+        old, new = self.before.parts if self.before else {}, self.after.parts
+        none = Part(0)
+        change = {id: new.get(id, none).points - old.get(id, none).points for id in {**old, **new}}
+        change["late penalty"] = (self.before.penalty if self.before else 0) - self.after.penalty
+        return [f"{id} {points:+g}" for id, points in change.items() if points]
 
     @property
     def has_moved(self) -> bool:
@@ -53,16 +55,16 @@ def show_moves(moves: Sequence[Move], graded: int, fresh: int, console: Console)
         table.add_row(
             Text(printable(after.student)),
             after.stage,
-            str(before.points) if before else "new",
-            str(after.points),
-            f"{move.difference:+d}",
+            figure(before.points) if before else "new",
+            figure(after.points),
+            f"{move.difference:+g}",
             Text("; ".join(filter(None, [status, ", ".join(move.checks)]))),
         )
     if moved:
         console.print(table)
     total = sum(move.difference for move in moves)
     console.print(
-        f"{graded} graded again: {len(moved)} move, by {total:+d} points in all; "
+        f"{graded} graded again: {len(moved)} move, by {total:+g} points in all; "
         f"{fresh} up to date",
         highlight=False,
     )

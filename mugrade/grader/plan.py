@@ -1,9 +1,10 @@
 """What an order to grade comes to: the submissions, and which of them have to be graded."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mugrade.author.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis, in_order
 from mugrade.grader.drawn import Draws
+from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.fingerprint import Fingerprints, handed_in, judging
 from mugrade.grader.models import Attempt, Pin
 from mugrade.grader.policy import Standing, candidates, choose
@@ -22,6 +24,7 @@ from mugrade.grader.results import Result
 from mugrade.grader.roster import Roster
 from mugrade.grader.store import NAME, Key, Store
 from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
+from mugrade.messages import printable
 from mugrade.sandbox.process import Limits
 
 LOCK = ".mugrade.lock"
@@ -76,6 +79,7 @@ class Plan:
     again: Mapping[Submission, Attempt]
     histories: Mapping[Key, Sequence[Attempt]]
     pins: Mapping[Key, Pin]
+    reviews: Mapping[Key, Reviews]
     prints: Fingerprints
     draws: Draws
     scratch: Path
@@ -120,7 +124,8 @@ class Plan:
         """What counts of a student's stage before this order, or with more attempts."""
         attempts = [*self.histories.get(key, ()), *more]
         settings = self.order.settings
-        return choose(attempts, settings, self.pins.get(key)) if attempts else None
+        said = self.reviews.get(key, NOTHING_SAID)
+        return choose(attempts, settings, self.pins.get(key), said) if attempts else None
 
     @property
     def stale(self) -> int:
@@ -146,6 +151,7 @@ def planned(order: Order, console: Console) -> Iterator[Plan]:
         with opened(order.out, order.url, console) as store:
             with console.status("looking for what has changed"):
                 plan = make_plan(order, store, present, Path(name))
+                _demand_known(order, {*by_student(present), *(key[0] for key in plan.histories)})
                 if not plan.todo and not plan.chosen:
                     who, what = ", ".join(order.students), ", ".join(order.stages)
                     text = f"{who or 'nobody'} has handed in {what or 'nothing'}"
@@ -175,16 +181,30 @@ def demand_writable(out: Path) -> None:
         raise Unreadable(f"{out}: results cannot be written there ({error.strerror})") from None
 
 
+def _demand_known(order: Order, names: Collection[str]) -> None:
+    """Raise Unreadable if nobody is called what a student was called in the order."""
+    for name in order.students:
+        if name not in names:
+            near = get_close_matches(name, names) or sorted(names)[:5]
+            there = ", ".join(map(printable, near))
+            raise Unreadable(
+                f"{order.folder}: nobody is called {printable(name)}: there is {there}"
+            )
+
+
 def make_plan(order: Order, store: Store, present: Sequence[Submission], scratch: Path) -> Plan:
     """The plan for what lies in the folder and, where that is asked for, in the store."""
     prints = Fingerprints(order.course, order.limits, order.own)
+    reviews = store.reviews()  # first: what they are about is read with its checks
     histories, pins = store.histories(), store.pins()
     draws = Draws(order.out, order.course, prints.courses)
-    plan = Plan(order, store, present, present, {}, histories, pins, prints, draws, scratch)
+    plan = Plan(
+        order, store, present, present, {}, histories, pins, reviews, prints, draws, scratch
+    )
     if order.own:
         there = {(s.student, s.stage) for s in present if s.path}
-        counting = (plan.standing(key) for key in histories if key not in there)
-        stored = [_written(s.attempt, store, scratch) for s in counting if s and s.attempt.notebook]
+        counting = (plan.standing(key) for key in plan.histories if key not in there)
+        stored = [written(s.attempt, store, scratch) for s in counting if s and s.attempt.notebook]
         plan = replace(plan, every=[*present, *stored])
     return replace(plan, again=dict(_again(plan))) if order.stored else plan
 
@@ -197,10 +217,10 @@ def _again(plan: Plan) -> Iterator[tuple[Submission, Attempt]]:
         if stage in stages and plan.order.wants(student, stage):
             for a in candidates(history, plan.order.settings) or in_order(history)[-1:]:
                 if a.notebook and (student, stage, a.notebook) not in there:
-                    yield _written(a, plan.store, plan.scratch), a
+                    yield written(a, plan.store, plan.scratch), a
 
 
-def _written(attempt: Attempt, store: Store, scratch: Path) -> Submission:
+def written(attempt: Attempt, store: Store, scratch: Path) -> Submission:
     """What an attempt graded, as a file again."""
     path = scratch / f"attempt-{attempt.id}.ipynb"
     path.write_bytes(store.notebook(attempt) or b"")

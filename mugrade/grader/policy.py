@@ -8,7 +8,8 @@ from functools import cached_property
 from mugrade.answers import Verdict
 from mugrade.author.settings import Policy, Settings
 from mugrade.grader.attempts import in_order
-from mugrade.grader.models import Attempt, Pin
+from mugrade.grader.final import NOTHING_SAID, Final, Part, Reviews
+from mugrade.grader.models import Attempt, Pin, Review
 from mugrade.grader.results import Grade, Result
 
 NEVER = "nothing was handed in"
@@ -19,13 +20,16 @@ TOO_LATE = "handed in after the deadline"
 class Standing:
     """The attempt that counts for a student's stage: why, and what else there is to know.
 
-    With `late` it gives no points, for none was handed in in time.
+    With `late` it gives no points, for none was handed in in time. `penalty`: what lateness costs;
+    `reviews`: what a teacher has said, and then the attempt must have its checks.
     """
 
     attempt: Attempt
     why: str
     note: str = ""
     late: bool = False
+    penalty: float = 0
+    reviews: Reviews = NOTHING_SAID
 
     @property
     def student(self) -> str:
@@ -44,13 +48,21 @@ class Standing:
         return "late" if self.late else self.attempt.status
 
     @property
-    def points(self) -> int:
-        return 0 if self.late else self.attempt.points
+    def points(self) -> float:
+        return self.final.points
 
-    @property
-    def points_of(self) -> dict[str, int]:
-        """The points of each check."""
-        return {row.check: 0 if self.late else row.points for row in self.attempt.checks}
+    @cached_property
+    def final(self) -> Final:
+        automatic = 0 if self.late else self.attempt.points
+        return Final.of(automatic, self.parts.values() if self.reviews.said else (), self.penalty)
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """What each check gives; the attempt must have its checks."""
+        return {
+            row.check: self.reviews.part(row.check, row.code, 0 if self.late else row.points)
+            for row in self.attempt.checks
+        }
 
     @property
     def reason(self) -> str:
@@ -60,12 +72,27 @@ class Standing:
     def summary(self) -> str:
         """A few words for the class's table."""
         text = f"{self.status}: {TOO_LATE}" if self.late else self.attempt.summary
-        return "; ".join(filter(None, [text, self.note]))
+        return "; ".join(filter(None, [text, self.note, *self.look]))
+
+    @property
+    def look(self) -> list[str]:
+        """The checks that need another look, and why."""
+        parts = self.parts.items() if self.reviews.said else ()
+        return [f"{check} {part.look}" for check, part in parts if part.look]
+
+    @property
+    def comments(self) -> list[tuple[str, Review, bool]]:
+        """Exercise, what the teacher says of it last, and whether that was of other code."""
+        codes = {row.exercise: row.code for row in self.attempt.checks}
+        words = {r.cell: r for r in self.reviews.said if r.cell not in self.parts}
+        return [(id, r, codes.get(id, r.code) != r.code) for id, r in words.items() if r.comment]
 
     @property
     def mark(self) -> str:
         """What files written for this are recognised by."""
-        said = zlib.crc32(repr((self.why, self.note, self.late)).encode())
+        words = [(r.cell, r.code, *r.said) for r in self.reviews.said]
+        of = self.why, self.note, self.late, self.penalty, words
+        said = zlib.crc32(repr(of).encode("utf-8", "backslashreplace"))
         return f"{self.attempt.mark}-{said:08x}"
 
     @cached_property
@@ -92,21 +119,44 @@ def candidates(attempts: Sequence[Attempt], settings: Settings) -> list[Attempt]
     return found if settings.policy is Policy.best else found[-1:]
 
 
-def choose(attempts: Sequence[Attempt], settings: Settings, pin: Pin | None = None) -> Standing:
+def choose(
+    attempts: Sequence[Attempt],
+    settings: Settings,
+    pin: Pin | None = None,
+    reviews: Reviews = NOTHING_SAID,
+) -> Standing:
     """What counts among all attempts at one stage of one student, of which there is at least one.
 
-    What could not be graded never replaces what could, and no file never replaces a file.
+    What could not be graded never replaces what could, and no file never replaces a file. Where
+    there are reviews, the attempts must have their checks.
     """
+    chosen = _chosen(attempts, settings, pin, reviews)
+    return replace(chosen, penalty=penalty(chosen.attempt, settings), reviews=reviews)
+
+
+def _chosen(
+    attempts: Sequence[Attempt], settings: Settings, pin: Pin | None, reviews: Reviews
+) -> Standing:
     if pin and pin.number is not None:
         attempt = next(a for a in attempts if a.number == pin.number)
         note = f"attempt {pin.number} was chosen by hand on {pin.at:%Y-%m-%d}"
         return Standing(attempt, "chosen by hand", note)
+
+    def weight(a: Attempt) -> tuple[float, int]:
+        return Standing(a, "", "", False, penalty(a, settings), reviews).points, a.hand_in
+
     if found := candidates(attempts, settings):
-        attempt = max(found, key=lambda a: (a.points, a.hand_in))
+        attempt = max(found, key=weight)
         return Standing(attempt, settings.policy, _later(attempt, attempts, settings))
     if late := candidates(attempts, replace(settings, policy=Policy.last)):
         return Standing(late[0], settings.policy, late=True)
     return _ungraded(attempts)
+
+
+def penalty(attempt: Attempt, settings: Settings) -> float:
+    """The points that the lateness of an attempt costs."""
+    percent = settings.late_percent(attempt.stage, attempt.handed_in)
+    return round(percent * attempt.max_points / 100, 6)
 
 
 def is_late(attempt: Attempt, settings: Settings) -> bool:

@@ -14,12 +14,14 @@ from rich.console import Console
 
 from mugrade import files
 from mugrade.author.course import Course, CourseError
+from mugrade.author.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.gradebook import Scores
+from mugrade.grader.ledger import listen
 from mugrade.grader.models import MARK
 from mugrade.grader.policy import Standing
 from mugrade.grader.report import write_csv, write_feedback
-from mugrade.grader.store import Store
+from mugrade.grader.store import Filter, Key, Store
 
 GRADEBOOK, CSV, FEEDBACK, AUTOGRADED = "gradebook.db", "grades.csv", "feedback", "autograded"
 CONFIG = "nbgrader_config.py"
@@ -33,8 +35,9 @@ class Publisher:
         self.out, self.course, self.store = out, course, store
         self.scores = Scores(gradebook_url(out), course)
         self.begun = self.failed = False
+        self.deaf: Unreadable | None = None
 
-    def add(self, standing: Standing) -> None:
+    def add(self, student: str, stage: str) -> None:
         """Write at once what a new result gives.
 
         What cannot be written is left to `finish`, which says why.
@@ -42,11 +45,17 @@ class Publisher:
         if self.failed:
             return
         try:
-            (complete,) = self.store.with_checks([standing])
-            self._write_page(complete)
-            self._write_scores(complete)
+            self._write_page(self._write_scores(self._standing((student, stage))))
         except Exception:  # whatever it is, it must not stop the grading
             self.failed = True
+
+    def standings(self) -> list[Standing]:
+        """What counts now, and is to be written; the teacher's last word in the formgrader too."""
+        try:
+            listen(self.store, self.out / GRADEBOOK)
+        except Unreadable as error:
+            self.deaf = error  # what is known from before is written first
+        return self.store.standings(self.course.settings)
 
     def finish(
         self, standings: Sequence[Standing], report: Callable[[str], None]
@@ -58,24 +67,36 @@ class Publisher:
         report("writing the table and feedback")
         stages = {stage.name for stage in self.course.stages}
         try:
-            self._csv(standings)
-            pages = [s for s in standings if not holds(self._page(*s.key), s.mark)]
-            for standing in self.store.with_checks(pages):
-                self._write_page(standing)
+            self._write_tables(standings)
             self._forget_lost_gradebook()
             late = [s for s in standings if s.stage in stages and not self._is_in_gradebook(s)]
             if late:
                 report("writing nbgrader's gradebook")
-            for standing in self.store.with_checks(late):
-                self._write_scores(standing)
+            more = [self._write_scores(s).mark != s.mark for s in self.store.with_checks(late)]
+            if any(more):
+                self._write_tables(self.store.standings(self.course.settings))
         except OSError as error:
             raise Unreadable(f"{error.filename}: cannot be written ({error.strerror})") from None
+        if self.deaf:
+            raise self.deaf
         return {
             "results": self.store.name,
             "csv": str(self.out / CSV),
             "feedback": str(self.out / FEEDBACK),
             "gradebook": str(self.out / GRADEBOOK),
         }
+
+    def _standing(self, key: Key) -> Standing:
+        """What counts of a student's stage, with its checks."""
+        found = self.store.standing(*key, self.course.settings)
+        return next(self.store.with_checks([found]))
+
+    def _write_tables(self, standings: Sequence[Standing]) -> None:
+        """The CSV, and the pages that are out of date."""
+        self._csv(standings)
+        pages = [s for s in standings if not holds(self._page(*s.key), s.mark)]
+        for standing in self.store.with_checks(pages):
+            self._write_page(standing)
 
     def _csv(self, standings: Sequence[Standing]) -> None:
         target = self.out / CSV
@@ -97,19 +118,24 @@ class Publisher:
         page, title = self._page(*standing.key), self._title(standing.stage)
         write_feedback(page, standing, title, self.course.settings.title)
 
-    def _write_scores(self, standing: Standing) -> None:
-        """The notebook comes after the scores: where it bears the mark, they are there."""
+    def _write_scores(self, standing: Standing) -> Standing:
+        """The notebook comes after the scores: where it bears the mark, they are there.
+
+        Returns what counts with what the teacher has said meanwhile.
+        """
         from mugrade.grader.autograded import autograded_notebook, write_notebook
 
         self._begin()
-        self.scores.put(standing.result)
+        while news := self.scores.put(standing):
+            self.store.hear(news)
+            standing = self._standing(standing.key)
         path = self._autograded(*standing.key)
         if standing.status == "missing":
             path.unlink(missing_ok=True)
-            return
+            return standing
         stage, content = self.course.find(standing.stage), self.store.notebook(standing.attempt)
-        notebook = autograded_notebook(stage, standing.result, content, standing.mark)
-        write_notebook(notebook, path)
+        write_notebook(autograded_notebook(stage, standing, content), path)
+        return standing
 
     def _begin(self) -> None:
         """Before the first scores: an nbgrader course around them."""
@@ -148,7 +174,7 @@ class Publisher:
         return not path.exists() if standing.status == "missing" else holds(path, standing.mark)
 
     def _page(self, student: str, stage: str) -> Path:
-        return self.out / FEEDBACK / folder_of(student) / f"{stage}.html"
+        return page_of(self.out, student, stage)
 
     def _autograded(self, student: str, stage: str) -> Path:
         return self.out / AUTOGRADED / folder_of(student) / stage / f"{stage}.ipynb"
@@ -166,7 +192,20 @@ class Publisher:
 def republish(out: Path, course: Course, store: Store, console: Console) -> None:
     """Write what is out of date of all results that count."""
     with closing(Publisher(out, course, store)) as publisher, console.status("writing") as status:
-        publisher.finish(store.standings(course.settings), status.update)
+        publisher.finish(publisher.standings(), status.update)
+
+
+def page_of(out: Path, student: str, stage: str) -> Path:
+    """The feedback page."""
+    return out / FEEDBACK / folder_of(student) / f"{stage}.html"
+
+
+def stale(out: Path, store: Store, settings: Settings) -> int:
+    """How many pages do not say yet what a teacher has said in the formgrader."""
+    students = sorted({student for student, _ in store.reviews()})
+    found = store.standings(settings, Filter(students)) if students else []
+    said = (s for s in found if s.reviews.said)
+    return sum(not holds(page_of(out, *s.key), s.mark) for s in said)
 
 
 def gradebook_url(out: Path) -> str:

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
+from mugrade.grader.final import Final, Part, figure
 from mugrade.grader.policy import Standing
 from mugrade.messages import printable, summary
 from mugrade.panel import page_panel, style
@@ -20,43 +22,72 @@ from mugrade.panel import page_panel, style
 COLUMNS = (
     *("student", "stage", "status", "check", "points", "max_points", "verdict", "reason"),
     *("mugrade", "attempt", "handed_in", "graded_at"),
+    *("automatic", "manual", "extra", "late", "final", "look"),
 )
+NAMES = {
+    "automatic": "automatic points",
+    "manual": "changed by hand",
+    "extra": "extra credit",
+    "late": "handed in late",
+}
 LONGEST = 40
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def class_table(standings: Sequence[Standing]) -> Table:
-    """Student, stage, points, what went wrong."""
+    """Student, stage, points, what went wrong; and of what points are made, where it is more."""
     table = Table(title=None, header_style="bold", pad_edge=False, box=None)
     table.add_column("student", max_width=LONGEST, overflow="fold")
     table.add_column("stage", max_width=LONGEST, overflow="fold")
-    table.add_column("points", justify="right", no_wrap=True)
+    shown = set().union(*(made_of(standing.final) for standing in standings))
+    more = [name for name in NAMES if name in shown]
+    for name in (*more, "points"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("what went wrong", overflow="fold")
     previous = ""
     for standing in standings:
-        student = printable(standing.student)
+        student, made = printable(standing.student), made_of(standing.final)
         table.add_row(
             Text(student if student != previous else ""),
             Text(printable(standing.stage)),
-            f"{standing.points}/{standing.attempt.max_points}",
+            *(made.get(name, "") for name in more),
+            f"{figure(standing.points)}/{standing.attempt.max_points}",
             Text(printable(standing.summary)),
         )
         previous = student
     return table
 
 
+def made_of(final: Final) -> dict[str, str]:
+    """The parts of a grade that is not only automatic points; all but these with their sign."""
+    changes = {"manual": final.manual, "extra": final.extra, "late": -final.late}
+    signed = {
+        name: f"{'+' if points > 0 else ''}{figure(points)}"
+        for name, points in changes.items()
+        if points
+    }
+    return {"automatic": figure(final.automatic), **signed} if signed else {}
+
+
 def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
-    """One row per student, stage and check; cells that a spreadsheet would run are defused."""
+    """One row per student, stage and check; cells that a spreadsheet would run are defused.
+
+    The points of a stage's checks, less `late`, and never below 0, are `final`.
+    """
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for s in standings:
         a = s.attempt
         how = [a.mugrade, a.number, utc(a.handed_in), utc(a.graded_at)]
+        total = [figure(s.final.late), figure(s.final.points)]
         for row in a.checks:
+            part = s.parts[row.check]
             who = [printable(s.student), s.stage, s.status, row.check]
             verdict = "not run" if s.late else row.category
-            what = [s.points_of[row.check], row.max_points, verdict, printable(s.reason)]
-            cells = (*who, *what, *how)
+            what = [figure(part.points), row.max_points, verdict, printable(s.reason)]
+            manual = "" if part.manual is None else figure(part.manual)
+            made = [figure(part.automatic), manual, figure(part.extra), *total, part.look]
+            cells = (*who, *what, *how, *made)
             writer.writerow([safe(x) if isinstance(x, str) else x for x in cells])
 
 
@@ -76,14 +107,19 @@ def to_json(standings: Iterable[Standing]) -> str:
     of_file = ("taken", "passed_over", "notes")
     of_attempt = ("number", "hand_in", "mugrade", "max_points", "tier", "draws", *of_file)
     of_check = ("check", "exercise", "category", "max_points", "message")
+    of_part = ("points", "automatic", "manual", "extra", "look")
+
+    def scores(part: Part) -> dict[str, Any]:
+        return {name: getattr(part, name) for name in of_part}
 
     def row(s: Standing) -> dict[str, Any]:
-        of, a = s.points_of, s.attempt
-        checks = [{n: getattr(c, n) for n in of_check} | {"points": of[c.check]} for c in a.checks]
+        a = s.attempt
+        checks = [{n: getattr(c, n) for n in of_check} | scores(s.parts[c.check]) for c in a.checks]
         times = {"handed_in": utc(a.handed_in), "graded_at": utc(a.graded_at)}
         return (
             {name: getattr(s, name) for name in columns}
             | {name: getattr(a, name) for name in of_attempt}
+            | asdict(s.final)
             | times
             | {"checks": checks}
         )
@@ -107,6 +143,13 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
         title=title,
         course=course,
         status=printable(result.what_went_wrong) if result.status != "graded" else "",
+        made_of=made_of(standing.final),
+        comments=[
+            (exercise, _plain(comment.comment), is_of_other)
+            for exercise, comment, is_of_other in standing.comments
+        ],
+        figure=figure,
+        names=NAMES,
         handed_in=utc(standing.attempt.handed_in),
         graded_at=utc(standing.attempt.graded_at),
         outcome=summary,
@@ -115,3 +158,8 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", errors="replace")
+
+
+def _plain(text: str) -> str:
+    """What a teacher wrote, line by line."""
+    return "\n".join(map(printable, text.splitlines()))

@@ -13,10 +13,11 @@ from mugrade.messages import Report, summary
 
 @dataclass(frozen=True)
 class Grade:
-    """The outcome of one check for one student."""
+    """The outcome of one check for one student; `code` is the digest of what it judged."""
 
     check: CheckEntry
     verdict: Verdict
+    code: str = ""
 
     @property
     def points(self) -> int:

@@ -44,7 +44,7 @@ def grade_class(order: Order, console: Console) -> bool:
         with stopping(console) as (bar, interrupt):
             for result in grading(plan, todo, bar, interrupt):
                 attempt = plan.store.add(result, plan.basis(result))
-                publisher.add(plan.store.standing(attempt.student, attempt.stage, order.settings))
+                publisher.add(attempt.student, attempt.stage)
                 graded += 1
         finish(plan, publisher, console)
     left = len(todo) - graded
@@ -185,7 +185,7 @@ def publishing(plan: Plan) -> Publisher:
 
 def finish(plan: Plan, publisher: Publisher, console: Console) -> None:
     """Show the table of what is there, and write what is out of date from the store."""
-    standings = plan.store.standings(plan.order.settings)
+    standings = publisher.standings()
     stages = {s.stage for s in (*plan.present, *plan.again)}
     shown = [s for s in standings if s.stage in stages and plan.order.wants(*s.key)]
     console.print(class_table(shown))

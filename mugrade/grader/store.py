@@ -1,7 +1,7 @@
 """The results database: every attempt of every student, and what counts of them."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,8 +28,9 @@ from sqlalchemy.orm import Session, selectinload
 from mugrade.author.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis, next_row
+from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.migrate import bring_up_to_date, create_tables
-from mugrade.grader.models import Attempt, Base, CheckRow, Earlier, NotebookRow, Pin
+from mugrade.grader.models import Attempt, Base, CheckRow, Earlier, NotebookRow, Pin, Review
 from mugrade.grader.policy import Standing, choose
 from mugrade.grader.results import Notebook, Result
 from mugrade.messages import printable
@@ -50,7 +51,7 @@ class Filter:
     stages: Sequence[str] = ()
     below: float | None = None
 
-    def apply(self, query: Select[Any], table: type[Attempt] | type[Pin]) -> Select[Any]:
+    def apply(self, query: Select[Any], table: type[Attempt | Pin | Review]) -> Select[Any]:
         if self.students:
             query = query.where(table.student.in_(self.students))
         if self.stages:
@@ -145,12 +146,18 @@ class Store:
         return attempt
 
     def histories(self, wanted: Filter = Filter()) -> dict[Key, list[Attempt]]:
-        """All attempts, without their checks, by student and stage in the order of grading."""
+        """All attempts by student and stage in the order of grading.
+
+        They are without their checks, but where a teacher has said something.
+        """
         query = select(Attempt).order_by(Attempt.student, Attempt.stage, Attempt.number)
+        reviewed = (Attempt.student == Review.student) & (Attempt.stage == Review.stage)
         found: dict[Key, list[Attempt]] = defaultdict(list)
         with self._session() as session:
             for attempt in session.scalars(wanted.apply(query, Attempt)):
                 found[attempt.student, attempt.stage].append(attempt)
+            some = wanted.apply(query.where(select(Review.id).where(reviewed).exists()), Attempt)
+            session.scalars(some.options(selectinload(Attempt.checks))).all()
             session.expunge_all()
         return {key: found[key] for key in sorted(found)}
 
@@ -161,11 +168,32 @@ class Store:
             session.expunge_all()
         return {(pin.student, pin.stage): pin for pin in pins}
 
+    def reviews(self, wanted: Filter = Filter()) -> dict[Key, Reviews]:
+        """What teachers have said in the formgrader, by student and stage."""
+        found: dict[Key, list[Review]] = defaultdict(list)
+        query = select(Review).order_by(Review.id)
+        with self._session() as session:
+            for review in session.scalars(wanted.apply(query, Review)):
+                found[review.student, review.stage].append(review)
+            session.expunge_all()
+        return {key: Reviews(said) for key, said in found.items()}
+
+    def hear(self, words: Iterable[Review]) -> None:
+        """Keep what a teacher has said in the formgrader."""
+        with self._session() as session:
+            session.add_all(words)
+            session.commit()
+
     def standings(self, settings: Settings, wanted: Filter = Filter()) -> list[Standing]:
-        """The results that count, without their checks, by student and stage."""
-        pins = self.pins(wanted)
-        of = self.histories(wanted).items()
-        found = [choose(attempts, settings, pins.get(key)) for key, attempts in of]
+        """The results that count, by student and stage.
+
+        They are without their checks, but where a teacher has said something.
+        """
+        pins, reviews = self.pins(wanted), self.reviews(wanted)
+        found = [
+            choose(attempts, settings, pins.get(key), reviews.get(key, NOTHING_SAID))
+            for key, attempts in self.histories(wanted).items()
+        ]
         return [s for s in found if wanted.below is None or s.points < wanted.below]
 
     def standing(self, student: str, stage: str, settings: Settings) -> Standing:

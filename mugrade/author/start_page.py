@@ -1,11 +1,10 @@
-"""What stands round the stages: the notebook to start from, and links to a stage's neighbours."""
+"""The notebook to start from: what the course is, and its stages."""
 
 import re
 from dataclasses import replace
 from importlib.resources import as_file, files
 
-from mugrade.author.course import Cell, Course, Stage, read_cells
-from mugrade.manifest import START
+from mugrade.author.course import Cell, Course, Stage, link, read_cells
 
 FACT = r"^- \*\*{name}\*\*: (.*?)(?=\n\n|\n- |\Z)"
 
@@ -35,21 +34,8 @@ def _filled(cell: Cell, values: dict[str, str]) -> Cell:
 
 def stage_table(course: Course) -> str:
     """Markdown: each stage with a link, its time, and what it needs."""
-    rows = [f"| {_link(s)} | {_fact(s, 'Time')} | {_fact(s, 'You need')} |" for s in course.stages]
+    rows = [f"| {link(s)} | {_fact(s, 'Time')} | {_fact(s, 'You need')} |" for s in course.stages]
     return "\n".join(("| stage | time | you need |", "| --- | --- | --- |", *rows))
-
-
-def links(course: Course, stage: Stage) -> Cell:
-    """A cell that leads to the stage before, the start, and the stage after."""
-    place = course.stages.index(stage)
-    before, after = course.stages[:place][-1:], course.stages[place + 1 :][:1]
-    found = [*(f"← {_link(s)}" for s in before), f"[all stages]({START})"]
-    text = " | ".join([*found, *(f"{_link(s)} →" for s in after)])
-    return Cell(f"links-{stage.name[:2]}", "prose", text, stage.cells[-1].line)
-
-
-def _link(stage: Stage) -> str:
-    return f"[{stage.title}]({stage.name}.ipynb)"
 
 
 def _fact(stage: Stage, name: str) -> str:

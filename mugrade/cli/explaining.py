@@ -1,0 +1,62 @@
+"""The command that grades an attempt again and shows everything."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mugrade.cli.shared import (
+    RESULTS,
+    CourseFolder,
+    Database,
+    OutFolder,
+    console,
+    demand_fork,
+    fail,
+    say,
+)
+from mugrade.extras import require
+
+
+def explain(
+    student: Annotated[str, typer.Argument(help="As mugrade grades names the student.")],
+    stage: Annotated[str, typer.Argument(help="A stage's name or number, e.g. 03.")],
+    attempt: Annotated[
+        int | None, typer.Option(help="Which attempt; by default the one that counts.")
+    ] = None,
+    check: Annotated[list[str] | None, typer.Option(help="Show only these checks.")] = None,
+    course: CourseFolder = None,
+    out: OutFolder = None,
+    db: Database = None,
+    accept_weak: Annotated[
+        bool,
+        typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
+    ] = False,
+) -> None:
+    """Grade a stored attempt again, and show every input, value and answer, hidden ones too.
+
+    Nothing is stored. What differs from the record is said at the end.
+    """
+    demand_fork()
+    require("explain", "grade")
+    from mugrade.author.course import find_course, load_course
+    from mugrade.grader.explain import explain, read_secret
+    from mugrade.grader.explained import lines
+    from mugrade.grader.history import attempt_of
+    from mugrade.grader.run import demand_sandbox
+    from mugrade.grader.store import NAME, Store
+
+    found = load_course(find_course(course or Path.cwd()))
+    folder = out or found.root / RESULTS
+    with closing(Store.open(db or folder / NAME)) as store:
+        of = attempt_of(store, found.settings, student, stage, attempt)
+        secret = read_secret(folder)
+        with console(stderr=True).status("grading again"):
+            tier = demand_sandbox(accept_weak, console(stderr=True))
+            result = explain(store, of, found, secret, tier)
+    if check and (unknown := set(check) - {c.grade.check.id for c in result.checks}):
+        there = ", ".join(c.grade.check.id for c in result.checks)
+        raise fail(f"no check {', '.join(sorted(unknown))}: there are {there}")
+    for line in lines(result, check or ()):
+        say(line)

@@ -1,0 +1,206 @@
+"""An attempt graded again from what was kept, with every input, value and answer."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mugrade.answers import Answer
+from mugrade.author.course import Course
+from mugrade.author.reference import REFERENCE_LIMITS, reference_job
+from mugrade.errors import Unreadable
+from mugrade.grader.bundle import Bundle, Outcome, Part
+from mugrade.grader.drawn import SECRET
+from mugrade.grader.fingerprint import judging
+from mugrade.grader.grade import Grader
+from mugrade.grader.inputs import Input, steps, traced
+from mugrade.grader.models import Attempt, CheckRow
+from mugrade.grader.plan import written
+from mugrade.grader.results import Grade, Result
+from mugrade.grader.store import Store
+from mugrade.grader.submissions import Submission
+from mugrade.grader.versions import Version, course_of
+from mugrade.messages import MEANING
+from mugrade.observe import Observed
+from mugrade.sandbox.process import Death, Limits, Sandbox
+from mugrade.sandbox.tiers import Tier
+from mugrade.version import __version__
+
+
+@dataclass(frozen=True)
+class Step:
+    """One yield of a check: what goes in, what the submission gave, what is right.
+
+    `value` is None where the submission never came to it.
+    """
+
+    inputs: Sequence[Input]
+    value: Observed | None
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A check as it is graded now, with its steps; `died` says how the process ended, if it did."""
+
+    grade: Grade
+    part: Part
+    steps: Sequence[Step] = ()
+    died: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What an attempt comes to today, `about` with what, and where that differs from the record."""
+
+    attempt: Attempt
+    result: Result
+    checks: Sequence[Explained]
+    about: Sequence[str]
+    differs: Sequence[str] = field(default_factory=tuple)
+
+
+def explain(
+    store: Store, attempt: Attempt, course: Course, secret: bytes, tier: Tier
+) -> Explanation:
+    """Grade an attempt, which has its checks, again; nothing is stored.
+
+    Raises Unreadable if what it graded was not kept.
+    """
+    if not attempt.notebook:
+        what = f"attempt {attempt.number}: its notebook was not kept"
+        raise Unreadable(what if attempt.number else "nothing was handed in")
+    stage, digest, when = attempt.stage, attempt.course, attempt.graded_at
+    with (
+        course_of(course, stage, digest, when) as version,
+        TemporaryDirectory(prefix="mugrade-") as scratch,
+    ):
+        submission = written(attempt, store, Path(scratch))
+        earlier = dict(_earlier(store, attempt, Path(scratch)))
+        own = attempt.rules.get("on") == "own"
+        limits = Limits(**attempt.rules.get("limits", {}))
+        grader = Grader(version.course, [stage], limits, own, tier, secret, draws=attempt.draws)
+        try:
+            return _explained(grader, attempt, submission, earlier, version)
+        finally:
+            grader.close()
+
+
+def read_secret(out: Path) -> bytes:
+    """What draws the hidden inputs of the results in `out`; raises Unreadable if it is gone."""
+    try:
+        return (out / SECRET).read_bytes().strip()
+    except OSError as error:
+        raise Unreadable(
+            f"{out / SECRET}: cannot be read ({error.strerror}); without it the hidden inputs "
+            "cannot be drawn again: put it back from its backup"
+        ) from None
+
+
+def _explained(
+    grader: Grader,
+    attempt: Attempt,
+    submission: Submission,
+    earlier: dict[str, Submission],
+    version: Version,
+) -> Explanation:
+    asked: list[Bundle] = []
+    run = grader.run
+
+    def listening(bundle: Bundle) -> Outcome:
+        asked.append(bundle)
+        return run(bundle)
+
+    grader.run = listening
+    result = grader.grade(submission, earlier)
+    of = {part.task.id: (bundle, part) for bundle in asked for part in bundle.parts}
+    checks = [_check(grader, g, *of[g.check.id]) for g in result.grades if g.check.id in of]
+    differs = [*_differences(attempt, result)]
+    return Explanation(attempt, result, checks, [*_about(attempt, result, version)], differs)
+
+
+def _earlier(store: Store, attempt: Attempt, scratch: Path) -> Iterator[tuple[str, Submission]]:
+    """The student's own earlier stages, as files again."""
+    for stage, content in store.earlier(attempt).items():
+        path = scratch / f"{stage}.ipynb"
+        path.write_bytes(content)
+        yield stage, Submission(attempt.student, stage, path)
+
+
+def _check(grader: Grader, grade: Grade, bundle: Bundle, part: Part) -> Explained:
+    """A check asked once more, in a process of its own, to its end."""
+    values, died = _values(grader.sandbox, bundle, part)
+    inputs = _inputs(grader, part)
+    found = [
+        Step(
+            inputs[i] if i < len(inputs) else (),
+            values[i] if i < len(values) else None,
+            answer,
+        )
+        for i, answer in enumerate(part.answers)
+    ]
+    return Explained(grade, part, found, died)
+
+
+def _values(sandbox: Sandbox, bundle: Bundle, part: Part) -> tuple[list[Observed], str]:
+    try:
+        with sandbox.start(bundle.job, bundle.limits) as process:
+            return process.run(part.task, bundle.limits.check), ""
+    except Death as death:
+        return [], f"{MEANING.get(death.category, death.category)}: {death}"
+
+
+def _inputs(grader: Grader, part: Part) -> list[list[Input]]:
+    """What goes into each yield, from the reference's run of the same check with the same seed."""
+    check = traced(part.task)
+    (key,) = grader.stages.values()
+    job = reference_job(key.course, key.stage)
+    try:
+        with grader.sandbox.start(job, REFERENCE_LIMITS, trusted=True) as process:
+            return steps(process.run(check.task), check.marks)
+    except Death:
+        return []
+
+
+def _about(attempt: Attempt, result: Result, version: Version) -> Iterator[str]:
+    """With what it is graded today, and with what it was."""
+    yield version.text
+    if attempt.grader != judging():
+        yield f"judged by mugrade {attempt.mugrade} then, and {__version__} now"
+    if attempt.tier != result.tier:
+        yield f"in the {attempt.tier or 'unknown'} sandbox then, the {result.tier or 'unknown'} now"
+
+
+def _differences(attempt: Attempt, result: Result) -> Iterator[str]:
+    """A sentence for all that is not as it was recorded."""
+    if attempt.status != result.status:
+        yield f"the record says {attempt.status}, now it is {result.status}: {result.reason}"
+    before = {row.check: row for row in attempt.checks}
+    for grade in result.grades:
+        row, id = before.pop(grade.check.id, None), grade.check.id
+        if row is None:
+            yield f"{id}: the record has no such check, now it gives {_given(grade)}"
+        elif (row.category, row.points, row.max_points) != _of(grade):
+            yield f"{id}: the record says {_recorded(row)}, now it is {_given(grade)}"
+        elif row.message != CheckRow.columns_of(0, grade)["message"]:
+            yield f"{id}: {_given(grade)} as in the record, with another message"
+    for id, row in before.items():
+        yield f"{id}: the record says {_recorded(row)}, now there is no such check"
+    if dict(attempt.draws) != dict(result.draws) and result.draws:
+        yield f"the record says that inputs were drawn {attempt.draws}, now {result.draws}"
+
+
+def _of(grade: Grade) -> tuple[str, int, int]:
+    return grade.verdict.category, grade.points, grade.check.points
+
+
+def _given(grade: Grade) -> str:
+    return _points(*_of(grade))
+
+
+def _recorded(row: CheckRow) -> str:
+    return _points(row.category, row.points, row.max_points)
+
+
+def _points(category: str, points: int, most: int) -> str:
+    return f"{points} of {most} points ({MEANING.get(category, category)})"

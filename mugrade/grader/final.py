@@ -1,0 +1,98 @@
+"""What a grade is made of: automatic points or a manual score, extra credit, a late penalty.
+
+A manual score is about the code that it was given for; for other code the automatic points count,
+and the check needs another look. Extra credit and comments stay.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mugrade.grader.models import Review
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one check gives; `earlier` is what a teacher said of other code, if of this nothing."""
+
+    automatic: float
+    manual: float | None = None
+    extra: float = 0
+    earlier: Review | None = None
+
+    @property
+    def points(self) -> float:
+        return (self.automatic if self.manual is None else self.manual) + self.extra
+
+    @property
+    def look(self) -> str:
+        """Why the check needs another look, if it does."""
+        if self.earlier is None:
+            return ""
+        score = "" if self.earlier.manual is None else figure(self.earlier.manual)
+        extra = f"+{figure(self.earlier.extra)}" if self.earlier.extra else ""
+        return f"needs another look: {score}{extra} was given for other code"
+
+
+@dataclass(frozen=True)
+class Final:
+    """A grade and what it is made of; `manual` is what manual scores add to the automatic points.
+
+    points = automatic + manual + extra - late, and never below 0.
+    """
+
+    automatic: float
+    manual: float = 0
+    extra: float = 0
+    late: float = 0
+
+    @classmethod
+    def of(cls, automatic: float, parts: Iterable[Part], late: float) -> "Final":
+        parts = list(parts)
+        manual = sum(p.manual - p.automatic for p in parts if p.manual is not None)
+        return cls(automatic, manual, sum(part.extra for part in parts), late)
+
+    @property
+    def points(self) -> float:
+        return max(0, self.automatic + self.manual + self.extra - self.late)
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """What teachers have said of one stage of one student, in the order of saying."""
+
+    said: Sequence[Review] = ()
+
+    def last(self, cell: str, code: str | None = None) -> Review | None:
+        """The last word about a cell, or about its code."""
+        words = (r for r in reversed(self.said) if r.cell == cell and code in (None, r.code))
+        return next(words, None)
+
+    def part(self, check: str, code: str, automatic: float) -> Part:
+        """What a check with these automatic points gives for this code."""
+        last, here = self.last(check), self.last(check, code)
+        if last is None:
+            return Part(automatic)
+        other = last if last.manual is not None or last.extra else None
+        return Part(automatic, here.manual if here else None, last.extra, None if here else other)
+
+    def comment(self, exercise: str) -> str:
+        """The last comment on an exercise, or nothing."""
+        last = self.last(exercise)
+        return last.comment if last else ""
+
+    def is_news(self, word: Review, waits: bool) -> bool:
+        """Whether the formgrader says of a cell and its code what is not known of them yet.
+
+        `waits`: whether it still asks for a look.
+        """
+        part = self.part(word.cell, word.code, 0)
+        known = part.manual, part.extra, self.comment(word.cell)
+        return known != word.said or (part.earlier is not None and not waits)
+
+
+NOTHING_SAID = Reviews()
+
+
+def figure(points: float) -> str:
+    """Points without a fraction that is none."""
+    return f"{points:.10g}"

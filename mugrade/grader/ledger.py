@@ -1,0 +1,113 @@
+"""What teachers say in the formgrader, read from nbgrader's gradebook.
+
+Beside nbgrader's tables the gradebook has one of ours: of each submitted notebook the digests of
+the code that it shows, so that it is known what a score or a comment was given for.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from mugrade.errors import Unreadable
+from mugrade.grader.final import NOTHING_SAID, Reviews
+from mugrade.grader.models import Review
+from mugrade.grader.store import Key, Store
+
+SHOWN = "mugrade_shown"
+CREATE = f"CREATE TABLE IF NOT EXISTS {SHOWN} (notebook_id TEXT PRIMARY KEY, codes TEXT NOT NULL)"
+SHOW = f"INSERT OR REPLACE INTO {SHOWN} VALUES (:notebook, :codes)"
+FORGET = f"DELETE FROM {SHOWN} WHERE notebook_id NOT IN (SELECT id FROM submitted_notebook)"
+OF_NOTEBOOK = """
+JOIN base_cell ON base_cell.id = cell_id
+JOIN submitted_notebook AS submitted ON submitted.id = said.notebook_id
+JOIN notebook ON notebook.id = submitted.notebook_id
+JOIN submitted_assignment ON submitted_assignment.id = submitted.assignment_id
+JOIN assignment ON assignment.id = submitted_assignment.assignment_id
+WHERE notebook.name = assignment.name
+"""
+ONE = "AND submitted.id = :notebook"
+SAID = f"""
+SELECT submitted.id AS notebook, student_id AS student, assignment.name AS stage,
+    base_cell.name AS cell, manual_score AS manual, extra_credit AS extra, NULL AS comment,
+    needs_manual_grade AS waits
+FROM grade AS said {OF_NOTEBOOK} {{one}}
+UNION ALL
+SELECT submitted.id, student_id, assignment.name, base_cell.name, NULL, NULL, manual_comment, 1
+FROM comment AS said {OF_NOTEBOOK} {{one}}
+"""
+
+
+def show(connection: Connection, notebook: str, codes: Mapping[str, str]) -> None:
+    """Note which code, by cell, a submitted notebook shows from now on."""
+    connection.execute(text(SHOW), {"notebook": notebook, "codes": json.dumps(dict(codes))})
+
+
+def news(
+    connection: Connection, reviews: Mapping[Key, Reviews], notebook: str = ""
+) -> Iterator[Review]:
+    """What the gradebook says, of all submissions or of one, that is not known from before."""
+    shown = _shown(connection, notebook)
+    query = SAID.format(one=ONE if notebook else "")
+    for row in connection.execute(text(query), {"notebook": notebook} if notebook else {}):
+        said = reviews.get((row.student, row.stage), NOTHING_SAID)
+        if not said.said and not (row.extra or row.comment) and row.manual is None:
+            continue
+        codes = json.loads(shown.get(row.notebook, "null"))
+        if codes is not None and row.cell not in codes:
+            continue  # of a check that was gone
+        word = _word(row, codes[row.cell] if codes else "")
+        if said.is_news(word, row.waits):
+            yield word
+
+
+def _word(row: Any, code: str) -> Review:
+    return Review(
+        student=row.student,
+        stage=row.stage,
+        cell=row.cell,
+        code=code,
+        manual=row.manual,
+        extra=row.extra or 0,
+        comment=row.comment or "",
+        at=datetime.now(UTC),
+    )
+
+
+def _shown(connection: Connection, notebook: str) -> dict[str, str]:
+    """Submitted notebook -> its codes as JSON; a gradebook of mugrade 0.1 does not know any."""
+    if not inspect(connection).has_table(SHOWN):
+        return {}
+    query = f"SELECT notebook_id, codes FROM {SHOWN}"
+    if notebook:
+        query += " WHERE notebook_id = :notebook"
+    rows = connection.execute(text(query), {"notebook": notebook} if notebook else {})
+    return {row.notebook_id: row.codes for row in rows}
+
+
+def listen(store: Store, path: Path) -> int:
+    """Keep in the store what is new in the gradebook at `path`, if there is one.
+
+    Returns how much that was; raises Unreadable.
+    """
+    if not path.exists():
+        return 0
+    engine = create_engine(f"sqlite:///{path.resolve()}")
+    try:
+        with closing(engine.connect()) as connection:
+            found = list(news(connection, store.reviews()))
+    except SQLAlchemyError as error:
+        raise Unreadable(
+            f"{path}: cannot be read ({getattr(error, 'orig', None) or error}); "
+            "move it away, or close what uses it"
+        ) from None
+    finally:
+        engine.dispose()
+    if found:
+        store.hear(found)
+    return len(found)
