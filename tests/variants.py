@@ -7,7 +7,8 @@ passes in some courses and fails in others.
 
 A check that computes for long is drawn less often, and so is one where no draw makes a difference:
 a check of another exercise in which the answer gives the very bits of the reference, or one that it
-fails by a shape or a dtype, or first at a yield that no draw changes.
+fails by a shape or a dtype, or first at a yield that no draw changes. One that ends the process or
+the time in its first draws is drawn no more.
 """
 
 import os
@@ -112,18 +113,20 @@ class Search:
 
     def _line(self, runner: Runner, known: Known, id: str) -> str:
         own = self.key.exercises[id] == known.exercise
-        passed, decided = [], True
+        passed, decided, died = [], True, 0
         for part in self.draws[id]:
             values = runner.run(part)
             verdict = compare(values, part.answers)
             passed.append(verdict.passed)
+            died += not values
             decided = decided and (
                 (not own and _equal(values, part.answers))
                 or verdict.category in ("shape", "dtype")
                 or _miss(values, part) in self.fixed[id]
             )
             rarer = min(sum(passed), len(passed) - sum(passed))
-            if rarer >= ENOUGH or (decided and len(passed) >= FEWEST):
+            dead = died == len(passed) >= ENOUGH
+            if rarer >= ENOUGH or dead or (decided and len(passed) >= FEWEST):
                 break
         if len(set(passed)) < 2:
             return ""
