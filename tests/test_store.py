@@ -693,6 +693,7 @@ NOT_JUDGING = {
     "__init__": "loads others when they are asked for",
     "author/percent": "the cells that it reads are hashed themselves",
     "author/settings": "which attempt counts, not what it gives",
+    "author/start_page": "the first page, on which nothing is checked",
     "diagnosis/": "why a value is wrong, not whether",
     "errors": "sentences",
     "extras": "how to install what is missing",
