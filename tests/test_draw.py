@@ -110,7 +110,8 @@ def test_a_check_that_no_draw_makes_tell_is_named_and_used(weak: Weak) -> None:
     course = weak(f"np.full(3, 1.0 - 2.0 * (rng.integers(1 << 30) == {number}))")
     hand_in(course, course.root / "submitted" / "ada", STAGE, mean=SIZES)
     screen = io.StringIO()
-    order = Order(course, course.root / "submitted", course.root / "out", LIMITS)
+    out = course.root / "out"
+    order = Order(course, course.root / "submitted", out, LIMITS, accept_weak=True)
     grade_class(order, Console(file=screen, width=300))
     assert "mean-of-three is too weak" in screen.getvalue()
     assert "mistakes/00_mean.toml:2: the mean of the sizes" in screen.getvalue()
@@ -131,7 +132,8 @@ def test_who_gets_other_inputs_is_out_of_date(weak: Weak, first: bool) -> None:
 
     def graded() -> str:
         screen = io.StringIO()
-        order = Order(load_course(course.root), course.root / "submitted", out, LIMITS)
+        now = load_course(course.root)
+        order = Order(now, course.root / "submitted", out, LIMITS, accept_weak=True)
         grade_class(order, Console(file=screen, width=300))
         (line,) = (line for line in screen.getvalue().splitlines() if " up to date" in line)
         return line
