@@ -18,9 +18,10 @@
 # cell, and what you wrote is part of your `needle`; the next notebook imports it. The cell below is
 # its **check**: run it at once. If something differs, it says so like this:
 #
-#     multiply_gradient   not passed, 0 of 7 points
-#       you       2  at [0]
+#     not passed  multiply_gradient  0 of 7 points
+#       you       2 at [0] (2 of 2 entries differ)
 #       expected  5
+#       from      grad, number 1 of y.op.gradient_as_tuple(Tensor([1.0, 10.0]), y)
 #       mistake   the two gradients are exchanged
 #       why       each factor gets itself: the derivative of a * b by a is the other factor
 #       try       write both partial derivatives down before you return them

@@ -720,3 +720,12 @@ def test_the_index_appears_with_what_it_offers(kernel: Kernel) -> None:
     kernel.run(GOOD_MEAN)
     assert "from stats.mean import mean" in kernel.text("stats/__init__.py")
     assert kernel.value("stats.mean is mean")
+
+
+def test_an_index_that_does_not_run_yet_is_said_and_taken_back(kernel: Kernel) -> None:
+    kernel.run(IMPORTS)
+    told = kernel.run(MEAN + "if not np:\n    def mean(x):\n        return x.sum() / x.size").text
+    assert "note: stats/__init__.py does not offer it yet: " in told
+    assert kernel.text("stats/__init__.py").strip() == ""
+    kernel.run(GOOD_MEAN)
+    assert kernel.value("stats.mean(np.ones(3))") == 1

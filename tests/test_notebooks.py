@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 from mugrade.author.build import nbgrader_root, source_notebook
 from mugrade.author.course import Course
+from mugrade.blocks import parse_module
 from mugrade.manifest import ANSWERS, MANIFEST
 from tests.conftest import ROOT, STAGES
 
@@ -63,6 +64,9 @@ def test_a_stage_needs_only_the_stages_before_it(course: Course, tmp_path: Path,
     stage = course.find(name)
     borrow(folder, course, course.before(stage))
     execute(source_notebook(stage), folder)
+    for path, blocks in course.modules([*course.before(stage), stage]).items():
+        built = parse_module((folder / path).read_text(encoding="utf-8"))
+        assert [(b.id, b.source) for b in built] == [(b.id, b.source) for b in blocks], path
 
 
 @pytest.mark.parametrize("name", STAGES)

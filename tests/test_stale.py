@@ -62,6 +62,17 @@ def test_an_edit_that_was_saved_and_not_run_is_said(kernel: Kernel) -> None:
     assert EDITED not in kernel.run(CHECK).text
 
 
+def test_a_course_that_lacks_the_cell_says_nothing_of_edits(kernel: Kernel) -> None:
+    build(kernel)
+    path = kernel.folder / "cells.json"
+    path.write_text(dump([c for c in json.loads(path.read_text()) if c["id"] != "mean"]))
+    kernel.restart()
+    kernel.run("from mugrade import check")
+    save(kernel, GOOD_MEAN + "  # no", later=10)
+    output = kernel.run(CHECK)
+    assert output.error is None and EDITED not in output.text
+
+
 def test_a_note_leaves_at_most_eight_lines(kernel: Kernel) -> None:
     build(kernel)
     kernel.run(GOOD_MEAN.replace("x.size", "(x.size - 1)"), "mean")

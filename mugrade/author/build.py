@@ -126,11 +126,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     committed |= {f"notebooks/{name}": text for name, text in shared.items()}
     committed |= {f"notebooks/{stage.name}.ipynb": _text(nb) for stage, nb in student.items()}
     committed[f"notebooks/{START}"] = _text(_notebook(page))
-    tree = {f"{INSTRUCTOR}/{path}": text for path, text in package.items()}
-    tree |= {f"source/{s.name}/{s.name}.ipynb": _text(nb) for s, nb in instructor.items()}
-    tree |= {
-        f"source/{s.name}/{name}": text for s in course.stages for name, text in shared.items()
-    }
+    tree = _instructor_tree(course, instructor, package, shared)
     tree[f"{INSTRUCTOR}/{ANSWERS}"] = dump(
         {
             id: {"public": answers_to_json(public[id]), "full": answers_to_json(full[id])}
@@ -138,10 +134,20 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
         }
     )
     tree[f"{INSTRUCTOR}/{MISTAKES}"] = dump(known_to_json(known))
+    return committed, tree
+
+
+def _instructor_tree(
+    course: Course, notebooks: Mapping[Stage, nbformat.NotebookNode], package: Tree, shared: Tree
+) -> Tree:
+    """nbgrader's course, but for what only the instructor may know of the checks."""
+    tree = {f"{INSTRUCTOR}/{path}": text for path, text in package.items()}
+    tree |= {f"source/{s.name}/{s.name}.ipynb": _text(nb) for s, nb in notebooks.items()}
+    tree |= {f"source/{s.name}/{name}": text for s in notebooks for name, text in shared.items()}
     tree["nbgrader_config.py"] = NBGRADER_CONFIG.format(
         course=course.package, root=str(nbgrader_root(course))
     )
-    return committed, tree
+    return tree
 
 
 def nbgrader_root(course: Course) -> Path:

@@ -87,11 +87,10 @@ def report_on(
     traces = uncontradicted(known.get(entry.id, ()), passed, known)
     report = compared(workspace, entry, shown, answers, traces, reaches)
     report = replace(report, visible_only=entry.hidden and part == "public")
-    if note := staleness(workspace, entry.of, runs_here()):
-        report = report.with_note(note)
     if not answers:
-        return replace(report, rows={"note": "only hidden inputs are checked"})
-    return report
+        report = replace(report, rows={"note": "only hidden inputs are checked"})
+    note = staleness(workspace, entry.of, runs_here())
+    return report.with_note(note) if note else report
 
 
 def compared(

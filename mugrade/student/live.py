@@ -135,7 +135,7 @@ class Session:
                 self.workspace.write_module(path, before)
                 withdraw(kept)
                 raise ExportError(_why_not(error, path)) from None
-            self._complete_indices()
+            replaced += self._complete_indices()
             self.workspace.note_run(block.id)
         scope = vars(sys.modules[module_name(path)])
         unknown = (block.reads - scope.keys() - vars(builtins).keys()) & self.names.keys()
@@ -148,14 +148,20 @@ class Session:
             )
         return "\n".join(lines + _of_stubs(block, kept) + replaced)
 
-    def _complete_indices(self) -> None:
-        """Let the package offer what is built by now; a line that does not run is taken back."""
+    def _complete_indices(self) -> list[str]:
+        """Let the package offer what is built by now.
+
+        A line that does not run is taken back; returns what is to be said of that.
+        """
+        notes = []
         for path, block in complete_indices(self.workspace):
             try:
                 self._load(path, block)
-            except Exception:
+            except Exception as error:
                 blocks = self.workspace.read_module(path)
                 self.workspace.write_module(path, [b for b in blocks if b.id != block.id])
+                notes.append(f"note: {path} does not offer it yet: {describe(error)}")
+        return notes
 
     def _require_module(self, path: str) -> None:
         package, root = self.workspace.manifest.package, self.workspace.root

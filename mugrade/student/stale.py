@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from mugrade.blocks import Block, cell_body, is_stub
+from mugrade.blocks import cell_body, is_stub
 from mugrade.errors import WorkspaceError
 from mugrade.manifest import BlockEntry
 from mugrade.student.notebook import Notebook, notebook_path
@@ -45,13 +45,10 @@ def _edited_since(workspace: Workspace, entry: BlockEntry, runs: Runs) -> bool:
     ran = runs.exported.get(entry.id) or module.stat().st_mtime
     if path.stat().st_mtime <= ran:
         return False
-    wanted = next(cell for cell in workspace.released if cell.id == entry.id)
     notebook = Notebook.read(path)
-    cells = [
-        Block(entry.id, cell_body(notebook.source(i))) for i in notebook.find(workspace, wanted)
-    ]
-    here = [
-        b.source for b in workspace.read_module(entry.module) if b.id == entry.id and not b.taken
-    ]
-    texts = [cell.source.strip() for cell in cells]
-    return bool(texts and here) and not is_stub(texts[0]) and here[0].strip() not in texts
+    wanted = (cell for cell in workspace.released if cell.id == entry.id)
+    found = [i for cell in wanted for i in notebook.find(workspace, cell)]
+    texts = [cell_body(notebook.source(i)).strip() for i in found]
+    blocks = workspace.read_module(entry.module)
+    here = [b.source.strip() for b in blocks if b.id == entry.id and not b.taken]
+    return bool(texts and here) and not is_stub(texts[0]) and here[0] not in texts
