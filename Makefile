@@ -32,7 +32,7 @@ portable: .venv/ready
 
 browser: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
-	$(BIN)/pytest tests/browser/lab.py
+	$(BIN)/pytest -s tests/browser/first_hour.py tests/browser/norms.py
 
 bench-grading: .venv/ready build/bench/ready
 	$(BIN)/python -m bench.grading

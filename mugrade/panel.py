@@ -12,6 +12,7 @@ from mugrade import visible
 from mugrade.messages import VALUES, Report
 
 if TYPE_CHECKING:
+    from mugrade.student.built import Built
     from mugrade.student.progress import Progress
 
 PASSED, FAILED = "\u2713 passed", "\u2717 not passed"
@@ -33,11 +34,12 @@ def style() -> str:
     return _render("panel.css")
 
 
-def progress_panel(here: "Progress | None", course: "list[Progress]") -> str:
-    """How far the course has come, and perhaps one stage of it exercise by exercise."""
+def progress_panel(here: "Progress | None", course: "list[Progress]", built: "Built | None") -> str:
+    """How far the course has come, perhaps one stage of it, and what was built in the end."""
     hidden = any(stage.hidden for stage in course)
     note, names = visible.NOTE * hidden, visible.columns(hidden)
-    return _render("progress.html", here=here, course=course, columns=names, note=note)
+    values = {"here": here, "course": course, "built": built, "columns": names, "note": note}
+    return _render("progress.html", **values)
 
 
 def terminal(report: Report) -> Group:

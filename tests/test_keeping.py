@@ -140,7 +140,7 @@ def test_stubs_unpacked_over_answers_are_told_from_answers(fresh: Path) -> None:
     (line,) = found(fresh)
     assert line == (
         "00_mean.ipynb: your answers to mean are in the package, and not in the notebook; "
-        "mugrade restore 00 puts them there; "
+        "save the notebook, if they are in it; if not, mugrade restore 00 puts them there, and "
         "running the cells as they are would put stubs into the package"
     )
     outcome = mugrade("restore")

@@ -69,9 +69,10 @@ def test_a_course_opens_at_its_first_page_without_the_files_behind_it(
     monkeypatch.setenv("PYTHONPATH", str(here))
     command = [sys.executable, "-m", "mugrade", "lab", "--", "--no-browser"]
     done = subprocess.run(command, cwd=here, capture_output=True, text=True)
-    page = str(here.resolve() / "notebooks" / START)
+    folder = f"--ServerApp.root_dir={here.resolve() / 'notebooks'}"
+    page = f"--LabApp.default_url=/lab/tree/{START}"
     assert (done.returncode, done.stderr) == (3, "")
-    assert done.stdout.startswith(str([page, "--no-browser"]))
+    assert done.stdout.startswith(str([folder, page, "--no-browser"]))
     settings = Path(done.stdout.split("] ")[1].split(os.pathsep)[0].strip())
     hidden = json.loads((settings / "jupyter_server_config.json").read_text())
     files = {path.name for path in (here / "notebooks").glob("*.json")}

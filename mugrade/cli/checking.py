@@ -26,10 +26,14 @@ INTERRUPTED = 130
 
 @dataclass
 class Ran:
-    """The checks of one stage that ran, or the `problem` that kept them from it."""
+    """The checks of one stage that ran, or the `problem` that kept them from it.
+
+    Of exercises that are `unwritten` one line is said, however many checks they have.
+    """
 
     stage: str
     total: int
+    unwritten: list[str]
     problem: str = ""
     reports: "list[Report]" = field(default_factory=list)
     findings: "list[Finding]" = field(default_factory=list)
@@ -75,7 +79,7 @@ def check(
     try:
         with _progress(workspace, names, quiet=json) as advance:
             for name in names:
-                ran.append(Ran(name, sum(c.stage == name for c in workspace.manifest.checks)))
+                ran.append(_of_stage(workspace, name))
                 _run(workspace, ran[-1], seconds, advance, look)
     except KeyboardInterrupt:
         complete = False
@@ -119,6 +123,14 @@ def _built(workspace: "Workspace") -> list[str]:
     return found
 
 
+def _of_stage(workspace: "Workspace", stage: str) -> Ran:
+    from mugrade.student.progress import stage_progress
+
+    progress = stage_progress(workspace, stage)
+    unwritten = [item.id for item in progress.items if item.state == "not written"]
+    return Ran(stage, progress.checks, unwritten)
+
+
 def _run(
     workspace: "Workspace",
     ran: Ran,
@@ -136,7 +148,7 @@ def _run(
     try:
         for report in run_checks(workspace, ran.stage, seconds, whole):
             ran.reports.append(report)
-            advance(None if report.passed else report)
+            advance(None if report.passed or report.exercise in ran.unwritten else report)
     except WorkspaceError as error:
         ran.problem = str(error)
         advance(ran.problem, ran.total - len(ran.reports))
@@ -179,6 +191,10 @@ def _show(ran: list[Ran]) -> None:
     hidden = any(report.visible_only for r in ran for report in r.reports)
     console().print(_table(ran, hidden))
     say_of_hidden(hidden)
+    for r in ran:
+        if r.unwritten and not r.problem:
+            advice = f"fill the cells in and run them, or: mugrade take {r.stage[:2]}"
+            say(f"{r.stage}: not written yet: {', '.join(r.unwritten)}; {advice}")
     for finding in (finding for r in ran for finding in r.findings):
         say(str(finding))
 

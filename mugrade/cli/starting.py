@@ -51,8 +51,9 @@ def lab(
     workspace = Workspace.find(Path(options.pop(0))) if named else find_workspace()
     if not is_installed("jupyterlab"):
         raise fail(f"JupyterLab is not installed: {install('lab')}")
-    start = workspace.folder / START
-    command = [sys.executable, "-m", "jupyterlab", str(start if start.is_file() else start.parent)]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={workspace.folder}"]
+    if (workspace.folder / START).is_file():
+        command.append(f"--LabApp.default_url=/lab/tree/{START}")
     process = subprocess.Popen([*command, *options], env=_environment())
     while True:
         try:

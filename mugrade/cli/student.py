@@ -52,6 +52,7 @@ def status() -> None:
     """Show what is built, taken and passing, and what has changed since it passed."""
     from rich.table import Table
 
+    from mugrade.student.built import what_was_built
     from mugrade.student.progress import stage_progress
 
     workspace = find_workspace()
@@ -76,6 +77,8 @@ def status() -> None:
         if changed:
             text = f"{row.stage}: changed since its checks passed: {', '.join(changed)}"
             say(f"{text}; mugrade check {row.stage[:2]}")
+    if built := what_was_built(workspace, rows):
+        say(f"\n{built.text}")
 
 
 def hint(

@@ -187,7 +187,8 @@ def difference_findings(workspace: Workspace, stage: str, notebook: Notebook) ->
         yield Finding(name, f"the package holds only the stub of {_names(ids)}", todo)
     if ids := [s.entry.id for s in found if s.fuller == PACKAGE]:
         what = f"your answers to {_names(ids)} are in the package, and not in the notebook"
-        todo = f"mugrade restore {number} puts them there; "
+        todo = "save the notebook, if they are in it; "
+        todo += f"if not, mugrade restore {number} puts them there, and "
         todo += "running the cells as they are would put stubs into the package"
         yield Finding(name, what, todo)
     for sides in (s for s in found if not s.fuller):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mugrade import visible
+from mugrade.student.built import Built, what_was_built
 from mugrade.student.checks import current_workspace
 from mugrade.student.progress import Progress, stage_progress
 from mugrade.student.workspace import WorkspaceError
@@ -12,21 +13,23 @@ from mugrade.student.workspace import WorkspaceError
 
 @dataclass(frozen=True)
 class Overview:
-    """The course stage by stage, and perhaps one stage exercise by exercise."""
+    """The course stage by stage, perhaps one stage exercise by exercise, and at last the whole."""
 
     here: Progress | None
     course: list[Progress]
+    built: Built | None
 
     @property
     def text(self) -> str:
         here = [self.here.summary, *_exercises(self.here), ""] if self.here else []
         note = [visible.NOTE] * any(stage.hidden for stage in self.course)
-        return "\n".join((*here, *_stages(self.course), *note))
+        built = [self.built.text, ""] if self.built else []
+        return "\n".join((*built, *here, *_stages(self.course), *note))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         from mugrade.panel import progress_panel
 
-        html = progress_panel(self.here, self.course)
+        html = progress_panel(self.here, self.course, self.built)
         return {"text/html": html, "text/plain": self.text}
 
 
@@ -39,7 +42,8 @@ def progress(stage: str = "") -> Overview:
         here = course[workspace.manifest.stage(stage)] if stage else None
     except KeyError:
         raise WorkspaceError(f"no stage {stage}: there are {', '.join(stages)}") from None
-    return Overview(here, list(course.values()))
+    found = list(course.values())
+    return Overview(here, found, what_was_built(workspace, found))
 
 
 def _exercises(here: Progress) -> Iterator[str]:

@@ -1,0 +1,83 @@
+"""What a student has written when the last check of the course passes, module by module."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mugrade.student.progress import Progress
+from mugrade.student.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Part:
+    """A module: the exercises' public names that are in it, and its lines that are not blank.
+
+    `lines` are the student's, `others` were given or borrowed.
+    """
+
+    module: str
+    names: tuple[str, ...]
+    lines: int
+    others: int
+
+
+@dataclass(frozen=True)
+class Built:
+    """The whole package."""
+
+    package: str
+    exercises: int
+    stages: int
+    parts: tuple[Part, ...]
+    taken: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """What there is, in one line."""
+        own, others = (sum(getattr(p, k) for p in self.parts) for k in ("lines", "others"))
+        borrowed = f", {len(self.taken)} of them borrowed" if self.taken else ""
+        return (
+            f"{self.package} is written: {self.exercises} exercises in {self.stages} stages"
+            f"{borrowed}, {own:,} lines of your own beside {others:,} others"
+        )
+
+    @property
+    def next(self) -> str:
+        """What can be done with it."""
+        return (
+            f"It is a package like any other: wherever Python finds this folder, "
+            f"`import {self.package}` imports what you wrote."
+        )
+
+    @property
+    def text(self) -> str:
+        width = max(len(part.module) for part in self.parts)
+        rows = (f"  {p.module:<{width}}  {p.lines:>4}  {', '.join(p.names)}" for p in self.parts)
+        return "\n".join((self.summary, *rows, self.next))
+
+
+def what_was_built(workspace: Workspace, course: Sequence[Progress]) -> Built | None:
+    """None before every check passes with the code as it is now, and if all is borrowed.
+
+    Raises WorkspaceError.
+    """
+    if not all(check.passes for stage in course for check in stage.every_check):
+        return None
+    items = [item for stage in course for item in stage.items]
+    taken = tuple(item.id for item in items if item.state == "taken")
+    written = {item.id for item in items} - set(taken)
+    if not written:
+        return None
+    modules = dict.fromkeys(b.module for b in workspace.manifest.blocks if b.role == "solution")
+    parts = tuple(_part(workspace, module, written) for module in modules)
+    return Built(workspace.manifest.package, len(items), len(course), parts, taken)
+
+
+def _part(workspace: Workspace, module: str, written: set[str]) -> Part:
+    entries = {block.id: block for block in workspace.manifest.module(module)}
+    exercises = [entry for entry in entries.values() if entry.role == "solution"]
+    names = (name for e in exercises for name in e.symbols if not name.startswith("_"))
+    lines = {True: 0, False: 0}
+    for block in workspace.read_module(module):
+        own = block.id in written or block.id not in entries
+        lines[own] += sum(bool(line.strip()) for line in block.source.splitlines())
+    return Part(module, tuple(names), lines[True], lines[False])
