@@ -143,7 +143,7 @@ def judged(grader: Grader, answer: Answer, sandbox: Replay) -> Judged:
         found = outcome(grader, stage, changed, only, sandbox=sandbox)
         if found.passed < found.verdicts.keys():
             break
-    verdicts = grader.stages[answer.stage].named(found)
+    verdicts = grader.stages[answer.stage].named(found, {answer.exercise: answer.source})
     names = sorted({v.diagnosis.name for v in verdicts.values() if v.diagnosis})
     return Judged(frozenset(found.passed), tuple(names))
 

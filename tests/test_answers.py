@@ -92,7 +92,7 @@ def verdicts(
     grader: Grader, stage: Stage, changed: dict[str, str], only: str = ""
 ) -> dict[str, Verdict]:
     """The verdicts of the same, with the mistakes named."""
-    return grader.stages[stage.name].named(outcome(grader, stage, changed, only))
+    return grader.stages[stage.name].named(outcome(grader, stage, changed, only), changed)
 
 
 def edited(stage: Stage, exercise: str, edits: Edits) -> str:
@@ -156,6 +156,69 @@ def test_a_mistake_is_named_where_it_was_made(grader: Grader) -> None:
     of = {id: grader.manifest.check[id].of for id in found}
     assert {of[id] for id, verdict in found.items() if verdict.diagnosis} == {"divide"}
     assert {of[id] for id, verdict in found.items() if not verdict.passed} > {"divide"}
+
+
+def spoken(grader: Grader, stage: str, changed: dict[str, str]) -> dict[str, list[str]]:
+    """Exercise -> the names that its failing checks give, for those that get any."""
+    found: dict[str, set[str]] = {}
+    for id, verdict in verdicts(grader, grader.course.find(stage), changed).items():
+        if verdict.diagnosis:
+            found.setdefault(grader.manifest.check[id].of, set()).add(verdict.diagnosis.name)
+    return {exercise: sorted(names) for exercise, names in found.items()}
+
+
+INDEPENDENT = {
+    "01": {
+        "xavier-uniform": "the keywords are dropped",
+        "xavier-normal": "the keywords are dropped",
+        "kaiming-uniform": "the keywords are dropped",
+        "kaiming-normal": "the keywords are dropped",
+    },
+    "05": {"layernorm": "eps squared", "batchnorm": "the momentum on the wrong side"},
+    "07": {"parse-idx": "signed bytes", "flip": "upside down", "crop": "ones instead of zeros"},
+}
+
+
+@pytest.mark.parametrize("number", INDEPENDENT)
+def test_mistakes_that_do_not_depend_on_each_other_are_all_named(
+    grader: Grader, number: str
+) -> None:
+    stage = grader.course.find(number)
+    changed = {
+        id: edited(stage, id, table(stage.name)[0][id][name])
+        for id, name in INDEPENDENT[number].items()
+    }
+    found = spoken(grader, stage.name, changed)
+    assert {id: found[id] for id in changed} == {
+        id: NAMED[id][name] for id, name in INDEPENDENT[number].items()
+    }
+
+
+def test_an_exercise_that_is_not_written_silences_no_other(grader: Grader) -> None:
+    stage, name = grader.course.find("03"), "the reduced axes are kept"
+    source = edited(stage, "stable-logsumexp", table(stage.name)[0]["stable-logsumexp"][name])
+    alone = spoken(grader, stage.name, {"stable-logsumexp": source})
+    assert alone["stable-logsumexp"] == NAMED["stable-logsumexp"][name]
+    others = {cell.id: "" for cell in stage.role("solution")}
+    assert spoken(grader, stage.name, others | {"stable-logsumexp": source}) == {
+        "stable-logsumexp": alone["stable-logsumexp"]
+    }
+
+
+def test_values_behind_an_earlier_failure_are_not_explained(grader: Grader) -> None:
+    stage = grader.course.find("00")
+    changed = {
+        id: edited(stage, id, table(stage.name)[0][id][name])
+        for id, name in {
+            "matmul": "b is not transposed",
+            "reverse-mode": "the contributions are averaged",
+        }.items()
+    }
+    found = verdicts(grader, stage, changed)
+    said = {id: v.diagnosis and v.diagnosis.name for id, v in found.items() if not v.passed}
+    assert said["reverse-mode-gradients"] == "the contributions are averaged"
+    assert said["reverse-mode-networks"] == said["matmul-gradient-of-stacks"]  # an exception
+    assert said["second-order"] is None  # it multiplies matrices
 
 
 @pytest.mark.parametrize("name", STAGES)

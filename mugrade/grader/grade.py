@@ -95,7 +95,7 @@ class Grader:
             answers[submission.stage].problems,
         )
         outcome = self._on_reference(bundle, self.run(bundle), answers, key)
-        verdicts = key.named(outcome)
+        verdicts = key.named(outcome, answers[submission.stage].exercises)
         codes = self._codes(submission.stage, answers[submission.stage])
         grades = [
             Grade(self.manifest.check[task.id], verdicts[task.id], codes[task.id])

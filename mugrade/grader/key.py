@@ -16,6 +16,7 @@ from mugrade.author.reference import (
 )
 from mugrade.grader.bundle import Bundle, Outcome, Part, run
 from mugrade.grader.draw import Draw, Missed, Rehearsal, known_of
+from mugrade.grader.reaching import Reaching
 from mugrade.mistakes import uncontradicted
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.process import Sandbox, Task
@@ -44,6 +45,7 @@ class StageKey:
         self.base: Package = reference(course, course.before(stage))
         answers = record_answers(course, stage, self.tasks, sandbox)
         self.built = [part for task in self.tasks for part in Part.of(task, answers[task.id])]
+        self.reaching = Reaching(course, stage, self.built, sandbox)
         self.lock = threading.Lock()
         self._rehearsal: Rehearsal | None = None
         self.drawn = self._draw(secret, draws) if secret else {}
@@ -79,18 +81,17 @@ class StageKey:
             if only is None or self.exercises[part.task.id] in only
         ]
 
-    def named(self, outcome: Outcome) -> dict[str, Verdict]:
+    def named(self, outcome: Outcome, written: Mapping[str, str]) -> dict[str, Verdict]:
         """The verdicts, with the mistakes named that the values tell and no passed check denies.
 
-        Only in the first exercise that fails: the later ones may fail because they use it.
+        Behind an earlier failure that a check depends on, only exceptions are explained: its
+        values may be wrong because of that. `written`: exercise -> the submission's code.
         """
         verdicts = dict(outcome.verdicts)
-        failed = (of for id, of in self.exercises.items() if id in verdicts.keys() - outcome.passed)
-        first = next(failed, "")
         missed = self._missed() if outcome.misses else []
-        for id, miss in outcome.misses.items():
-            if self.exercises[id] != first:
-                continue
+        behind = self.reaching.behind_a_failure(outcome, written)
+        for id in outcome.misses.keys() - behind:
+            miss = outcome.misses[id]
             here = known_of(known for known in missed if known.part.hidden == miss.part.hidden)
             traces = uncontradicted(here.get(id, ()), outcome.passed, known_of(missed))
             found = judge(miss.values, miss.part.answers, traces).diagnosis

@@ -1,0 +1,89 @@
+"""Which checks of a stage run an exercise's code, so that it may be what they fail by."""
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from mugrade.answers import compare
+from mugrade.author.course import Course, Stage
+from mugrade.author.reference import REFERENCE_LIMITS, reference_job
+from mugrade.blocks import Block
+from mugrade.grader.bundle import Outcome, Part
+from mugrade.sandbox.process import Death, Job, Process, Sandbox
+
+
+class Reaching:
+    """The checks of a stage, asked of the reference without an exercise, each pair once.
+
+    Threads may share it.
+    """
+
+    def __init__(
+        self, course: Course, stage: Stage, parts: Sequence[Part], sandbox: Sandbox
+    ) -> None:
+        self.course, self.stage, self.sandbox = course, stage, sandbox
+        self.whole = {part.task.id: part for part in parts}
+        self.exercises = {cell.id: cell.of for cell in stage.role("check")}
+        self.solutions = {cell.id: cell for cell in stage.role("solution")}
+        self.lock = threading.Lock()
+        self.known: dict[str, dict[str, bool]] = {id: {} for id in self.solutions}
+
+    def behind_a_failure(self, outcome: Outcome, written: Mapping[str, str]) -> set[str]:
+        """The checks that miss a value and run code of an earlier exercise that fails.
+
+        An exception says what it says whatever was computed before it.
+
+        `written`: exercise -> the submission's code, which may name more than the reference's.
+        What is unwritten, or could not be loaded, gives no wrong values.
+        """
+        missing = {id for id in outcome.misses if outcome.verdicts[id].category != "error"}
+        order = list(self.solutions)
+        found: set[str] = set()
+        for at, exercise in enumerate(order):
+            later = {id for id in missing - found if self.exercises[id] in order[at + 1 :]}
+            if not later or not self._fails(outcome, exercise):
+                continue
+            symbols = self.solutions[exercise].block.symbols
+            named = {id for id in later if symbols & _names(written.get(self.exercises[id], ""))}
+            found |= named | self._reach(exercise, later - named)
+        return found
+
+    def _fails(self, outcome: Outcome, exercise: str) -> bool:
+        own = (v for id, v in outcome.verdicts.items() if self.exercises[id] == exercise)
+        failing = any(not v.passed and v.category not in ("unsolved", "not run") for v in own)
+        return failing and exercise not in outcome.unloaded
+
+    def _reach(self, exercise: str, checks: Collection[str]) -> set[str]:
+        with self.lock:
+            known = self.known[exercise]
+            if new := [id for id in checks if id not in known]:
+                known.update(self._ask(exercise, new))
+            return {id for id in checks if known[id]}
+
+    def _ask(self, exercise: str, checks: Sequence[str]) -> dict[str, bool]:
+        """Whether the reference fails the checks if it lacks the exercise."""
+        found = dict.fromkeys(checks, True)
+        try:
+            with self.sandbox.start(self._without(exercise), REFERENCE_LIMITS, True) as process:
+                for id in checks:
+                    found[id] = self._fails_in(process, self.whole[id])
+        except Death:
+            pass  # what was not asked is taken to depend on it
+        return found
+
+    @staticmethod
+    def _fails_in(process: Process, part: Part) -> bool:
+        return not compare(process.run(part.task), part.answers).passed
+
+    def _without(self, exercise: str) -> Job:
+        job, stub = reference_job(self.course, self.stage), self.solutions[exercise].unsolved
+        package = {
+            path: [replace(p, source=stub) if p.id == exercise else p for p in pieces]
+            for path, pieces in job.package.items()
+        }
+        return replace(job, package=package)
+
+
+def _names(source: str) -> frozenset[str]:
+    """The names of its module that the code reads."""
+    return Block("", source).reads
