@@ -38,7 +38,7 @@ class Answer:
     """What the reference yielded at one place of a check, and the judge that compares with it.
 
     A `mixed` value is computed in the yield itself, as in `yield w.grad * (1 + w.requires_grad)`;
-    a `gradient` is what the yield reads from `grad`.
+    a `gradient` is what the yield reads from `grad`. `about` says of what kind a hidden input is.
     """
 
     judge: Judge
@@ -47,6 +47,7 @@ class Answer:
     hidden: bool
     mixed: bool = False
     gradient: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Verdict:
 
     Categories: pass, shape, dtype, value, nothing, not an array, error, unsolved; from the grader
     also timeout, crash, protocol, not run. `actual`, `expected` and `at` are empty for hidden
-    inputs, and there is no `picture` of where they differ. `diagnosis` names the mistake, if it is
+    inputs, and there is no `picture` of where they differ; `about` may say of what kind they are.
+    `diagnosis` names the mistake, if it is
     known.
     """
 
@@ -67,6 +69,7 @@ class Verdict:
     hidden: bool = False
     diagnosis: Diagnosis | None = None
     picture: Picture | None = None
+    about: str = ""
 
     @property
     def passed(self) -> bool:
@@ -97,18 +100,23 @@ def record(
         shown = place.at(turn, turns[key])
         judge, array = _recorded(value.judge, value.array, truths)
         what = place.judged
-        answers.append(Answer(judge, array, shown, place.hidden, _mixed(what), _gradient(what)))
+        kind = _mixed(what), _gradient(what)
+        answers.append(Answer(judge, array, shown, place.hidden, *kind, place.about))
     return answers
 
 
 @dataclass(frozen=True)
 class Place:
-    """A yield in a check: its text, and the loops that it stands in, (names, over what)."""
+    """A yield in a check: its text, and the loops that it stands in, (names, over what).
+
+    `about` is the last `#: text` above a hidden one.
+    """
 
     text: str = ""
     hidden: bool = False
     judged: ast.expr | None = None
     loops: Loops = ()
+    about: str = ""
 
     def variables(self, turn: Mapping[str, str]) -> str:
         """What the loops' variables are in a turn, as far as they are plain."""
@@ -146,18 +154,21 @@ def _yields(source: str) -> dict[int, Place]:
     lines = source.splitlines()
     (function,) = (n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef))
     first = function.decorator_list[0].lineno
-    hidden_lines = set()
-    inside = False
+    hidden_lines: dict[int, str] = {}
+    inside, about = False, ""
     for number, line in enumerate(lines, 1):
-        inside = inside or HIDDEN_MARK in line
+        if HIDDEN_MARK in line:
+            inside, about = True, ""
+        about = line.partition("#:")[2].strip() if line.lstrip().startswith("#:") else about
         if inside:
-            hidden_lines.add(number)
+            hidden_lines[number] = about
         inside = inside and "END HIDDEN TESTS" not in line
     places = {}
     for node, loops in _with_loops(function, ()):
         if isinstance(node, ast.Yield | ast.YieldFrom) and node.value is not None:
             hidden = node.lineno in hidden_lines
-            place = Place(ast.unparse(node.value), hidden, _judged(node.value), loops)
+            about = hidden_lines.get(node.lineno, "")
+            place = Place(ast.unparse(node.value), hidden, _judged(node.value), loops, about)
             for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                 places[number - first] = place
     return places
@@ -230,7 +241,9 @@ def _diagnosis(
         return found
     if values[at].array is None:
         return _without_a_value(values[at], answers[at])
-    return diagnose(Evidence(judges[at], arrays, [v.array for v in values], at, answers[at].mixed))
+    found = [value.array for value in values]
+    answer = answers[at]
+    return diagnose(Evidence(judges[at], arrays, found, at, answer.mixed, answer.hidden))
 
 
 def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
@@ -291,7 +304,7 @@ def _advice(error: str) -> str:
 
 def _verdict(mismatch: Mismatch, answer: Answer) -> Verdict:
     if answer.hidden:
-        return Verdict(mismatch.kind, advice=mismatch.advice, hidden=True)
+        return Verdict(mismatch.kind, advice=mismatch.advice, hidden=True, about=answer.about)
     picture = Picture.of(mismatch.wrong) if mismatch.wrong is not None else None
     both = mismatch.actual, mismatch.expected
     return Verdict(mismatch.kind, *both, answer.shown, mismatch.advice, picture=picture)
@@ -305,6 +318,7 @@ def answers_to_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
             "hidden": a.hidden,
             **({"mixed": True} if a.mixed else {}),
             **({"gradient": True} if a.gradient else {}),
+            **({"about": a.about} if a.about else {}),
             "dtype": a.array.dtype.str,
             "shape": list(a.array.shape),
             "data": base64.b64encode(np.ascontiguousarray(a.array).tobytes()).decode("ascii"),
@@ -322,6 +336,7 @@ def answers_from_json(data: Sequence[dict[str, Any]]) -> list[Answer]:
             d["hidden"],
             d.get("mixed", False),
             d.get("gradient", False),
+            d.get("about", ""),
         )
         for d in data
     ]
@@ -341,7 +356,7 @@ def kept_answers(old: Sequence[Answer], new: Sequence[Answer]) -> list[Answer]:
 
 def _agree(old: Answer, new: Answer) -> bool:
     """Whether both say the same of the yield, and the new value is right by the old one."""
-    forms = [(a.shown, a.hidden, a.mixed, a.gradient) for a in (old, new)]
+    forms = [(a.shown, a.hidden, a.mixed, a.gradient, a.about) for a in (old, new)]
     judge = old.judge if isinstance(old.judge, Close) else Close()
     return (
         forms[0] == forms[1]

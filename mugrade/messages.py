@@ -141,7 +141,8 @@ def _rows(verdict: Verdict, why: str, exercise: str) -> Iterator[tuple[str, str]
 def _both_sides(verdict: Verdict) -> dict[str, str]:
     meaning = MEANING.get(verdict.category, verdict.category)
     if verdict.hidden:
-        return {"you": f"{meaning} on an input that is not shown"}
+        kind = f": {verdict.about}" if verdict.about else ""
+        return {"you": f"{meaning} on an input that is not shown{kind}"}
     return {"you": verdict.actual or meaning, "expected": verdict.expected, "from": verdict.at}
 
 

@@ -23,7 +23,7 @@ MISTAKES = "mistakes.json"
 PROJECTIONS = 4
 MOST = 6  # values of a check that are compared, from the first miss on
 HUGE = 1e30  # beyond it, squares overflow: there every value is as good as infinite
-RELATIVE, ROUNDING = 2e-3, {"float16": 4e-3, "float32": 4e-6, "float64": 1e-11}
+RELATIVE, ROUNDING = 1e-4, {"float16": 4e-3, "float32": 4e-6, "float64": 1e-11}
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def fingerprint(value: Observed, answer: np.ndarray, judge: Judge) -> Print:
     rounding = ROUNDING.get(a.dtype.name, 1e-11) * (of_x + of_y)
     allowed = (judge.rtol or 0.0) * of_y + (judge.atol or 0.0) * root
     least = max(4 * rounding, allowed) / max(root, 1.0)
-    telling = distinct(error, least) >= min(ENOUGH, 1 + x.size // 2) and not _round(error)
+    enough = distinct(error, least) >= min(ENOUGH, 1 + x.size // 2)
+    telling = enough and bool(x.any()) and not _round(error)
     return Print(form, _projections(error), RELATIVE * size + rounding + 2 * allowed, telling)
 
 

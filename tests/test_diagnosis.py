@@ -1,5 +1,6 @@
 """Each rule of the diagnosis speaks where it should and is silent where it cannot know."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +89,16 @@ SPOKEN = {
 def test_a_rule_names_what_it_sees(case: str) -> None:
     actual, expected, text = SPOKEN[case]
     assert name(np.ascontiguousarray(actual), expected) == text
+
+
+@pytest.mark.parametrize("case", SPOKEN)
+def test_of_a_hidden_input_no_shape_is_told(case: str) -> None:
+    actual, expected, name = SPOKEN[case]
+    one = np.ascontiguousarray(actual)
+    found = diagnose(Evidence(Close(), [expected], [one], 0, hidden=True))
+    assert found is not None and found.name == name.replace("1/4", "1/n")
+    said = f"{found.name} {found.why} {found.advice}"
+    assert not re.search(r"\(\d+,|\d entries|\b[345] (times|everywhere)", said), said
 
 
 @pytest.mark.parametrize("case", SPOKEN)

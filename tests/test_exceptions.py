@@ -1,5 +1,6 @@
 """Each rule about exceptions names one that Python or NumPy really raises."""
 
+import functools
 import gzip
 import struct
 from collections.abc import Callable
@@ -36,6 +37,14 @@ def data_with_gradient() -> None:
     raise ValueError("this tensor requires a gradient")
 
 
+def data_of_another_dtype() -> None:
+    raise TypeError("data of dtype float64 for a tensor of dtype float32: convert it")
+
+
+class NoArray:
+    __array_ufunc__ = None
+
+
 def unpack(values: list[int]) -> int:
     (only,) = values
     return only
@@ -45,12 +54,20 @@ CASES: dict[str, Callable[[], object]] = {
     "a single number is treated as a sequence": lambda: tuple(3),
     "None is used as if it were a value": lambda: None + 1,
     "two shapes do not fit together": lambda: np.ones((2, 3)) + np.ones(2),
-    "a reshape to another number of entries": lambda: np.ones(6).reshape(4),
     "the inner dimensions of a matrix product differ": lambda: np.ones((2, 3)) @ np.ones((2, 3)),
+    "two axes that meet have different lengths": lambda: np.linalg.solve(np.eye(2), np.ones(3)),
+    "an array has too few axes": lambda: np.matmul(np.ones(()), np.ones(2)),
+    "the axes that are named are not those of the array": lambda: np.transpose(
+        np.ones((2, 3, 4)), (1, 0)
+    ),
+    "a reshape to another number of entries": lambda: np.ones(6).reshape(4),
     "an axis that the array does not have": lambda: np.ones(3).sum(axis=1),
     "an axis is named twice": lambda: np.ones((2, 2)).sum(axis=(0, 0)),
     "an index beyond the end": lambda: np.ones(3)[3],
     "an array is used as a condition": lambda: bool(np.ones(3)),
+    "a dtype is not handed on": data_of_another_dtype,
+    "a function of NumPy is called on a tensor": lambda: np.exp(NoArray()),
+    "parts of different shapes are put into one array": lambda: np.array([[1, 2], [3]]),
     "a result of another dtype is written in place": lambda: np.add(
         np.ones(2), 1, out=np.ones(2, "float32"), casting="same_kind", dtype="complex64"
     ),
@@ -105,3 +122,19 @@ def test_others_are_left_alone(function: Callable[[], object]) -> None:
 def test_an_empty_shape_says_too_little() -> None:
     """A scalar fits any shape, so a library that refuses one has another reason."""
     assert explain("ValueError: an op got shapes () and (1,): make them equal") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("a single number is treated as a sequence", lambda: 3 in 5),  # type: ignore[operator]
+        ("nothing is there to be put together", lambda: functools.reduce(np.add, [])),
+        ("nothing is there to be put together", lambda: max([])),
+        ("nothing is there to be put together", lambda: np.zeros(0).max()),
+        ("an array has too few axes", lambda: np.linalg.inv(np.ones(2))),
+        ("two shapes do not fit together", lambda: np.einsum("ij,jk", np.eye(2), np.eye(3))),
+    ],
+)
+def test_other_texts_of_the_same(name: str, function: Callable[[], object]) -> None:
+    found = explain(text_of(function))
+    assert found is not None and found.name == name

@@ -25,6 +25,7 @@ from mugrade.judges import (
     judge_from_json,
     judge_to_json,
 )
+from mugrade.messages import message
 from mugrade.observe import Observed
 
 DTYPES = ("float16", "float32", "float64", "complex64", "complex128", "int64", "uint8", "bool")
@@ -300,3 +301,35 @@ def test_verdicts(values, category, hidden):
     assert verdict.category == category
     if hidden:
         assert (verdict.actual, verdict.expected, verdict.at) == ("", "", "")
+
+
+KINDS = """@check
+def f():
+    #: not a hidden one
+    yield a
+    ### BEGIN HIDDEN TESTS
+    yield b
+    #: negative axes
+    for axis in (-1, -2):
+        yield g(b, axis)
+    #: no rows
+    yield g(c, 0)
+    ### END HIDDEN TESTS
+    yield d
+"""
+
+
+def test_a_hidden_miss_says_of_what_kind_the_input_is():
+    lines = [3, 5, 8, 8, 10, 12]
+    answers = record([Observed("array", np.ones(2), line=n) for n in lines], KINDS, {})
+    assert [a.about for a in answers] == ["", "", *["negative axes"] * 2, "no rows", ""]
+    assert [a.about for a in answers_from_json(answers_to_json(answers))] == [
+        a.about for a in answers
+    ]
+    right = [Observed("array", np.ones(2))] * 4
+    verdict = judge([*right, Observed("error", text="IndexError: 7")], answers)
+    said = message("f", verdict, 3, "why", "f")
+    assert "an exception was raised on an input that is not shown: no rows" in said
+    assert "7" not in said and "no rows" not in message("f", judge([], answers), 3, "why", "f")
+    other = replace(answers[4], about="one row")
+    assert kept_answers([other], [answers[4]]) == [answers[4]]

@@ -25,7 +25,8 @@ class Evidence:
     """One check's values: the expected arrays, the actual ones, and the place `at` of the miss.
 
     An actual value that is no array is None; both lists may go on behind the miss. A `mixed` value
-    was computed from results by the check itself, so that it says little about them.
+    was computed from results by the check itself, so that it says little about them. Of a `hidden`
+    input no shape is told.
     """
 
     judge: Judge
@@ -33,6 +34,7 @@ class Evidence:
     actuals: Sequence[np.ndarray | None]
     at: int
     mixed: bool = False
+    hidden: bool = False
 
     @property
     def expected(self) -> np.ndarray:
@@ -52,6 +54,10 @@ class Evidence:
         found = self.actuals[self.at]
         assert found is not None
         return found
+
+    def told(self, shown: str, hidden: str) -> str:
+        """One of two ways to say it: with the shapes of the input, or without."""
+        return hidden if self.hidden else shown
 
     def others(self) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
         """Place, expected and actual value of the other yields that look like this one."""

@@ -10,7 +10,8 @@ from mugrade.diagnosis.evidence import Diagnosis
 
 RULES = [
     (
-        r"'(int|float)' object is not (iterable|subscriptable)|type '(int|float)' has no len",
+        r"'(int|float)' (object )?is not (a container or )?(iterable|subscriptable)"
+        r"|type '(int|float)' has no len",
         "a single number is treated as a sequence",
         "an argument such as axes may be one int as well as a tuple of them",
         "turn it into a tuple first, for instance with np.atleast_1d",
@@ -28,16 +29,34 @@ RULES = [
         "print both shapes; keep a reduced axis as length 1 before broadcasting",
     ),
     (
+        r"^ValueError: matmul: .* mismatch",
+        "the inner dimensions of a matrix product differ",
+        "(n, k) @ (k, m) is (n, m): the last axis on the left meets the last but one on the right",
+        "print both shapes: which factor comes first, and which one is transposed?",
+    ),
+    (
+        r"core dimension",
+        "two axes that meet have different lengths",
+        "the function works on matrices or vectors, and theirs do not fit",
+        "print both shapes: is one of them transposed, or an axis left over?",
+    ),
+    (
+        r"does not have enough dimensions|-dimensional array given",
+        "an array has too few axes",
+        "the function works on matrices or vectors, and got an array with fewer axes",
+        "print its shape: was an axis summed away, or an index too many?",
+    ),
+    (
+        r"axes don't match array",
+        "the axes that are named are not those of the array",
+        "an array with n axes is transposed by a list that names each of them once",
+        "print the shape and the list of axes; a stack of matrices has more than two",
+    ),
+    (
         r"cannot reshape array",
         "a reshape to another number of entries",
         "reshape groups the same entries differently, so the numbers of entries must agree",
         "print both shapes; a sum loses entries, broadcasting repeats them",
-    ),
-    (
-        r"^ValueError: matmul: ",
-        "the inner dimensions of a matrix product differ",
-        "(n, k) @ (k, m) is (n, m): the last axis on the left meets the last but one on the right",
-        "print both shapes: which factor comes first, and which one is transposed?",
     ),
     (
         r"^AxisError|axis -?\d+ is out of bounds for array",
@@ -62,6 +81,24 @@ RULES = [
         "an array is used as a condition",
         "an array with several entries is neither true nor false",
         "compare entry by entry and use np.where, or reduce with .any() or .all()",
+    ),
+    (
+        r"data of dtype \w+ for a tensor of dtype",
+        "a dtype is not handed on",
+        "what is stored has another dtype than the tensor that it is stored in",
+        "make both with the same dtype: an argument dtype goes to everything that is made",
+    ),
+    (
+        r"does not support ufuncs",
+        "a function of NumPy is called on a tensor",
+        "np.exp and its like take arrays; a tensor has its own ops, which know their derivatives",
+        "use the library's op, or the array inside where no gradient has to flow",
+    ),
+    (
+        r"inhomogeneous shape",
+        "parts of different shapes are put into one array",
+        "an array is made of rows that are equally long",
+        "print the shapes of the parts: one of your results has another than the rest",
     ),
     (
         r"Cannot cast ufunc",
@@ -136,7 +173,8 @@ RULES = [
         "if the input was bad, raise the error that the docstring names",
     ),
     (
-        r"need at least one array|zero-size array",
+        r"need at least one array|zero-size array|reduce\(\) of empty|empty sequence"
+        r"|argument is empty",
         "nothing is there to be put together",
         "the selection is empty, and what is called needs one entry at least",
         "decide what an empty selection gives before you call it",

@@ -28,8 +28,11 @@ def axes_in_another_order(e: Evidence) -> Diagnosis | None:
         if order != tuple(range(n)) and same(e.actual.transpose(order), e.expected):
             return Diagnosis(
                 "the result is transposed" if n == 2 else "the axes are in another order",
-                f"the values are right, but your shape {e.actual.shape} has its axes exchanged",
-                f"transpose it to {e.expected.shape}, or exchange the factors of a product",
+                "the values are right, but "
+                + e.told(f"your shape {e.actual.shape} has its", "the shape has its")
+                + " axes exchanged",
+                e.told(f"transpose it to {e.expected.shape}", "transpose it")
+                + ", or exchange the factors of a product",
             )
     return None
 
@@ -42,7 +45,7 @@ def axis_kept(e: Evidence) -> Diagnosis | None:
         return None
     return Diagnosis(
         "an axis of length 1 is left over",
-        f"the values are right, but the shape is {e.actual.shape} and not {e.expected.shape}",
+        _two_shapes(e),
         "drop that axis: reshape at the end, or sum without keepdims",
     )
 
@@ -55,8 +58,8 @@ def axis_dropped(e: Evidence) -> Diagnosis | None:
         return None
     return Diagnosis(
         "an axis of length 1 is missing",
-        f"the values are right, but the shape is {e.actual.shape} and not {e.expected.shape}",
-        f"put the axis back: reshape to {e.expected.shape}, or sum with keepdims",
+        _two_shapes(e),
+        f"put the axis back: reshape{e.told(f' to {e.expected.shape}', '')}, or sum with keepdims",
     )
 
 
@@ -66,8 +69,9 @@ def not_reshaped(e: Evidence) -> Diagnosis | None:
         return None
     return Diagnosis(
         "the values are not in the right shape",
-        f"the values and their order are right, the shape is {e.actual.shape}",
-        f"reshape to {e.expected.shape}",
+        "the values and their order are right, the shape is "
+        + e.told(f"{e.actual.shape}", "another"),
+        e.told(f"reshape to {e.expected.shape}", "reshape to what is asked for"),
     )
 
 
@@ -79,11 +83,12 @@ def sum_missing(e: Evidence) -> Diagnosis | None:
         if not np.abs(e.actual).sum(tuple(set(range(e.actual.ndim)) - set(axes))).all():
             continue
         if same(e.actual.sum(axes).ravel(), e.expected.ravel()):
-            where = f"{named_axes(axes)} of your {e.actual.shape}"
+            where = f"{named_axes(axes)} of your {e.told(str(e.actual.shape), 'array')}"
             return Diagnosis(
                 f"a sum over {named_axes(axes)} is missing",
                 f"summed over {where}, it would be right; what is copied forward is summed back",
-                f"sum over the axes along which the input was copied, down to {e.expected.shape}",
+                "sum over the axes along which the input was copied, down to "
+                + e.told(f"{e.expected.shape}", "its shape"),
             )
     return None
 
@@ -99,7 +104,9 @@ def copied(e: Evidence) -> Diagnosis | None:
         ):
             return Diagnosis(
                 f"the right values, copied along {named_axes(axes)}",
-                f"along {named_axes(axes)} your array of shape {e.actual.shape} repeats itself",
+                f"along {named_axes(axes)} your array"
+                + e.told(f" of shape {e.actual.shape}", "")
+                + " repeats itself",
                 "print the shapes: something was broadcast that should have stayed as it was",
             )
     return None
@@ -119,7 +126,8 @@ def not_copied(e: Evidence) -> Diagnosis | None:
             axes = [i for i, (m, n) in enumerate(zip(put_back.shape, shape, strict=True)) if m < n]
             return Diagnosis(
                 f"not copied along {named_axes(axes)}",
-                f"broadcast along {named_axes(axes)}, your {a.shape} would be the right {shape}",
+                f"broadcast along {named_axes(axes)}, "
+                + e.told(f"your {a.shape} would be the right {shape}", "yours would be right"),
                 "put an axis of length 1 where the copies belong, and broadcast",
             )
     return None
@@ -148,10 +156,16 @@ def rows_missing(e: Evidence) -> Diagnosis | None:
         end = "end" if same(a, b[: len(a)]) else "start"
         return Diagnosis(
             f"entries are missing at the {end}",
-            f"what is there is right, but along axis 0 there are {len(a)} entries, not {len(b)}",
+            "what is there is right, but along axis 0 there are "
+            + e.told(f"{len(a)} entries, not {len(b)}", "too few entries"),
             "look at the bounds of the loop or slice",
         )
     return None
+
+
+def _two_shapes(e: Evidence) -> str:
+    shapes = f"the shape is {e.actual.shape} and not {e.expected.shape}"
+    return f"the values are right, but {e.told(shapes, 'the shape is not')}"
 
 
 def _without_ones(a: np.ndarray) -> list[int]:

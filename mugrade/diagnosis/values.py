@@ -192,13 +192,13 @@ def constant_factor(e: Evidence) -> Diagnosis | None:
     factor = constant(divided(e.actual, e.expected), e)
     if factor is None or factor == 0 or abs(factor - 1) < 0.01:
         return None
-    for n, what in _named_numbers(e):
+    for n, times, part, why in _named_numbers(e):
         if math.isclose(abs(factor), n, rel_tol=1e-4):
-            name = f"every entry is {what[0]} as large as it should be"
-            why = f"your value divided by the right one is {n} everywhere{what[2]}"
+            name = f"every entry is {times} as large as it should be"
+            why = f"your value divided by the right one is {why} everywhere"
         elif math.isclose(abs(factor), 1 / n, rel_tol=1e-4):
-            name = f"every entry is {what[1]} of what it should be"
-            why = f"the right value divided by yours is {n} everywhere{what[2]}"
+            name = f"every entry is {part} of what it should be"
+            why = f"the right value divided by yours is {why} everywhere"
         else:
             continue
         break
@@ -213,14 +213,20 @@ def constant_factor(e: Evidence) -> Diagnosis | None:
     )
 
 
-def _named_numbers(e: Evidence) -> Iterator[tuple[float, tuple[str, str, str]]]:
+def _named_numbers(e: Evidence) -> Iterator[tuple[float, str, str, str]]:
     """Numbers that a factor may be: the number, its name and its inverse's, where it is from."""
-    yield 2, ("2 times", "1/2", "")
+    yield 2, "2 times", "1/2", "2"
     for axis, n in enumerate(e.expected.shape):
         if n > 2:
-            yield n, (f"{n} times", f"1/{n}", f", the length of axis {axis}")
+            yield _length(e, n, f"the length of axis {axis}")
     if e.expected.ndim > 1 and e.expected.size > 2:
-        yield e.expected.size, (f"{e.expected.size} times", f"1/{e.expected.size}", ", its size")
+        yield _length(e, e.expected.size, "its size")
+
+
+def _length(e: Evidence, n: int, what: str) -> tuple[float, str, str, str]:
+    """A length, as a number if it may be told."""
+    told = e.told(str(n), "n")
+    return n, f"{told} times", f"1/{told}", f"{told}, {what},"
 
 
 @rule(RULES)

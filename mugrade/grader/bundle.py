@@ -203,7 +203,8 @@ def conceal(verdict: Verdict) -> Verdict:
     """The verdict without text of the student's process."""
     if verdict.passed or verdict.category in DEATHS:
         return verdict
-    return Verdict(verdict.category, advice=verdict.advice, hidden=True)
+    category, about = verdict.category, verdict.about
+    return Verdict(category, advice=verdict.advice, hidden=True, about=about)
 
 
 def _not_graded(exercise: str, why: str) -> Verdict:
