@@ -21,7 +21,7 @@ from mugrade.sandbox.process import Sandbox
 from tests.answers.named import NAMED
 from tests.conftest import STAGES
 
-Edits = list[tuple[str, str]]
+Edits = list[tuple[str, str]] | str
 LEAST_WRONG, LEAST_RIGHT = 8, 3
 
 
@@ -96,7 +96,12 @@ def verdicts(
 
 
 def edited(stage: Stage, exercise: str, edits: Edits) -> str:
-    """The reference's cell with each old text, which stands there once, replaced by the new."""
+    """The reference's cell with each old text, which stands there once, replaced by the new.
+
+    Or, as it is, a cell that was written without the reference.
+    """
+    if isinstance(edits, str):
+        return cell_body(edits)
     (source,) = (cell.source for cell in stage.role("solution") if cell.id == exercise)
     for old, new in edits:
         assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {exercise}"
