@@ -23,6 +23,143 @@ class Left:
 
 
 FEATURES: dict[str, dict[str, list[Left]]] = {
+    "05": {
+        "layernorm": [
+            Left("eps", [("(var + self.eps) ** 0.5", "var**0.5")], {"layernorm-eps"}),
+            Left(
+                "the choice of eps",
+                [("(var + self.eps) ** 0.5", "(var + 1e-5) ** 0.5")],
+                {"layernorm-eps"},
+            ),
+            Left(
+                "the weight",
+                [("self.weight.broadcast_to(x.shape) * normalized", "normalized")],
+                {"layernorm-affine"},
+            ),
+            Left("the bias", [(" + self.bias.broadcast_to(x.shape)", "")], {"layernorm-affine"}),
+            Left(
+                "being parameters",
+                [
+                    ("Parameter(init.ones(dim, ", "(init.ones(dim, requires_grad=True, "),
+                    ("Parameter(init.zeros(dim, ", "(init.zeros(dim, requires_grad=True, "),
+                ],
+                {"layernorm-parameters"},
+            ),
+            Left(
+                "dtypes",
+                [
+                    ("init.ones(dim, device=device, dtype=dtype)", "init.ones(dim)"),
+                    ("init.zeros(dim, device=device, dtype=dtype)", "init.zeros(dim)"),
+                ],
+                {"layernorm-dtype"},
+            ),
+            Left(
+                "gradients",
+                [("column = (x", "x = Tensor(x.numpy())\n        column = (x")],
+                {"layernorm-gradients"},
+            ),
+        ],
+        "batchnorm": [
+            Left("eps", [("(var + self.eps) ** 0.5", "var**0.5")], {"batchnorm-eps"}),
+            Left(
+                "the weight",
+                [("scale = self.weight / std", "scale = std**-1.0")],
+                {"batchnorm-affine"},
+            ),
+            Left("the bias", [(" + self.bias.broadcast_to(x.shape)", "")], {"batchnorm-affine"}),
+            Left(
+                "running values",
+                [
+                    ("self.running_mean.data = old * self.running_mean.data", "_ = 0.0"),
+                    ("self.running_var.data = old * self.running_var.data", "_ = 0.0"),
+                ],
+                {"batchnorm-running"},
+            ),
+            Left(
+                "the choice of a momentum",
+                [("old, new = 1 - self.momentum, self.momentum", "old, new = 0.9, 0.1")],
+                {"batchnorm-running"},
+            ),
+            Left(
+                "eval mode",
+                [
+                    ("if self.training:\n            n", "if True:\n            n"),
+                    ("if self.training:\n            var", "if True:\n            var"),
+                ],
+                {"batchnorm-eval"},
+            ),
+            Left(
+                "running values that are no parameters",
+                [
+                    ("running_mean = init.zeros(dim", "running_mean = Parameter(init.zeros(dim"),
+                    (
+                        "dtype=dtype)\n        self.running_var = init.ones(dim, "
+                        "device=device, dtype=dtype)",
+                        "dtype=dtype))\n        self.running_var = Parameter(init.ones(dim, "
+                        "device=device, dtype=dtype))",
+                    ),
+                ],
+                {"batchnorm-parameters"},
+            ),
+            Left(
+                "running values without a graph",
+                [
+                    ("self.running_var.data = ", "self.running_var = "),
+                    ("self.running_var.data + new * var.data", "self.running_var + new * var"),
+                ],
+                {"batchnorm-state"},
+            ),
+            Left(
+                "dtypes",
+                [
+                    (
+                        "weight = Parameter(init.ones(dim, device=device, dtype=dtype))",
+                        "weight = Parameter(init.ones(dim))",
+                    ),
+                    (
+                        "bias = Parameter(init.zeros(dim, device=device, dtype=dtype))",
+                        "bias = Parameter(init.zeros(dim))",
+                    ),
+                    (
+                        "mean = init.zeros(dim, device=device, dtype=dtype)",
+                        "mean = init.zeros(dim)",
+                    ),
+                    ("var = init.ones(dim, device=device, dtype=dtype)", "var = init.ones(dim)"),
+                ],
+                {"batchnorm-dtype"},
+            ),
+            Left(
+                "gradients",
+                [("n = x.shape[0]", "x = Tensor(x.numpy())\n            n = x.shape[0]")],
+                {"batchnorm-gradients"},
+            ),
+        ],
+        "dropout": [
+            Left("rescaling", [(" / (1 - self.p)", "")], {"dropout-forward"}),
+            Left("eval mode", [("if not self.training:", "if False:")], {"dropout-eval"}),
+            Left(
+                "the draw that is agreed on",
+                [
+                    (
+                        "init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
+                        "Tensor(np.random.uniform(size=x.shape) >= self.p, dtype=x.dtype)",
+                    )
+                ],
+                {"dropout-draw"},
+            ),
+            Left(
+                "NumPy's global state",
+                [
+                    (
+                        "init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
+                        "Tensor(np.random.default_rng().random(x.shape) >= self.p, dtype=x.dtype)",
+                    )
+                ],
+                {"dropout-draw"},
+            ),
+            Left("gradients", [("return x * (", "return x.detach() * (")], {"dropout-gradients"}),
+        ],
+    },
     "06": {
         "clip-grad-norm": [
             Left(

@@ -10,6 +10,43 @@ from mugrade.author.course import Course, Stage
 
 # stage -> check -> the kind of hidden input -> the sentence of the task that asks for it
 PROMISES: dict[str, dict[str, dict[str, str]]] = {
+    "05": {
+        "layernorm-forward": {
+            "other shapes": "From shape (n, dim) to the same shape.",
+            "eval mode": "Training and evaluation are alike.",
+        },
+        "layernorm-eps": {"equal entries": "For a row of equal entries the derivative of"},
+        "layernorm-parameters": {"the start": "Parameters: `weight`, ones, and `bias`, zeros"},
+        "layernorm-gradients": {"the gradient": "Part of the gradient flows through them."},
+        "layernorm-dtype": {"float64": "on `device` and of the given dtype"},
+        "batchnorm-running": {
+            "other momentums": "running = (1 - momentum) * running + momentum * batch",
+            "the start": "at first zeros, and `running_var`, at first ones",
+        },
+        "batchnorm-affine": {
+            "eval mode": "In eval mode they are the running values.",
+        },
+        "batchnorm-eval": {
+            "running values afterwards": "eval mode only *uses* them",
+        },
+        "batchnorm-parameters": {"running values": "The running values are plain tensors."},
+        "batchnorm-state": {"running values": "They carry no graph."},
+        "batchnorm-dtype": {"float64": "All four have shape (dim,), live on `device` and have"},
+        "dropout-forward": {
+            "p of 0": "0 <= p < 1",
+            "three axes and one": "Any shape; the dtype stays",
+            "the default": "p: float = 0.5",
+        },
+        "dropout-draw": {
+            "a seed": "an entry is kept where `init.randb(*x.shape, p=1 - p)` is true",
+        },
+        "dropout-distribution": {
+            "two calls": "In each training step every entry of the activations is set to zero "
+            "with probability p, by an independent draw."
+        },
+        "dropout-eval": {"eval mode": "in eval mode y = x"},
+        "dropout-dtype": {"float64": "the dtype stays"},
+    },
     "06": {
         "decayed-gradient-adds": {
             "a parameter without axes": "It has the shape and the dtype of `param`",
