@@ -11,10 +11,19 @@
 
 # %% id="setup-06" role="given"
 # %load_ext mugrade
+import gc
+
 import numpy as np
 
 import needle as ndl
 from mugrade import check, close, rng, show
+
+
+def count_tensors():
+    """How many tensors are alive."""
+    gc.collect()
+    return sum(type(thing) is ndl.Tensor for thing in gc.get_objects())
+
 
 # %% [markdown] id="why-optimizers"
 # ## What an optimizer is
@@ -199,7 +208,7 @@ def decayed_gradient_adds():
     """The penalty grows with the square of a weight, so its gradient is the weight itself."""
     param = ndl.Tensor([1.0, -2.0, 4.0])
     param.grad = ndl.Tensor([0.5, 0.25, -1.0])
-    yield decayed_gradient(param, 0.5)
+    yield decayed_gradient(param, 0.25)
     yield decayed_gradient(param)
     ### BEGIN HIDDEN TESTS
     for shape, dtype in (((), "float32"), ((3, 4), "float32"), ((2, 3, 2), "float64")):
@@ -264,7 +273,7 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float = 0.25) -> None:
     $g \leftarrow g \min(1, m / \|g\|)$, where $\|g\|$ is the root of the sum of the squares of
     all entries of all gradients, summed in float64. Each clipped gradient is a new tensor of the
     old one's dtype, because two parameters may share one; parameters without a gradient are
-    skipped.
+    skipped and stay without one. `params` may be an iterator, which can be walked only once.
 
     Source: Pascanu, Mikolov and Bengio (2013), algorithm 1.
     """
@@ -282,20 +291,20 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float = 0.25) -> None:
 # 1. How does the norm of a long vector follow from the norms of its pieces? What must happen to
 #    gradients that are short already?
 # 2. Sum the squares of all entries over all parameters, as `float64`, and take one root. Only if
-#    it exceeds `max_norm`, scale. Collect the parameters that have a gradient first: `params` may
-#    be an iterator, which can be walked only once.
+#    it exceeds `max_norm`, scale. Collect the parameters that have a gradient in a list first,
+#    because an iterator can be walked only once.
 # 3. For each parameter found, assign `param.grad.data` times the quotient of `max_norm` and the
 #    norm to `param.grad`. Assigning makes a new tensor; `*=` on the array would hit a shared
 #    gradient twice.
 
 
-# %% id="clip-keeps-direction" role="check" points=6 of="clip-grad-norm"
+# %% id="clip-keeps-direction" role="check" points=5 of="clip-grad-norm"
 @check
 def clip_keeps_direction():
     """One factor for all parameters shortens the step; a factor for each would turn it."""
-    a, b = ndl.Tensor([0.0, 0.0]), ndl.Tensor([[0.0]])
-    a.grad, b.grad = ndl.Tensor([3.0, 0.0]), ndl.Tensor([[-4.0]])
-    clip_grad_norm([a, b], max_norm=1.0)
+    a, b = ndl.Tensor([0.0, 0.0, 0.0]), ndl.Tensor([[0.0], [0.0]])
+    a.grad, b.grad = ndl.Tensor([1.0, -3.0, 4.0]), ndl.Tensor([[-5.0], [7.0]])
+    clip_grad_norm([a, b], max_norm=1.5)
     yield a.grad
     yield b.grad
     ### BEGIN HIDDEN TESTS
@@ -304,7 +313,7 @@ def clip_keeps_direction():
         for param in params:
             grad = scale * rng.standard_normal(param.shape)
             param.grad = ndl.Tensor(grad, dtype="float32")
-        clip_grad_norm(iter(params), max_norm)
+        clip_grad_norm(params, max_norm)
         for param in params:
             yield param.grad
         clip_grad_norm(params)
@@ -313,7 +322,7 @@ def clip_keeps_direction():
     ### END HIDDEN TESTS
 
 
-# %% id="clip-is-careful" role="check" points=6 of="clip-grad-norm"
+# %% id="clip-is-careful" role="check" points=5 of="clip-grad-norm"
 @check
 def clip_is_careful():
     """Shared, missing and exploding gradients are all met in practice, the last ones here first."""
@@ -321,7 +330,7 @@ def clip_is_careful():
     (a + b).backward(ndl.Tensor([2.0, -4.0]))
     clip_grad_norm([a, unused, b], max_norm=0.5)
     yield a.grad
-    yield b.grad
+    yield b.grad * (1.0 if unused.grad is None else 2.0)
     c = ndl.Tensor([1.0, 2.0, 3.0])
     for grad in ([0.03, -0.04, 0.01], [3e20, -4e20, 1e20], np.array([3.0, -4.0, 1.0], "float64")):
         c.grad = ndl.Tensor(grad)
@@ -344,6 +353,27 @@ def clip_is_careful():
         yield close(b.grad, atol=0.0)
     clip_grad_norm([unused])
     clip_grad_norm([])
+    ### END HIDDEN TESTS
+
+
+# %% id="clip-walks-once" role="check" points=2 of="clip-grad-norm"
+@check
+def clip_walks_once():
+    """What an iterator has handed out does not come again: a second loop over it sees nothing."""
+    a, b = ndl.Tensor([0.0, 0.0]), ndl.Tensor([0.0])
+    for params in ([a, b], iter([a, b])):
+        a.grad, b.grad = ndl.Tensor([2.0, -3.0]), ndl.Tensor([6.0])
+        clip_grad_norm(params, max_norm=3.0)
+        yield a.grad
+        yield b.grad
+    ### BEGIN HIDDEN TESTS
+    params = [ndl.Tensor(rng.standard_normal(shape)) for shape in ((4, 3), (7,), ())]
+    for scale in (1.0, 20.0):
+        for param in params:
+            param.grad = ndl.Tensor(scale * rng.standard_normal(param.shape), dtype="float32")
+        clip_grad_norm((param for param in params), 0.7)
+        for param in params:
+            yield param.grad
     ### END HIDDEN TESTS
 
 
@@ -455,63 +485,90 @@ class SGD(Optimizer):
 #    `param.data` is the old one less `self.lr` times the step.
 
 
-# %% id="sgd-descends" role="check" points=6
+# %% id="sgd-descends" role="check" points=5
 @check
 def sgd_descends():
     """The model keeps its parameter objects; only their values may change."""
-    theta, unused = ndl.Tensor([1.0, -2.0, 4.0]), ndl.Tensor([7.0])
-    theta.grad = ndl.Tensor([0.5, 1.0, -2.0])
-    opt = ndl.optim.SGD([unused, theta], lr=0.1)
+    theta, other = ndl.Tensor([1.0, -2.0, 4.0]), ndl.Tensor([[7.0], [-5.0]])
+    theta.grad, other.grad = ndl.Tensor([0.5, 1.0, -3.0]), ndl.Tensor([[-4.0], [3.0]])
+    opt = ndl.optim.SGD([other, theta], lr=0.1)
     opt.step()
     yield theta
-    yield unused
+    yield other
     ### BEGIN HIDDEN TESTS
-    for dtype in ("float32", "float64"):
-        params = [ndl.Tensor(rng.standard_normal((3, 2)), dtype=dtype) for _ in range(3)]
-        targets = [ndl.Tensor(rng.standard_normal((3, 2)), dtype=dtype) for _ in range(2)]
-        opt = ndl.optim.SGD(iter(params), lr=0.3)
-        for _ in range(4):
-            opt.reset_grad()
-            error = params[0] * params[2] - targets[0]
-            ((error * error).sum() + (params[0] * targets[1]).sum()).backward()
-            opt.clip_grad_norm(0.5)
-            opt.step()
-            for param in params:
-                yield close(param, rtol=1e-4, atol=1e-6)
-    w = ndl.Tensor(rng.standard_normal((3, 2)))
-    w.grad = ndl.Tensor(rng.standard_normal((3, 2)))
+    params = [ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32") for _ in range(2)]
+    targets = [ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32") for _ in range(2)]
+    opt = ndl.optim.SGD(iter(params), lr=0.1)
+    for _ in range(4):
+        opt.reset_grad()
+        error = params[0] * params[1] - targets[0]
+        ((error * error).sum() + (params[0] * targets[1]).sum()).backward()
+        opt.step()
+        for param in params:
+            yield close(param, rtol=1e-4, atol=1e-6)
+    w = ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32")
+    w.grad = ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32")
     ndl.optim.SGD([w]).step()
     yield w
     ### END HIDDEN TESTS
 
 
-# %% id="sgd-momentum" role="check" points=7
+# %% id="sgd-momentum" role="check" points=6
 @check
 def sgd_momentum():
     """The average weighs the newest gradient with 1 - beta, and each parameter has its own."""
-    a, b = ndl.Tensor([1.0, -1.0]), ndl.Tensor([2.0, 3.0])
-    opt = ndl.optim.SGD([a, b], lr=1.0, momentum=0.5)
-    for grad in ([1.0, 0.0], [0.0, 4.0]):
-        a.grad, b.grad = ndl.Tensor(grad), ndl.Tensor([-0.5, 0.5])
+    a, b = ndl.Tensor([1.0, -1.0]), ndl.Tensor([2.0, -5.0])
+    opt = ndl.optim.SGD([a, b], lr=0.5, momentum=0.75)
+    for grad in ([1.0, -3.0], [0.5, 4.0], [-2.0, 0.0]):
+        a.grad, b.grad = ndl.Tensor(grad), ndl.Tensor([-0.5, 2.0])
         opt.step()
         yield a
         yield b
-    for b.grad in (None, ndl.Tensor([1.0, 0.0])):
-        opt.step()
-        yield b
     ### BEGIN HIDDEN TESTS
-    for dtype, beta in (("float32", 0.9), ("float64", 0.8), ("float32", 0.0)):
+    for beta in (0.9, 0.6, 0.0):
         shapes = ((3, 2), (3, 2), (), (4,))
-        params = [ndl.Tensor(rng.standard_normal(shape), dtype=dtype) for shape in shapes]
+        params = [ndl.Tensor(rng.standard_normal(shape), dtype="float32") for shape in shapes]
         opt = ndl.optim.SGD(params, 0.5, beta)
-        for t in range(5):
-            for i, param in enumerate(params):
-                grad = rng.standard_normal(param.shape)
-                grad *= 1e50 if dtype == "float64" else 1.0  # beyond float32
-                param.grad = None if i == t else ndl.Tensor(grad, dtype=dtype)
+        for _ in range(5):
+            for param in params:
+                param.grad = ndl.Tensor(rng.standard_normal(param.shape), dtype="float32")
             opt.step()
             for param in params:
                 yield param
+    ### END HIDDEN TESTS
+
+
+# %% id="sgd-skips" role="check" points=3
+@check
+def sgd_skips():
+    """Without a gradient a parameter keeps its value and its average, and the others move."""
+    theta, unused = ndl.Tensor([1.0, -2.0, 4.0]), ndl.Tensor([7.0, -3.0])
+    theta.grad = ndl.Tensor([0.5, 1.0, -3.0])
+    ndl.optim.SGD([unused, theta], lr=0.1).step()
+    yield theta
+    yield unused
+    # b has no gradient at every second step; its twin takes no step then: they stay equal
+    a, b, twin = ndl.Tensor([1.0]), ndl.Tensor([2.0, -3.0]), ndl.Tensor([2.0, -3.0])
+    both, alone = (ndl.optim.SGD(params, lr=0.5, momentum=0.75) for params in ([b, a], [twin]))
+    for grad in ([4.0, -8.0], None, [-1.0, 2.0]):
+        a.grad = ndl.Tensor([1.0])
+        b.grad = twin.grad = None if grad is None else ndl.Tensor(grad)
+        both.step()
+        if grad is not None:
+            alone.step()
+        yield b.numpy() - twin.numpy() + np.array([5.0, 3.0], dtype="float32")
+    ### BEGIN HIDDEN TESTS
+    start = rng.standard_normal((3, 2))
+    a, b, twin = (ndl.Tensor(start) for _ in range(3))
+    both, alone = (ndl.optim.SGD(params, lr=0.5, momentum=0.9) for params in ([a, b], [twin]))
+    for t in range(6):
+        grad = rng.standard_normal((3, 2))
+        a.grad = ndl.Tensor(grad)
+        b.grad = twin.grad = ndl.Tensor(grad) if t % 2 else None
+        both.step()
+        if t % 2:
+            alone.step()
+        yield b.numpy() - twin.numpy() + start
     ### END HIDDEN TESTS
 
 
@@ -520,19 +577,40 @@ def sgd_momentum():
 def sgd_weight_decay():
     """The decay belongs to the gradient, so it is averaged along with it."""
     theta = ndl.Tensor([1.0, -2.0])
-    opt = ndl.optim.SGD([theta], lr=0.5, momentum=0.5, weight_decay=0.1)
-    for grad in ([1.0, 0.5], [0.0, -1.0]):
+    opt = ndl.optim.SGD([theta], lr=0.5, weight_decay=0.2)
+    for grad in ([1.0, 0.5], [0.0, -3.0]):
         theta.grad = ndl.Tensor(grad)
         opt.step()
         yield theta
+    # with momentum: as far as a twin that gets the penalty in its gradient
+    theta, twin = ndl.Tensor([1.0, -2.0]), ndl.Tensor([1.0, -2.0])
+    opt = ndl.optim.SGD([theta], lr=0.5, momentum=0.75, weight_decay=0.2)
+    by_penalty = ndl.optim.SGD([twin], lr=0.5, momentum=0.75)
+    for grad in ([1.0, 0.5], [0.0, -3.0], [2.0, 1.0]):
+        theta.grad = ndl.Tensor(grad)
+        twin.grad = ndl.Tensor(np.float32(grad) + np.float32(0.2) * twin.numpy())
+        opt.step()
+        by_penalty.step()
+        yield theta.numpy() - twin.numpy() + np.array([5.0, 3.0], dtype="float32")
     ### BEGIN HIDDEN TESTS
-    for beta, weight_decay in ((0.0, 0.3), (0.9, 0.3), (0.6, 0.01)):
+    for weight_decay in (0.3, 0.01):
         theta = ndl.Tensor(3 + rng.standard_normal((4, 2)), dtype="float32")
-        opt = ndl.optim.SGD([theta], lr=0.7, momentum=beta, weight_decay=weight_decay)
-        for _ in range(6):
+        opt = ndl.optim.SGD([theta], lr=0.7, weight_decay=weight_decay)
+        for _ in range(4):
             theta.grad = ndl.Tensor(rng.standard_normal((4, 2)), dtype="float32")
             opt.step()
             yield theta
+    for beta, weight_decay in ((0.9, 0.3), (0.6, 0.05)):
+        start = 3 + rng.standard_normal((4, 2))
+        theta, twin = ndl.Tensor(start), ndl.Tensor(start)
+        opt = ndl.optim.SGD([theta], lr=0.7, momentum=beta, weight_decay=weight_decay)
+        by_penalty = ndl.optim.SGD([twin], lr=0.7, momentum=beta)
+        for _ in range(6):
+            grad = rng.standard_normal((4, 2))
+            theta.grad, twin.grad = ndl.Tensor(grad), ndl.Tensor(grad + weight_decay * twin.numpy())
+            opt.step()
+            by_penalty.step()
+            yield theta.numpy() - twin.numpy() + start
     ### END HIDDEN TESTS
 
 
@@ -540,16 +618,17 @@ def sgd_weight_decay():
 @check
 def sgd_unbiased():
     """With a constant gradient every corrected step is as long as the first."""
-    theta = ndl.Tensor([1.0, -2.0])
-    opt = ndl.optim.SGD([theta], lr=0.25, momentum=0.5, unbiased=True)
+    a, b = ndl.Tensor([1.0, -2.0]), ndl.Tensor([4.0, 6.0])
+    opt = ndl.optim.SGD([a, b], lr=0.25, momentum=0.75, unbiased=True)
     for _ in range(3):
-        theta.grad = ndl.Tensor([2.0, 1.0])
+        a.grad, b.grad = ndl.Tensor([2.0, 1.0]), ndl.Tensor([-3.0, 0.5])
         opt.step()
-        yield theta
+        yield a
+        yield b
     ### BEGIN HIDDEN TESTS
-    for beta, weight_decay in ((0.9, 0.0), (0.99, 0.2), (0.0, 0.1)):
+    for beta in (0.9, 0.99, 0.0):
         params = [ndl.Tensor(2 + rng.standard_normal((2, 3))) for _ in range(2)]
-        opt = ndl.optim.SGD(params, 0.3, beta, weight_decay, unbiased=True)
+        opt = ndl.optim.SGD(params, 0.3, beta, unbiased=True)
         for _ in range(6):
             for param in params:
                 param.grad = ndl.Tensor(rng.standard_normal((2, 3)))
@@ -559,14 +638,15 @@ def sgd_unbiased():
     ### END HIDDEN TESTS
 
 
-# %% id="sgd-nesterov" role="check" points=7
+# %% id="sgd-nesterov" role="check" points=5
 @check
 def sgd_nesterov():
     """Between steps a parameter holds the point ahead, where the next gradient is taken."""
-    theta = ndl.Tensor([1.0, -2.0])
-    opt = ndl.optim.SGD([theta], lr=0.25, momentum=0.5, nesterov=True)
+    theta, scales = ndl.Tensor([1.0, -2.0, 0.5]), ndl.Tensor([1.0, 0.5, 3.0])
+    opt = ndl.optim.SGD([theta], lr=0.25, momentum=0.75, nesterov=True)
     for _ in range(3):
-        (theta * theta).sum().backward()
+        opt.reset_grad()
+        (theta * theta * scales).sum().backward()
         opt.step()
         yield theta
     ### BEGIN HIDDEN TESTS
@@ -582,7 +662,30 @@ def sgd_nesterov():
     ### END HIDDEN TESTS
 
 
-# %% id="sgd-leaves-no-trace" role="check" points=5
+# %% id="sgd-keeps-dtype" role="check" points=2
+@check
+def sgd_keeps_dtype():
+    """Data in float64 give a float32 weight a float64 gradient; the weight stays what it is."""
+    theta = ndl.Tensor([1.0, -2.0, 4.0])
+    theta.grad = ndl.Tensor(np.array([0.5, 1.0, -3.0]))
+    ndl.optim.SGD([theta], lr=0.1).step()
+    yield theta
+    ### BEGIN HIDDEN TESTS
+    for dtype, of_grad, scale in (
+        ("float32", "float64", 1.0),
+        ("float64", "float32", 1.0),
+        ("float64", "float64", 1e50),  # beyond float32
+    ):
+        theta = ndl.Tensor(rng.standard_normal((3, 2)), dtype=dtype)
+        opt = ndl.optim.SGD([theta], lr=0.1)
+        for _ in range(2):
+            theta.grad = ndl.Tensor(scale * rng.standard_normal((3, 2)), dtype=of_grad)
+            opt.step()
+            yield theta
+    ### END HIDDEN TESTS
+
+
+# %% id="sgd-leaves-no-trace" role="check" points=4
 @check
 def sgd_leaves_no_trace():
     """A state that remembers how it was computed keeps every batch of the training alive."""
@@ -591,35 +694,35 @@ def sgd_leaves_no_trace():
     a, b = ndl.Tensor([1.0, 2.0]), ndl.Tensor([3.0, 5.0])
     opt = ndl.optim.SGD([a, b], lr=0.1, momentum=0.5, weight_decay=0.1)
     for _ in range(2):
-        (a + b).backward(ndl.Tensor([1.0, -1.0]))
+        (a + b).backward(ndl.Tensor([2.0, -0.5]))
         opt.step()
-        yield a
         yield b.grad
-    (a * a).sum().backward(create_graph=True)
-    seen = weakref.ref(a.grad)
-    opt.step()
-    opt.reset_grad()
-    yield a.numpy() * (1 if seen() is None else 2)
+    x, counts = ndl.Tensor([3.0, 4.0]), []
+    for _ in range(2):
+        (a * a * x + b).sum().backward(create_graph=True)
+        seen = weakref.ref(a.grad)
+        opt.step()
+        a.grad = b.grad = None
+        counts.append(count_tensors())
+    grows = seen() is not None or counts[0] != counts[1]
+    yield x.numpy() * (2 if grows else 1)
     ### BEGIN HIDDEN TESTS
     w = ndl.Tensor(1 + rng.random((3, 2)), dtype="float32")
-    for dtype, keywords in (
-        ("float32", {"weight_decay": 0.1}),
-        ("float32", {"nesterov": True}),
-        ("float64", {"weight_decay": 0.1, "unbiased": True}),
-    ):
-        x = ndl.Tensor(rng.standard_normal((5, 3)), dtype=dtype)
+    for keywords in ({}, {"weight_decay": 0.1}, {"nesterov": True}, {"unbiased": True}):
+        x = ndl.Tensor(rng.standard_normal((5, 3)), dtype="float32")
         opt = ndl.optim.SGD([w], lr=0.01, momentum=0.9, **keywords)
-        seen = []
-        for create_graph in (False, True) * 5:
-            opt.reset_grad()
+        seen, counts = [], []
+        for create_graph in (False, True) * 3:
+            w.grad = None
             ((x @ w) ** 2).sum().backward(create_graph=create_graph)
             seen.append(weakref.ref(w.grad))
             grad = w.grad.numpy().copy()
             opt.step()
-            yield w.grad.numpy() - grad + 1
-        opt.reset_grad()
-        alive = sum(ref() is not None for ref in seen)
-        yield w.numpy() * max(alive, 1)
+            yield w.grad.numpy() - grad + 3
+            w.grad = None
+            counts.append(count_tensors())
+        grows = any(ref() is not None for ref in seen) or counts[2] != counts[-1]
+        yield x.numpy() * (2 if grows else 1)
     ### END HIDDEN TESTS
 
 
@@ -759,7 +862,7 @@ class Adam(Optimizer):
     themselves; theta = theta - lr u / (sqrt(v) + eps).
 
     The step is in place, keeps each parameter's dtype, leaves gradients alone and no graph
-    behind; parameters without a gradient keep their value.
+    behind; parameters without a gradient keep their value and their averages.
     Source: Kingma and Ba (2015), algorithm 1.
     """
 
@@ -814,132 +917,206 @@ class Adam(Optimizer):
 #    less `self.lr` times the one quotient over the root of the other plus `self.eps`.
 
 
-# %% id="adam-corrected" role="check" points=7
+# %% id="adam-corrected" role="check" points=5
 @check
 def adam_corrected():
     """The first step has the length lr whatever the gradient; a wrong exponent shows there."""
-    theta = ndl.Tensor([1.0, -2.0, 0.5])
-    opt = ndl.optim.Adam([theta], lr=0.1)
-    for grad in ([0.5, -100.0, 0.001], [0.5, 100.0, 0.001]):
-        theta.grad = ndl.Tensor(grad)
+    theta, other = ndl.Tensor([1.0, -2.0, 0.5]), ndl.Tensor([4.0, -3.0, 6.0])
+    opt = ndl.optim.Adam([theta, other], lr=0.1)
+    for grad in ([0.5, -100.0, 0.001], [0.25, 300.0, 0.004]):
+        theta.grad, other.grad = ndl.Tensor(grad), ndl.Tensor([-2.0, grad[0], 0.1])
         opt.step()
         yield theta
+        yield other
     ### BEGIN HIDDEN TESTS
-    for dtype, *betas in (("float32", 0.9, 0.999), ("float64", 0.5, 0.9), ("float32", 0.0, 0.8)):
-        params = [ndl.Tensor(rng.standard_normal(shape), dtype=dtype) for shape in ((3, 2),) * 2]
-        params.append(ndl.Tensor(rng.standard_normal(()), dtype=dtype))
+    for betas in ((0.9, 0.999), (0.5, 0.9), (0.0, 0.8)):
+        params = [ndl.Tensor(rng.standard_normal(shape)) for shape in ((3, 2), (3, 2), ())]
         opt = ndl.optim.Adam(iter(params), 0.2, *betas)
         for _ in range(6):
             for scale, param in zip((1.0, 30.0, 0.1), params, strict=True):
-                param.grad = ndl.Tensor(scale * rng.standard_normal(param.shape), dtype=dtype)
+                param.grad = ndl.Tensor(scale * rng.standard_normal(param.shape))
             opt.step()
             for param in params:
                 yield close(param, rtol=1e-4, atol=1e-6)
-    w = ndl.Tensor(rng.standard_normal(4))
-    w.grad = ndl.Tensor(np.array([1.0, -0.5, 2e-5, -1e-5]))
-    ndl.optim.Adam([w]).step()
-    yield w
+    w = ndl.Tensor(rng.standard_normal(4), dtype="float32")
+    opt = ndl.optim.Adam([w])
+    for grad in ([1.0, -0.5, 2e-2, -1e-2], [3.0, 0.2, -5e-2, -4e-2]):
+        w.grad = ndl.Tensor(grad)
+        opt.step()
+        yield w
     ### END HIDDEN TESTS
 
 
-# %% id="adam-uncorrected" role="check" points=7
+# %% id="adam-uncorrected" role="check" points=4
 @check
 def adam_uncorrected():
-    """Where the correction is off, and where gradients vanish, eps and the root speak alone."""
+    """With bias_correction=False the averages are used as they are, from the first step on."""
     theta = ndl.Tensor([1.0, -2.0, 3.0])
     opt = ndl.optim.Adam([theta], lr=0.1, beta2=0.99, bias_correction=False)
-    for grad in ([0.5, -100.0, 0.0], [0.5, 100.0, 0.0]):
+    for grad in ([0.5, -100.0, 2.0], [0.25, 300.0, -1.0]):
         theta.grad = ndl.Tensor(grad)
         opt.step()
         yield theta
-    theta.grad = ndl.Tensor([0.5, -100.0, 0.0])
-    ndl.optim.Adam([theta], lr=0.1, eps=0.5, bias_correction=False).step()
-    yield theta
     ### BEGIN HIDDEN TESTS
-    for eps, scale in ((1e-8, 1e-7), (1e-8, 1.0), (0.1, 0.3), (0.0, 2.0)):
-        for bias_correction in (True, False):
-            params = [ndl.Tensor(rng.standard_normal((2, 3))) for _ in range(2)]
-            opt = ndl.optim.Adam(params, 0.3, eps=eps, bias_correction=bias_correction)
-            for _ in range(5):
-                for param in params:
-                    param.grad = ndl.Tensor(scale * rng.standard_normal((2, 3)))
-                opt.step()
-                for param in params:
-                    yield param
-    theta = ndl.Tensor(rng.standard_normal(3))
-    opt = ndl.optim.Adam([theta], lr=0.5)
-    for grad in (0.0, 1e-6, 0.0, -1.0):
-        theta.grad = ndl.Tensor(grad * np.arange(3.0))
-        opt.step()
-        yield theta
+    for scale in (1.0, 30.0):
+        params = [ndl.Tensor(rng.standard_normal((2, 3)), dtype="float32") for _ in range(2)]
+        opt = ndl.optim.Adam(params, 0.3, bias_correction=False)
+        for _ in range(5):
+            for param in params:
+                param.grad = ndl.Tensor(scale * rng.standard_normal((2, 3)), dtype="float32")
+            opt.step()
+            for param in params:
+                yield close(param, rtol=1e-4, atol=1e-5)
     ### END HIDDEN TESTS
 
 
-# %% id="adam-weight-decay" role="check" points=5
+# %% id="adam-eps" role="check" points=4
 @check
-def adam_weight_decay():
-    """The decay goes through both averages, the one of the squares too."""
-    theta = ndl.Tensor([1.0, -2.0])
-    opt = ndl.optim.Adam([theta], lr=0.1, weight_decay=0.5)
-    for grad in ([1.0, 0.5], [0.0, -1.0]):
+def adam_eps():
+    """eps is added to the root: 0/0 becomes 0, and small gradients give small steps."""
+    theta = ndl.Tensor([1.0, -2.0, 3.0, 5.0])
+    opt = ndl.optim.Adam([theta], lr=0.1, beta1=0.0, beta2=0.0, eps=0.5)
+    for grad in ([0.25, -100.0, 0.0, 2.0], [-0.1, 0.7, 0.0, 3.0]):
         theta.grad = ndl.Tensor(grad)
         opt.step()
         yield theta
     ### BEGIN HIDDEN TESTS
-    for weight_decay, bias_correction in ((0.01, True), (0.4, True), (0.2, False)):
-        theta = ndl.Tensor(3 + rng.standard_normal((4, 2)))
-        opt = ndl.optim.Adam(
-            [theta], lr=0.1, weight_decay=weight_decay, bias_correction=bias_correction
-        )
-        for _ in range(6):
-            theta.grad = ndl.Tensor(0.2 * rng.standard_normal((4, 2)))
+    for eps, scale in ((1e-8, 1e-7), (0.1, 0.3), (3.0, 2.0)):
+        theta = ndl.Tensor(rng.standard_normal((2, 3)))
+        opt = ndl.optim.Adam([theta], 0.3, 0.0, 0.0, eps)
+        for _ in range(3):
+            theta.grad = ndl.Tensor(scale * rng.standard_normal((2, 3)) * np.array([0.0, 1.0, 1.0]))
             opt.step()
             yield theta
-    theta = ndl.Tensor(np.array([0.0, 0.05, -0.03, 0.02]))  # so small that float32 does not do
-    opt = ndl.optim.Adam([theta], lr=0.1, weight_decay=0.4)
-    for sign in (1, -1, -1, 1, 1, -1, -1, 1, 1, -1):
-        theta.grad = ndl.Tensor(sign * np.array([0.3, 0.7, -0.11, 0.013]))
+    grad, steps = ndl.Tensor(1 + rng.random(3)), []
+    for eps in (0.5, 3.5):
+        theta = ndl.Tensor(np.zeros(3))
+        opt = ndl.optim.Adam([theta], 0.1, beta1=0.0, beta2=0.9, eps=eps)
+        theta.grad = grad
         opt.step()
-        yield theta
+        steps.append(theta.numpy().copy())
+    yield 1 / steps[0] - 1 / steps[1]
     ### END HIDDEN TESTS
 
 
-# %% id="adam-leaves-no-trace" role="check" points=5
+# %% id="adam-weight-decay" role="check" points=4
+@check
+def adam_weight_decay():
+    """The decay goes through both averages, as if the gradient had held it from the start."""
+    start = np.array([1.0, -2.0, 0.5])
+    theta, twin = ndl.Tensor(start), ndl.Tensor(start)
+    opt = ndl.optim.Adam([theta], lr=0.1, weight_decay=0.5)
+    by_penalty = ndl.optim.Adam([twin], lr=0.1)
+    for grad in ([1.0, 0.5, -2.0], [0.3, -1.0, 4.0], [-2.0, 0.1, 0.7]):
+        theta.grad = ndl.Tensor(np.array(grad))
+        twin.grad = ndl.Tensor(np.array(grad) + 0.5 * twin.numpy())
+        opt.step()
+        by_penalty.step()
+        yield theta.numpy() - twin.numpy() + start
+    ### BEGIN HIDDEN TESTS
+    for weight_decay in (0.05, 0.4):
+        start = 3 + rng.standard_normal((4, 2))
+        theta, twin = ndl.Tensor(start), ndl.Tensor(start)
+        opt = ndl.optim.Adam([theta], lr=0.1, weight_decay=weight_decay)
+        by_penalty = ndl.optim.Adam([twin], lr=0.1)
+        for _ in range(6):
+            grad = 0.2 * rng.standard_normal((4, 2))
+            theta.grad, twin.grad = ndl.Tensor(grad), ndl.Tensor(grad + weight_decay * twin.numpy())
+            opt.step()
+            by_penalty.step()
+            yield theta.numpy() - twin.numpy() + start
+    ### END HIDDEN TESTS
+
+
+# %% id="adam-skips" role="check" points=2
+@check
+def adam_skips():
+    """Without a gradient a parameter keeps its value and its averages, and the others move."""
+    start = np.array([1.0, -2.0, 0.5])
+    theta, twin = ndl.Tensor(start), ndl.Tensor(start)
+    unused = ndl.Tensor([7.0, -3.0, 5.0])
+    both, alone = (ndl.optim.Adam(params, lr=0.1) for params in ([unused, theta], [twin]))
+    for grad in ([0.5, -100.0, 0.001], [0.25, 300.0, 0.004]):
+        theta.grad, twin.grad = ndl.Tensor(np.array(grad)), ndl.Tensor(np.array(grad))
+        both.step()
+        alone.step()
+        yield unused
+        yield theta.numpy() - twin.numpy() + start
+        yield np.sign(theta.numpy() - start) * start
+    ### BEGIN HIDDEN TESTS
+    start = rng.standard_normal((3, 2))
+    a, b, twin = (ndl.Tensor(start) for _ in range(3))
+    both, alone = (ndl.optim.Adam(params, 0.1, 0.5, 0.5) for params in ([a, b], [twin]))
+    for t in range(46):  # after 40 steps the corrections are 1, whatever t is
+        grad = rng.standard_normal((3, 2))
+        a.grad = ndl.Tensor(grad)
+        skipped = 40 <= t < 43
+        b.grad = twin.grad = None if skipped else ndl.Tensor(grad)
+        both.step()
+        if not skipped:
+            alone.step()
+        if t >= 40:
+            yield b.numpy() - twin.numpy() + start
+    ### END HIDDEN TESTS
+
+
+# %% id="adam-keeps-dtype" role="check" points=2
+@check
+def adam_keeps_dtype():
+    """Data in float64 give a float32 weight a float64 gradient; the weight stays what it is."""
+    start = np.array([1.0, -2.0, 4.0], dtype="float32")
+    theta = ndl.Tensor(start.copy())
+    theta.grad = ndl.Tensor(np.array([0.5, 1.0, -3.0]))
+    ndl.optim.Adam([theta], lr=0.1).step()
+    yield np.sign(theta.numpy() - start) * np.array([5.0, 3.0, 2.0], dtype="float32")
+    ### BEGIN HIDDEN TESTS
+    for dtype, of_grad, lr in (("float32", "float64", 0.1), ("float64", "float32", 1e-9)):
+        start = 1 + rng.random((3, 2)).astype(dtype)
+        theta = ndl.Tensor(start.copy())
+        theta.grad = ndl.Tensor(rng.standard_normal((3, 2)), dtype=of_grad)
+        ndl.optim.Adam([theta], lr=lr).step()
+        yield np.sign(theta.numpy() - start) * start  # float32 has no 1 + 1e-9
+    ### END HIDDEN TESTS
+
+
+# %% id="adam-leaves-no-trace" role="check" points=3
 @check
 def adam_leaves_no_trace():
     """Two averages for each parameter are all that may remain of a step."""
     import weakref
 
-    a, b, unused = ndl.Tensor([1.0, 2.0]), ndl.Tensor([3.0, 5.0]), ndl.Tensor([7.0])
-    opt = ndl.optim.Adam([unused, a, b], lr=0.1, weight_decay=0.1)
+    a, b = ndl.Tensor([1.0, 2.0]), ndl.Tensor([3.0, 5.0])
+    opt = ndl.optim.Adam([a, b], lr=0.1, weight_decay=0.1)
     for _ in range(2):
-        (a + b).backward(ndl.Tensor([1.0, -1.0]))
+        (a + b).backward(ndl.Tensor([2.0, -0.5]))
         opt.step()
-        yield a
-        yield b
         yield b.grad
-        yield unused
-    (a * a).sum().backward(create_graph=True)
-    seen = weakref.ref(a.grad)
-    opt.step()
-    opt.reset_grad()
-    yield a.numpy() * (1 if seen() is None else 2)
+    x, counts = ndl.Tensor([3.0, 4.0]), []
+    for _ in range(2):
+        (a * a * x + b).sum().backward(create_graph=True)
+        seen = weakref.ref(a.grad)
+        opt.step()
+        a.grad = b.grad = None
+        counts.append(count_tensors())
+    grows = seen() is not None or counts[0] != counts[1]
+    yield x.numpy() * (2 if grows else 1)
     ### BEGIN HIDDEN TESTS
     w = ndl.Tensor(1 + rng.random((3, 2)), dtype="float32")
-    for dtype, bias_correction in (("float32", True), ("float64", False)):
-        x = ndl.Tensor(rng.standard_normal((5, 3)), dtype=dtype)
-        opt = ndl.optim.Adam([w], 0.01, weight_decay=1e-3, bias_correction=bias_correction)
-        seen = []
-        for create_graph in (False, True) * 5:
-            opt.reset_grad()
+    for keywords in ({}, {"weight_decay": 0.1}, {"bias_correction": False}):
+        x = ndl.Tensor(rng.standard_normal((5, 3)), dtype="float32")
+        opt = ndl.optim.Adam([w], 0.01, **keywords)
+        seen, counts = [], []
+        for create_graph in (False, True) * 3:
+            w.grad = None
             ((x @ w) ** 2).sum().backward(create_graph=create_graph)
             seen.append(weakref.ref(w.grad))
             grad = w.grad.numpy().copy()
             opt.step()
-            yield w.grad.numpy() - grad + 1
-        opt.reset_grad()
-        alive = sum(ref() is not None for ref in seen)
-        yield close(w.numpy() * max(alive, 1), rtol=0.1)
+            yield w.grad.numpy() - grad + 3
+            w.grad = None
+            counts.append(count_tensors())
+        grows = any(ref() is not None for ref in seen) or counts[2] != counts[-1]
+        yield x.numpy() * (2 if grows else 1)
     ### END HIDDEN TESTS
 
 
@@ -1141,8 +1318,9 @@ def hessian(f: Callable[[Tensor], Tensor], theta: Tensor) -> np.ndarray:
     r"""The matrix of second derivatives of f at theta.
 
     $H_{ij} = \partial^2 f / \partial \theta_i \partial \theta_j$, with the n entries of theta
-    counted in row-major order. f maps a tensor of theta's shape to a tensor with one entry; the
-    result is an array of shape (n, n) and theta's dtype. `theta` and `theta.grad` are left as
+    counted in row-major order; theta may have any shape, () too. f maps a tensor of theta's shape
+    to a tensor with one entry; the result is an array, not a tensor, of shape (n, n) and theta's
+    dtype. `theta` and `theta.grad` are left as
     they were.
     """
     ### BEGIN SOLUTION
@@ -1178,10 +1356,10 @@ def hessian_values():
     """How the slope along one axis changes along another is in the entries off the diagonal."""
 
     def product(theta):
-        x, y = (theta * ndl.Tensor([1.0, 0.0])).sum(), (theta * ndl.Tensor([0.0, 1.0])).sum()
-        return x * x * x * y + y * y
+        x, y, z = ((theta * ndl.Tensor(unit)).sum() for unit in np.eye(3, dtype="float32"))
+        return x * x * x * y + 2 * y * y + x * y * z
 
-    yield hessian(product, ndl.Tensor([2.0, 3.0]))
+    yield hessian(product, ndl.Tensor([2.0, 3.0, -1.0]))
     ### BEGIN HIDDEN TESTS
     for dtype in ("float32", "float64"):
         matrix = ndl.Tensor(rng.standard_normal((4, 4)), dtype=dtype)
@@ -1204,7 +1382,7 @@ def hessian_is_careful():
     yield hessian(lambda t: (t * w).sum(), theta)
     yield hessian(lambda t: (t * w * t).sum(), theta)
     yield theta.grad
-    yield hessian(lambda t: t.sum(), theta)
+    yield np.asarray(hessian(lambda t: (t * t * w).sum() + t.sum(), theta))
     ### BEGIN HIDDEN TESTS
     theta = ndl.Tensor(rng.standard_normal(3))
     theta.grad = ndl.Tensor(rng.standard_normal(3))
@@ -1256,7 +1434,7 @@ def newton_step(f: Callable[[Tensor], Tensor], theta: Tensor, lr: float = 1.0) -
 #    `theta.data` less `lr` times that.
 
 
-# %% id="newton-step-lands" role="check" points=9 of="newton-step"
+# %% id="newton-step-lands" role="check" points=5
 @check
 def newton_step_lands():
     """A parabola is flat in one place, and one step leads there from anywhere."""
@@ -1271,26 +1449,19 @@ def newton_step_lands():
     newton_step(parabola, theta)
     yield close(theta, atol=1e-4)
     theta = ndl.Tensor([-2.0, 7.0])
-    newton_step(parabola, theta, lr=0.5)
+    newton_step(parabola, theta, lr=0.25)
     yield close(theta, atol=1e-4)
-    theta.grad = ndl.Tensor([0.5, 0.25])
-    newton_step(parabola, theta)
-    yield close(theta, atol=1e-4)
-    yield theta.grad
     ### BEGIN HIDDEN TESTS
     for shape in ((3,), (2, 2), (4, 1)):
-        for dtype, rtol in (("float32", 1e-3), ("float64", 1e-6)):
-            theta = ndl.Tensor(rng.standard_normal(shape), dtype=dtype)
-            w, v = (ndl.Tensor(rng.standard_normal(shape), dtype=dtype) for _ in range(2))
-            theta.grad = ndl.Tensor(rng.standard_normal(shape), dtype=dtype)
+        theta = ndl.Tensor(rng.standard_normal(shape))
+        w, v = (ndl.Tensor(rng.standard_normal(shape)) for _ in range(2))
 
-            def valley(t, w=w, v=v):
-                return ndl.exp((t * w).sum() * 0.3) + (t**4).sum() + ((t - v) ** 2).sum()
+        def valley(t, w=w, v=v):
+            return ndl.exp((t * w).sum() * 0.3) + (t**4).sum() + ((t - v) ** 2).sum()
 
-            for lr in (1.0, 0.7):
-                newton_step(valley, theta, lr=lr)
-                yield close(theta, rtol=rtol, atol=rtol)
-            yield theta.grad
+        for lr in (1.0, 0.7):
+            newton_step(valley, theta, lr=lr)
+            yield close(theta, rtol=1e-6, atol=1e-6)
 
     def saddle(t):
         return (t * t * np.array([1.0, -2.0])).sum() + (t**4).sum() / 10
@@ -1299,6 +1470,53 @@ def newton_step_lands():
     for _ in range(2):
         newton_step(saddle, theta)
         yield close(theta, rtol=1e-6, atol=1e-9)
+    ### END HIDDEN TESTS
+
+
+# %% id="newton-step-refuses" role="check" points=2
+@check
+def newton_step_refuses():
+    """Where no curvature says how far to go, a step of any length would be made up."""
+
+    def bent_one_way(theta, weights=(2.0, 0.0)):
+        return (theta * theta * ndl.Tensor(weights, dtype="float32")).sum() + theta.sum()
+
+    theta = ndl.Tensor([1.0, -3.0])
+    newton_step(lambda t: bent_one_way(t, (2.0, 5.0)), theta)
+    yield close(theta, atol=1e-4)
+    raised = 1
+    try:
+        newton_step(bent_one_way, theta)
+    except np.linalg.LinAlgError:
+        raised = 7
+    yield close(theta.numpy() * raised, atol=1e-4)
+    ### BEGIN HIDDEN TESTS
+    for weights in ((0.0, 4.0), (0.0, 0.0)):
+        theta, raised = ndl.Tensor(rng.standard_normal(2), dtype="float32"), 1
+        try:
+            newton_step(lambda t, w=weights: bent_one_way(t, w), theta)
+        except np.linalg.LinAlgError:
+            raised = 7
+        yield theta.numpy() * raised
+    ### END HIDDEN TESTS
+
+
+# %% id="newton-step-is-careful" role="check" points=2
+@check
+def newton_step_is_careful():
+    """theta's dtype and the gradient that it holds are not the step's to change."""
+    theta = ndl.Tensor([1.0, -2.0, 0.5])
+    theta.grad = ndl.Tensor([0.5, 0.25, -3.0])
+    newton_step(lambda t: (t**4).sum() + (t * t).sum(), theta)
+    yield theta.grad
+    yield close(theta, rtol=1e-3)
+    ### BEGIN HIDDEN TESTS
+    for dtype in ("float32", "float64"):
+        theta = ndl.Tensor(1 + rng.random((2, 3)), dtype=dtype)
+        theta.grad = ndl.Tensor(rng.standard_normal((2, 3)), dtype=dtype)
+        newton_step(lambda t: (t**4).sum() + (t * t).sum(), theta, lr=0.6)
+        yield theta.grad
+        yield close(theta, rtol=1e-3)
     ### END HIDDEN TESTS
 
 

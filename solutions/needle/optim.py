@@ -43,7 +43,7 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float = 0.25) -> None:
     $g \leftarrow g \min(1, m / \|g\|)$, where $\|g\|$ is the root of the sum of the squares of
     all entries of all gradients, summed in float64. Each clipped gradient is a new tensor of the
     old one's dtype, because two parameters may share one; parameters without a gradient are
-    skipped.
+    skipped and stay without one. `params` may be an iterator, which can be walked only once.
 
     Source: Pascanu, Mikolov and Bengio (2013), algorithm 1.
     """
@@ -117,7 +117,7 @@ class Adam(Optimizer):
     themselves; theta = theta - lr u / (sqrt(v) + eps).
 
     The step is in place, keeps each parameter's dtype, leaves gradients alone and no graph
-    behind; parameters without a gradient keep their value.
+    behind; parameters without a gradient keep their value and their averages.
     Source: Kingma and Ba (2015), algorithm 1.
     """
 
@@ -163,8 +163,9 @@ def hessian(f: Callable[[Tensor], Tensor], theta: Tensor) -> np.ndarray:
     r"""The matrix of second derivatives of f at theta.
 
     $H_{ij} = \partial^2 f / \partial \theta_i \partial \theta_j$, with the n entries of theta
-    counted in row-major order. f maps a tensor of theta's shape to a tensor with one entry; the
-    result is an array of shape (n, n) and theta's dtype. `theta` and `theta.grad` are left as
+    counted in row-major order; theta may have any shape, () too. f maps a tensor of theta's shape
+    to a tensor with one entry; the result is an array, not a tensor, of shape (n, n) and theta's
+    dtype. `theta` and `theta.grad` are left as
     they were.
     """
     x = Tensor(theta)

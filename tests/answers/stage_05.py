@@ -211,6 +211,13 @@ WRONG = {
         "the running variance is a parameter": [
             (RUNNING_VAR, RUNNING_VAR.replace("init.", "Parameter(init.") + ")"),
         ],
+        "the running mean is a parameter": [
+            (RUNNING_MEAN, RUNNING_MEAN.replace("init.", "Parameter(init.") + ")"),
+        ],
+        "both running values carry a graph": [
+            (UPDATE_MEAN, "self.running_mean = self.running_mean * old + mean * new"),
+            (UPDATE_VAR, "self.running_var = self.running_var * old + var * new"),
+        ],
         "the running mean carries a graph": [
             (UPDATE_MEAN, "self.running_mean = old * self.running_mean + new * mean"),
         ],
@@ -322,6 +329,18 @@ WRONG = {
             (
                 "init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
                 "Tensor((init.rand(*x.shape).numpy() > self.p).astype(x.dtype))",
+            ),
+        ],
+        "binomial numbers for the draw": [
+            (
+                "init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
+                "Tensor(np.random.binomial(1, 1 - self.p, size=x.shape).astype(x.dtype))",
+            ),
+        ],
+        "a generator of its own": [
+            (
+                "init.randb(*x.shape, p=1 - self.p, dtype=x.dtype)",
+                "Tensor(np.random.default_rng().random(x.shape) < 1 - self.p, dtype=x.dtype)",
             ),
         ],
         "normal numbers for the draw": [

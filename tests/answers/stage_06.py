@@ -135,6 +135,24 @@ WRONG = {
                 'Tensor(param.grad.numpy().astype("float64") * (max_norm / norm))',
             ),
         ],
+        "a missing gradient becomes zeros": [
+            (
+                "    found = [param for param in params if param.grad is not None]",
+                "    found = list(params)\n"
+                "    for param in found:\n"
+                "        if param.grad is None:\n"
+                "            param.grad = Tensor(np.zeros(param.shape), dtype=param.dtype)",
+            ),
+        ],
+        "each parameter by its own norm, one after the other": [
+            ("    if norm > max_norm:\n        for param in found:", "    for param in found:"),
+            (
+                "            param.grad = param.grad.data * (max_norm / norm)",
+                "        norm = np.sqrt((param.grad.numpy().astype(float) ** 2).sum())\n"
+                "        if norm > max_norm:\n"
+                "            param.grad = param.grad.data * (max_norm / norm)",
+            ),
+        ],
         "the parameters walk out of an iterator": [
             (
                 "    norm = np.sqrt(",
@@ -236,6 +254,13 @@ WRONG = {
         ],
         "the loop variable is rebound": [("param.data = Tensor(", "param = Tensor(")],
         "the state keeps the graph": [GRAPH_GRADIENT],
+        "the state keeps a graph over copies of the gradient": [
+            (
+                "decayed_gradient(param, self.weight_decay).numpy()",
+                "Tensor(param.grad, dtype=param.dtype) + self.weight_decay * param",
+            ),
+            ("param.numpy() - self.lr * step", "param.data - self.lr * step"),
+        ],
         "the gradient is changed in place": [IN_PLACE],
         "the average is the gradient's array": [
             (
@@ -333,6 +358,17 @@ WRONG = {
                 "            param.data = ",
             ),
         ],
+        "eps is left out": [("(v / c2) ** 0.5 + self.eps", "(v / c2) ** 0.5")],
+        "the averages forget at a missing gradient": [
+            (
+                "                continue\n",
+                "                self.u[i], self.v[i] = 0 * self.u[i], 0 * self.v[i]\n"
+                "                continue\n",
+            ),
+        ],
+        "a missing gradient counts as zero": [
+            ("                continue\n", "                param.grad = param.data * 0.0\n"),
+        ],
         "averages shared between parameters": [
             ("u, v = self.u[i], self.v[i]", "u, v = self.u[0], self.v[0]"),
         ],
@@ -374,7 +410,13 @@ WRONG = {
         "float64 crashes a float32 model": [
             (
                 "decayed_gradient(param, self.weight_decay)",
-                "param.grad.data + self.weight_decay * param.data",
+                "(param.grad.data + self.weight_decay * param.data)",
+            ),
+            ("            u *= self.beta1\n            u += ", "            u = u * self.beta1 + "),
+            ("            v *= self.beta2\n            v += ", "            v = v * self.beta2 + "),
+            (
+                "            c1 = c2 = 1.0\n",
+                "            self.u[i], self.v[i] = u, v\n            c1 = c2 = 1.0\n",
             ),
         ],
         "another default": [("beta2: float = 0.999", "beta2: float = 0.99")],
@@ -416,6 +458,7 @@ WRONG = {
         "unit vectors in column-major order": [
             ("unit.reshape(theta.shape)", 'unit.reshape(theta.shape, order="F").copy()'),
         ],
+        "a tensor instead of an array": [("    return rows", "    return Tensor(rows)")],
         "kept in the shape of theta": [
             ("    return rows", "    return rows.reshape(theta.shape * 2)"),
         ],
@@ -453,6 +496,29 @@ WRONG = {
         ],
         "the gradient is negated as well": [
             ("x.grad.numpy().reshape(-1)", "-x.grad.numpy().reshape(-1)")
+        ],
+        "least squares for a singular Hessian": [
+            (
+                "np.linalg.solve(hessian(f, theta), x.grad.numpy().reshape(-1))",
+                "np.linalg.lstsq(\n"
+                "        hessian(f, theta), x.grad.numpy().ravel(), rcond=None\n"
+                "    )[0]",
+            ),
+        ],
+        "the pseudo-inverse for a singular Hessian": [
+            (
+                "np.linalg.solve(hessian(f, theta), x.grad.numpy().reshape(-1))",
+                "np.linalg.pinv(hessian(f, theta)) @ x.grad.numpy().reshape(-1)",
+            ),
+        ],
+        "no step where the Hessian is singular": [
+            (
+                "    step = np.linalg.solve(hessian(f, theta), x.grad.numpy().reshape(-1))",
+                "    H, g = hessian(f, theta), x.grad.numpy().reshape(-1)\n"
+                "    if np.linalg.det(H) == 0:\n"
+                "        return\n"
+                "    step = np.linalg.solve(H, g)",
+            ),
         ],
         "theta is rebound": [("theta.data = theta.data", "theta = theta.data")],
         "an old gradient of theta": [
@@ -726,10 +792,13 @@ def decayed_gradient(param, weight_decay=0.0):
 """,
     },
     "newton-step": {
-        "with lstsq": """def newton_step(f, theta, lr=1.0):
+        "by elimination, with a look at the rank": """def newton_step(f, theta, lr=1.0):
     x = Tensor(theta.numpy().copy())
     f(x).backward()
-    d = np.linalg.lstsq(hessian(f, theta), x.grad.numpy().ravel(), rcond=None)[0]
+    H, g = hessian(f, theta), x.grad.numpy().ravel()
+    if np.linalg.matrix_rank(H) < len(H):
+        raise np.linalg.LinAlgError("the Hessian is singular")
+    d = np.linalg.lstsq(H, g, rcond=None)[0]
     theta.data = Tensor(theta.numpy() - lr * d.reshape(theta.shape), dtype=theta.dtype)
 """,
         "with the inverse": """def newton_step(f, theta, lr=1.0):
