@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test python-3.14 mutants portable browser bench-engine bench-grading bench-scale soak lab build dist clean
+.PHONY: demo test python-3.14 mutants peers portable browser bench-engine bench-grading bench-scale soak lab build dist clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -42,6 +42,11 @@ bench-scale: .venv/ready
 
 bench-engine: build/engine/ready
 	build/engine/bin/python -m bench.engine
+
+# needle against PyTorch, not only against what is written down of it
+peers: build/engine/ready
+	build/engine/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	build/engine/bin/python -m pytest tests/test_against_peers.py
 
 soak: .venv/ready
 	$(BIN)/python -m bench.soak

@@ -190,6 +190,12 @@ def all_devices() -> list[CPUDevice]:
     return [cpu()]
 
 
+def demand_cpu(device: object) -> None:
+    """Raise RuntimeError for a device that does not exist here."""
+    if device not in (cpu(), "cpu"):
+        raise RuntimeError(f"there is no device {device!r}: write needle.cpu(), or leave it out")
+
+
 # %% id="autograd-imports" role="given" export="needle/autograd.py"
 """Tensors that remember how they were computed, and the derivatives that follow from it."""
 
@@ -201,7 +207,7 @@ from typing import Any
 import numpy as np
 
 import needle
-from needle.device import CPUDevice, cpu
+from needle.device import CPUDevice, cpu, demand_cpu
 
 # %% id="autograd-modes" role="given" export="needle/autograd.py"
 
@@ -265,9 +271,18 @@ class Op:
         raise NotImplementedError
 
     def gradient_as_tuple(self, out_grad: Any, node: Any) -> tuple[Any, ...]:
-        """`gradient`, as a tuple also if there is one input."""
+        """`gradient`, as a tuple also if there is one input.
+
+        Where inputs of several dtypes met, each adjoint is brought to the dtype of its input.
+        """
         grads = self.gradient(out_grad, node)
-        return grads if isinstance(grads, tuple) else (grads,)
+        if not isinstance(grads, tuple):
+            return (grads,)
+        dtype = getattr(node.cached_data, "dtype", None)
+        for x in node.inputs:
+            if getattr(x.cached_data, "dtype", dtype) != dtype:
+                return tuple([in_dtype_of(*pair) for pair in zip(node.inputs, grads, strict=True)])
+        return grads
 
 
 class TensorOp(Op):
@@ -297,6 +312,13 @@ def as_array(data: Any) -> Any:
     if type(data) is np.ndarray:
         return data
     return tuple(map(np.asarray, data)) if isinstance(data, tuple) else np.asarray(data)
+
+
+def in_dtype_of(x: Any, grad: Any) -> Any:
+    """The adjoint of x in the dtype of x, if that is a floating-point one."""
+    if grad is None or not isinstance(x, Tensor) or x.dtype.kind != "f" or grad.dtype == x.dtype:
+        return grad
+    return needle.ops.basic.AsType(x.dtype)(grad)
 
 
 def demand_tensors(op: Op, inputs: Sequence[Any]) -> None:
@@ -411,11 +433,19 @@ def number(scalar: Any) -> Any:
     raise TypeError(f"neither a number nor a tensor: {scalar!r}; write Tensor(...) around an array")
 
 
+def holds_float64(data: Any) -> bool:
+    """Whether NumPy's float64 is in the data, which Python's numbers are not."""
+    if isinstance(data, (list, tuple)):
+        return any(map(holds_float64, data))
+    return getattr(data, "dtype", None) == np.float64
+
+
 class Tensor(Value):
     """An array that remembers how it was computed.
 
     From an array, nested lists, a number or another tensor; the values are copied. Floating-point
-    Python data becomes float32, an ndarray keeps its dtype, and `dtype` decides if it is given.
+    Python data becomes float32, an ndarray keeps its dtype, also in a list, and `dtype` decides if
+    it is given. TypeError for anything but numbers.
     """
 
     __slots__ = ()
@@ -433,11 +463,14 @@ class Tensor(Value):
     ) -> None:
         if isinstance(array, Tensor):
             array = array.realize_cached_data()
-        data = np.array(array, dtype=dtype)
-        if dtype is None and data.dtype == np.float64 and not isinstance(array, np.ndarray):
-            data = data if isinstance(array, np.generic) else data.astype(np.float32)
-        if data.dtype == object:
+        if device is not None:
+            demand_cpu(device)
+        source = array if isinstance(array, np.ndarray) else np.asarray(array)
+        if dtype is None and source.dtype == np.float64 and not holds_float64(array):
+            dtype = np.float32
+        if source.dtype.kind not in "biufc":  # before NumPy reads "1" as a number and None as nan
             raise TypeError(f"a tensor is made of numbers, not of {type(array).__name__}: {array}")
+        data = np.array(source, dtype=dtype)
         self.cached_data = data
         self.op = None
         self.inputs = ()
@@ -498,6 +531,9 @@ class Tensor(Value):
             )
         if out_grad is None:
             out_grad = Tensor.make_const(np.ones(self.shape, self.dtype))
+        elif not isinstance(out_grad, Tensor):
+            name = type(out_grad).__name__
+            raise TypeError(f"out_grad is a Tensor, not a {name}: use Tensor(...)")
         elif out_grad.shape != self.shape:
             raise ValueError(f"out_grad of shape {out_grad.shape} for an output of {self.shape}")
         elif out_grad.dtype != self.dtype:
@@ -515,6 +551,43 @@ class Tensor(Value):
         if array.shape != self.shape:
             array = np.broadcast_to(array, self.shape)
         return Tensor.make_const(array)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """What `np.array(x)` gives; RuntimeError if that would lose a gradient."""
+        if self.requires_grad:
+            raise RuntimeError(
+                "NumPy got a tensor that requires a gradient, which would be lost: "
+                "use an op of needle, or write .numpy() if it may be"
+            )
+        return np.array(self.numpy(), dtype, copy=copy)
+
+    def __bool__(self) -> bool:
+        """Whether the only entry is not 0; RuntimeError if there is not exactly one."""
+        if self.numpy().size != 1:
+            raise RuntimeError(
+                f"the truth value of an array of shape {self.shape} is ambiguous: ask whether "
+                "the tensor `is None`, or write .numpy().any() or .numpy().all()"
+            )
+        return bool(self.numpy().item())
+
+    def __eq__(self, other: object) -> Any:
+        return self.compare(other, np.equal, False)
+
+    def __ne__(self, other: object) -> Any:
+        return self.compare(other, np.not_equal, True)
+
+    __hash__ = object.__hash__  # by identity: tensors are keys, and nodes of graphs
+
+    def compare(self, other: Any, compare: np.ufunc, differ: bool) -> Any:
+        """Entry by entry, without gradient, with a number, an array or a tensor of this shape."""
+        if isinstance(other, Tensor):
+            result = Comparison.make_const(None)  # not computed before somebody asks
+            result.op, result.inputs = needle.ops.basic.Compare(compare), (self, other)
+            result.truth = (self is not other) == differ
+            return result
+        if isinstance(other, (int, float, np.generic, np.ndarray)):
+            return Tensor.make_const(compare(self.numpy(), self.constant(other).numpy()))
+        return NotImplemented
 
     def __add__(self, other: Any) -> "Tensor":
         if isinstance(other, Tensor):
@@ -576,9 +649,9 @@ class Tensor(Value):
         """Repeated along new leading axes and along axes of length 1."""
         return needle.ops.basic.BroadcastTo(shape)(self)
 
-    def reshape(self, shape: tuple[int, ...]) -> "Tensor":
-        """The same entries in the same order, in another shape."""
-        return needle.ops.basic.Reshape(shape)(self)
+    def reshape(self, shape: Any, *more: int) -> "Tensor":
+        """The same entries in the same order, in another shape: a tuple, or several numbers."""
+        return needle.ops.basic.Reshape((shape, *more) if more else shape)(self)
 
     def transpose(self, axes: tuple[int, int] | None = None) -> "Tensor":
         """Two axes swapped, the last two by default."""
@@ -589,6 +662,21 @@ class Tensor(Value):
 
     def __str__(self) -> str:
         return str(self.realize_cached_data())
+
+
+class Comparison(Tensor):
+    """Which entries of two tensors are equal, or which are not.
+
+    As a condition it says whether the two are one tensor (or are not), so that a node is found in
+    a list of nodes.
+    """
+
+    __slots__ = ("truth",)
+
+    truth: bool
+
+    def __bool__(self) -> bool:
+        return self.truth
 
 
 # %% [markdown] id="about-tensor-tuple"
@@ -645,7 +733,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from needle.autograd import Tensor, TensorOp, TensorTuple, TensorTupleOp, number
+from needle.autograd import Tensor, TensorOp, TensorTuple, TensorTupleOp, in_dtype_of, number
 
 # %% id="ops-different-shapes" role="given" export="needle/ops/basic.py"
 
@@ -690,6 +778,8 @@ class AddScalar(TensorOp):
         self.scalar = number(scalar)
 
     def compute(self, a: np.ndarray) -> np.ndarray:
+        if self.scalar < 0 and a.dtype.kind == "u":  # NumPy takes no negative number for these
+            return a - -self.scalar
         return a + self.scalar
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
@@ -730,6 +820,31 @@ class Negate(TensorOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         return -out_grad
+
+
+class AsType(TensorOp):
+    """The same numbers in another dtype."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self.dtype = dtype
+
+    def compute(self, a: np.ndarray) -> np.ndarray:
+        return a.astype(self.dtype)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        return in_dtype_of(node.inputs[0], out_grad)
+
+
+class Compare(TensorOp):
+    """Where a and b are equal, or where they are not; it has no gradient."""
+
+    def __init__(self, compare: np.ufunc) -> None:
+        self.compare = compare
+
+    def compute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        if a.shape != b.shape:
+            raise different_shapes(a, b)
+        return self.compare(a, b)
 
 
 def add_scalar(a: Tensor, scalar: float) -> Tensor:
@@ -1102,7 +1217,8 @@ def exp_gradient():
 # With the logarithm at hand, the general power $a^b$ can be written, base and exponent both
 # tensors. It comes complete, as an example of care. The exponent's derivative holds $\ln a$, which
 # at $a = 0$ is $-\infty$ and times zero would be NaN, so zeros are replaced before the logarithm is
-# taken; and where the exponent requires no gradient, no logarithm is taken at all.
+# taken; and where the exponent requires no gradient, no logarithm is taken at all. Where both $a$
+# and $b$ are 0, you have met the corner in exercise 4.
 
 # %% id="ops-power" role="given" export="needle/ops/basic.py"
 
@@ -1110,7 +1226,7 @@ def exp_gradient():
 class EWisePow(TensorOp):
     r"""$y = a^b$: $\partial y / \partial a = b a^{b-1}$, $\partial y / \partial b = y \ln a$.
 
-    Where a = 0, the second is 0 (its limit, for b > 0).
+    Where a = 0, the second is 0 (its limit, for b > 0), and so is the first for b = 0.
     """
 
     def compute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -1120,11 +1236,12 @@ class EWisePow(TensorOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b = node.inputs
-        a_grad = out_grad * b * a ** (b - 1) if a.requires_grad else None
+        zero = a.numpy() == 0
+        both = zero & (b.numpy() == 0)  # 0 times 1 / 0 would be nan, so 1 takes the place of a
+        a_grad = out_grad * b * (a + both) ** (b - 1) if a.requires_grad else None
         if not b.requires_grad:  # log(a) may not exist, and nobody needs it
             return a_grad, None
-        nonzero = a + (a.numpy() == 0)  # 1 in place of 0, so that its logarithm is 0
-        return a_grad, out_grad * node * log(nonzero)
+        return a_grad, out_grad * node * log(a + zero)  # 1 in place of 0: its logarithm is 0
 
 
 def power(a: Tensor, b: Tensor) -> Tensor:
@@ -1203,11 +1320,19 @@ class Transpose(TensorOp):
     """Two axes swapped, the last two if `axes` is None."""
 
     def __init__(self, axes: tuple[int, int] | None = None) -> None:
+        if axes is not None and len(axes) != 2:
+            raise ValueError(f"transpose swaps two axes, not {axes}: give a pair, such as (0, 1)")
         self.axes = axes
 
     def compute(self, a: np.ndarray) -> np.ndarray:
         first, second = (-2, -1) if self.axes is None else self.axes
-        return a.swapaxes(first, second)
+        try:
+            return a.swapaxes(first, second)
+        except np.exceptions.AxisError as error:
+            raise IndexError(
+                f"axis {error.axis} is out of bounds for array of shape {a.shape}: two axes that "
+                "are there can be swapped"
+            ) from None
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         ### BEGIN SOLUTION
@@ -1351,7 +1476,13 @@ class BroadcastTo(TensorOp):
         self.shape = shape
 
     def compute(self, a: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(a, self.shape)
+        try:
+            return np.broadcast_to(a, self.shape)
+        except ValueError:
+            raise ValueError(
+                f"shape {a.shape} could not be broadcast to {self.shape}: they align right, and "
+                "only axes of length 1 can be stretched; reshape first"
+            ) from None
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         return unbroadcast(out_grad, node.inputs[0].shape)
@@ -1515,7 +1646,13 @@ class MatMul(TensorOp):
     def compute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if a.ndim < 2 or b.ndim < 2:
             raise ValueError(f"matmul takes matrices, not shapes {a.shape} and {b.shape}: reshape")
-        return a @ b
+        try:
+            return a @ b
+        except ValueError:
+            raise ValueError(
+                f"matmul: shapes {a.shape} and {b.shape} do not fit as (..., n, k) and (..., k, m) "
+                "do; transpose or reshape one of them"
+            ) from None
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor | None, Tensor | None]:
         ### BEGIN SOLUTION
@@ -1623,6 +1760,10 @@ class FusedAddScalars(TensorTupleOp):
         self.c0, self.c1 = number(c0), number(c1)
 
     def compute(self, a: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        if len(a) != 2:
+            raise ValueError(
+                f"fused_add_scalars takes a pair, not {len(a)} tensors: leave some out"
+            )
         return a[0] + self.c0, a[1] + self.c1
 
     def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> TensorTuple:

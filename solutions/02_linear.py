@@ -40,9 +40,15 @@ from needle.autograd import Tensor
 
 
 class Parameter(Tensor):
-    """A tensor to be trained: a leaf of the graph, which `Module.parameters` finds."""
+    """A tensor to be trained: a leaf of the graph, which `Module.parameters` finds.
+
+    As a condition it is always true, so that `if self.bias:` asks whether there is one.
+    """
 
     __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return True
 
 
 class Module:

@@ -73,6 +73,12 @@ from needle.autograd import Tensor, TensorOp
 from needle.ops.basic import exp
 
 
+def demand_matrix(array: np.ndarray) -> None:
+    """Raise ValueError unless the array has two axes."""
+    if array.ndim != 2:
+        raise ValueError(f"logsoftmax takes a matrix (n, k), not shape {array.shape}: reshape")
+
+
 # %% id="logsoftmax" role="solution" export="needle/ops/logsoftmax.py"
 class LogSoftmax(TensorOp):
     """logsoftmax(z) = z - logsumexp(z), for each row of a matrix of shape (n, k)."""
@@ -82,6 +88,7 @@ class LogSoftmax(TensorOp):
 
         The result has the dtype of `array`, which is left as it was.
         """
+        demand_matrix(array)
         ### BEGIN SOLUTION
         shifted = array - np.max(array, axis=1, keepdims=True)
         return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
@@ -254,28 +261,59 @@ show(
 #   = \frac{1}{n} \sum_{r=1}^{n} \bigl( \operatorname{logsumexp}(z_r) - z_{r, y_r} \bigr).
 # $$
 #
-# Three things to know about it:
+# Four things to know about it:
 #
 # - A model that knows nothing gives all classes the same logit, and its loss is $\log k$,
 #   whatever the labels. This is the first number to look at when a training run starts.
 # - It is a **mean** over the batch, so that the size of the gradient, and with it a good learning
 #   rate, does not depend on the size of the batch.
-# - `needle` has no indexing op. Picking one entry in each row is a product with a matrix that is
-#   1 there and 0 elsewhere, which `one_hot(k, y)` makes, followed by a sum. Labels are data: no
-#   gradient flows to them.
+# - The two forms are equal on paper. In `float32` the second loses its digits when the logits are
+#   large: for $z = (10^8, 10^8)$ it says 0, and the loss is $\log 2 = 0.69$. Your loss has to be
+#   right, and its gradient too, for logits up to $10^8$: subtract large numbers from each other
+#   before anything small is added to them.
+# - `needle` has no indexing, so the next cell gives you an op for it: `pick(x, y)` takes entry
+#   $y_r$ of each row $r$. Its gradient brings each adjoint back to the place of its entry, by a
+#   product with `one_hot(k, y)`. Labels are data: no gradient flows to them.
 #
-# The first cell of the module imports `one_hot` and `logsumexp`. What else you want to use,
-# `logsoftmax` for example, import at the top of your own cell.
+# The first cell of the module imports `logsoftmax` and `logsumexp`. What else you want to use,
+# import at the top of your own cell.
 
 # %% id="loss-module" role="given" export="needle/nn/loss.py"
 """Losses: modules that end in a single number."""
 
 import numpy as np
 
-from needle.autograd import Tensor
-from needle.init import one_hot
+from needle.autograd import Tensor, TensorOp
+from needle.init import demand_labels, one_hot
 from needle.nn.module import Module
+from needle.ops.logsoftmax import logsoftmax
 from needle.ops.logsumexp import logsumexp
+
+
+class Pick(TensorOp):
+    """Entry labels[r] of each row r of a matrix: from shape (n, k) to (n,)."""
+
+    def __init__(self, labels: np.ndarray) -> None:
+        self.labels = labels
+
+    def compute(self, array: np.ndarray) -> np.ndarray:
+        if array.ndim != 2 or self.labels.shape != array.shape[:1]:
+            raise ValueError(
+                f"a matrix (n, k) wants labels (n,), the shapes are {array.shape} and "
+                f"{self.labels.shape}: give one label for each row"
+            )
+        demand_labels(self.labels, array.shape[1])
+        return array[np.arange(len(array)), self.labels]
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        n, k = node.inputs[0].shape
+        column = out_grad.reshape((n, 1)).broadcast_to((n, k))
+        return column * one_hot(k, Tensor(self.labels), dtype=out_grad.dtype)
+
+
+def pick(x: Tensor, y: Tensor) -> Tensor:
+    """Entry y[r] of each row r of x, for labels y of shape (n,)."""
+    return Pick(y.numpy())(x)
 
 
 # %% id="softmax-loss" role="solution" export="needle/nn/loss.py"
@@ -283,25 +321,26 @@ class SoftmaxLoss(Module):
     """The mean over a batch of -log p(right class), p the softmax of the logits."""
 
     def forward(self, logits: Tensor, y: Tensor) -> Tensor:
-        """Return mean_r(logsumexp(z_r) - z_r[y_r]), a tensor of shape ().
+        """Return mean_r(-logsoftmax(z_r)[y_r]), a tensor of shape ().
 
         `logits` has shape (n, k); `y` has shape (n,) and holds integers from 0 to k - 1.
-        The loss has the dtype of the logits.
+        The loss has the dtype of the logits. It is right for logits up to 1e8, in float32 too.
         """
         ### BEGIN SOLUTION
-        n, k = logits.shape
-        right_class = one_hot(k, y)
-        right_logits = (logits * right_class).sum(1)
-        return (logsumexp(logits, axes=1) - right_logits).sum() / n
+        n = logits.shape[0]
+        log_p = pick(logsoftmax(logits), y)
+        return -log_p.sum() / n
         ### END SOLUTION
 
 
 # %% [markdown] id="softmax-loss-hints" role="hints" of="softmax-loss"
-# 1. For one row the loss is logsumexp(z) minus one of its logits. With all rows at once, which
-#    shape has each of the two terms?
-# 2. `logsumexp(logits, axes=1)` has shape (n,). Multiply `logits` by `one_hot(k, y)` and sum over
-#    axis 1: that has shape (n,) as well and holds the logits of the right classes.
-# 3. Take the difference of the two, `.sum()` it, and divide by `n = logits.shape[0]`. Do not
+# 1. For one row the loss is minus one of its log-probabilities. You have an op that makes all of
+#    them, for every row, without losing digits; which of them do you want?
+# 2. `logsoftmax(logits)` has shape (n, k), and `pick` takes from it the log-probability of the
+#    right class in each row: shape (n,). What is left is a sign and a mean. If the loss is wrong
+#    for large logits only, look into your `logsoftmax`: it should subtract the maximum of the
+#    row from the logits first, and from the difference the logarithm of the sum.
+# 3. `.sum()` what `pick` gives, divide by `n = logits.shape[0]`, and change the sign. Do not
 #    leave the graph: `logits.numpy()` would lose the gradient.
 
 # %% id="nn-index-loss" role="index" export="needle/nn/__init__.py"
@@ -348,7 +387,7 @@ def softmax_loss_gradient():
     ### END HIDDEN TESTS
 
 
-# %% id="softmax-loss-is-stable" role="check" points=12
+# %% id="softmax-loss-is-stable" role="check" points=8
 @check
 def softmax_loss_is_stable():
     """A model that is sure and wrong must get a large finite loss, or one example ends the run."""
@@ -362,6 +401,25 @@ def softmax_loss_is_stable():
         logits = ndl.Tensor((scale * rng.standard_normal((6, 5))).astype(dtype))
         labels = rng.permutation(6) % 5  # each class is there
         loss = ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(labels))
+        loss.backward()
+        yield close(loss, rtol=1e-3)
+        yield close(logits.grad, rtol=1e-3, atol=1e-3)
+    ### END HIDDEN TESTS
+
+
+# %% id="softmax-loss-keeps-digits" role="check" points=4
+@check
+def softmax_loss_keeps_digits():
+    """Where the logits are large, a loss near 1 is lost in the digits of the logsumexp."""
+    logits = ndl.Tensor([[1e8, 1e8, 0.0], [1e6, 1e6 - 1.0, 1e6 - 2.0]])
+    loss = ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(np.array([0, 1])))
+    loss.backward()
+    yield close(loss, rtol=1e-3)
+    yield close(logits.grad, rtol=1e-3, atol=1e-3)
+    ### BEGIN HIDDEN TESTS
+    for offset, dtype in ((1e4, "float32"), (-1e6, "float32"), (1e7, "float32"), (1e8, "float64")):
+        logits = ndl.Tensor((offset + rng.integers(0, 4, (6, 4))).astype(dtype))
+        loss = ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(rng.permutation(6) % 4))
         loss.backward()
         yield close(loss, rtol=1e-3)
         yield close(logits.grad, rtol=1e-3, atol=1e-3)
@@ -446,8 +504,8 @@ show(
 #
 # - `LogSoftmax`: log-probabilities that stay right where the probabilities themselves have
 #   underflowed, and a gradient that reads the softmax off the node.
-# - `SoftmaxLoss`: the mean of $\operatorname{logsumexp}(z) - z_y$ over a batch, with the gradient
-#   $(p - e_y) / n$.
+# - `SoftmaxLoss`: the mean of $-\operatorname{logsoftmax}(z)_y$ over a batch, with the gradient
+#   $(p - e_y) / n$, as exact for logits of a hundred million as for small ones.
 #
 # **The same in PyTorch.** `torch.log_softmax(z, dim=1)`, and `nn.CrossEntropyLoss()(logits,
 # labels)`, which like yours wants logits, not probabilities.

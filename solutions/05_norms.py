@@ -88,6 +88,14 @@ from needle.device import CPUDevice
 from needle.nn.module import Module, Parameter
 
 
+def demand_features(x: Tensor | np.ndarray, dim: int) -> None:
+    """Raise ValueError unless x is a matrix with `dim` columns."""
+    if len(x.shape) != 2 or x.shape[1] != dim:
+        raise ValueError(
+            f"a norm of {dim} features takes a matrix (n, {dim}), not {x.shape}: reshape"
+        )
+
+
 # %% id="layernorm" role="solution" export="needle/nn/norm.py"
 class LayerNorm1d(Module):
     """Each sample normalized over its features, then scaled and shifted feature by feature.
@@ -116,6 +124,7 @@ class LayerNorm1d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From shape (n, dim) to the same shape."""
+        demand_features(x, self.dim)
         ### BEGIN SOLUTION
         column = (x.shape[0], 1)
         mean = x.sum(1).reshape(column) / self.dim
@@ -329,6 +338,9 @@ class BatchNorm1d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From shape (n, dim) to the same shape."""
+        demand_features(x, self.dim)
+        if self.training and x.shape[0] == 0:  # no rows, no mean
+            return x
         ### BEGIN SOLUTION
         mean, var = self.running_mean, self.running_var
         if self.training:
@@ -800,17 +812,21 @@ class Dropout(Module):
     """Entries set to zero with probability p while training, and nothing done otherwise.
 
     y = mask * x / (1 - p), where `mask` is one draw of init.randb with the shape of x that is true
-    with probability 1 - p; in eval mode y = x. Any shape; the dtype stays; 0 <= p < 1.
+    with probability 1 - p; in eval mode y = x. Any shape; the dtype stays; 0 <= p <= 1.
 
     Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, 2014, sections 4 and 10.
     """
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"p is a probability, from 0 to 1, not {p}")
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
         """From any shape to the same shape."""
+        if self.training and self.p == 1:  # nothing survives to be divided by 1 - p
+            return x * 0.0
         ### BEGIN SOLUTION
         if not self.training:
             return x

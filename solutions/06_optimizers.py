@@ -66,7 +66,14 @@ class Optimizer:
     """What improves parameters; subclasses define `step`."""
 
     def __init__(self, params: Iterable[Tensor]) -> None:
+        if not isinstance(params, Iterable):
+            name = type(params).__name__
+            raise TypeError(f"params is a list of tensors, not a {name}: use model.parameters()")
         self.params = list(params)
+        for param in self.params:
+            if not isinstance(param, Tensor):
+                name = type(param).__name__
+                raise TypeError(f"params holds tensors, not a {name}: use model.parameters()")
 
     def step(self) -> None:
         """Give each parameter that has a gradient a new value."""
@@ -76,6 +83,24 @@ class Optimizer:
         """Forget the gradients."""
         for param in self.params:
             param.grad = None
+
+
+def demand_rates(lr: float, *betas: float) -> None:
+    """Raise ValueError unless lr >= 0 and each beta is at least 0 and less than 1."""
+    if not lr >= 0:
+        raise ValueError(f"the learning rate is {lr}: it has to be 0 or larger")
+    for beta in betas:
+        if not 0 <= beta < 1:
+            raise ValueError(f"the share of the past is {beta}: it has to be from 0 to below 1")
+
+
+def demand_gradient(param: Tensor) -> None:
+    """Raise ValueError for a gradient of another shape than the parameter's."""
+    if param.grad.shape != param.shape:
+        raise ValueError(
+            f"a gradient of shape {param.grad.shape} for a parameter of shape {param.shape}: "
+            "give it the shape of the parameter"
+        )
 
 
 # %% id="needle-index-optim" role="index" export="needle/__init__.py"
@@ -176,8 +201,8 @@ show(
 # $(1 - \alpha \lambda)\, \theta - \alpha g$, so each step first shrinks the weight by a factor.
 #
 # Every optimizer below begins with this line, so it is a function of its own. It is also the
-# place to settle the dtype: data in `float64` give a `float32` weight a `float64` gradient, and
-# the weight should stay what it is.
+# place to settle the dtype: whatever dtype somebody has given the gradient, the weight should stay
+# what it is.
 
 
 # %% id="decayed-gradient" role="solution" export="needle/optim.py"
@@ -188,6 +213,7 @@ def decayed_gradient(param: Tensor, weight_decay: float = 0.0) -> Tensor:
     $\lambda$ = `weight_decay`. It has the shape and the dtype of `param` and is part of no graph;
     `param` and `param.grad` are left as they were.
     """
+    demand_gradient(param)
     ### BEGIN SOLUTION
     grad = param.grad.numpy() + weight_decay * param.numpy()
     return Tensor.make_const(np.asarray(grad, dtype=param.dtype))
@@ -446,6 +472,7 @@ class SGD(Optimizer):
         unbiased: bool = False,
     ) -> None:
         super().__init__(params)
+        demand_rates(lr, momentum)
         self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
         self.nesterov, self.unbiased = nesterov, unbiased
         self.t = 0
@@ -878,6 +905,7 @@ class Adam(Optimizer):
         bias_correction: bool = True,
     ) -> None:
         super().__init__(params)
+        demand_rates(lr, beta1, beta2)
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.weight_decay, self.bias_correction = weight_decay, bias_correction
         self.t = 0

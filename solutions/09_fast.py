@@ -449,7 +449,9 @@ import numpy as np
 
 from needle import nn, ops
 from needle.autograd import Tensor, TensorOp, Value, compute_gradient_of_variables, modes
+from needle.init import demand_labels
 from needle.nn import Module
+from needle.nn.norm import demand_features
 
 Arrays = tuple[np.ndarray | None, ...]
 
@@ -512,10 +514,13 @@ def with_parameters(layer: Module, weight: Tensor, bias: Tensor) -> Module:
     return layer
 
 
-def demand_features(x: np.ndarray, dim: int) -> None:
-    """Raise ValueError unless x is a matrix with `dim` columns."""
-    if x.ndim != 2 or x.shape[1] != dim:
-        raise ValueError(f"a norm of {dim} features takes a matrix (n, {dim}), not {x.shape}")
+def demand_rows(x: np.ndarray, weight: np.ndarray) -> None:
+    """Raise ValueError unless x has two axes or more, the last as long as the weight."""
+    if x.ndim < 2 or x.shape[-1] != len(weight):
+        raise ValueError(
+            f"a linear layer of {len(weight)} features takes (..., n, {len(weight)}), "
+            f"not {x.shape}: reshape"
+        )
 
 
 @lru_cache(maxsize=64)
@@ -594,6 +599,7 @@ class FusedLinear(FusedOp):
         return y + bias.broadcast_to(y.shape)
 
     def compute(self, x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        demand_rows(x, weight)
         ### BEGIN SOLUTION
         y = x @ weight
         y += bias
@@ -795,6 +801,10 @@ class FusedDropout(FusedOp):
 
 def dropout(x: Tensor, p: float) -> Tensor:
     """x with each entry 0 with probability p, the others divided by 1 - p."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"dropout takes floats, not {x.dtype}: use Tensor(x, dtype='float32')")
+    if p == 1:  # nothing survives to be divided by 1 - p
+        return x * 0.0
     return FusedDropout(draw_keep(x.shape, p), p)(x)
 
 
@@ -874,8 +884,8 @@ def fast_dropout_gradients():
 #
 # - Subtract the maximum of each row first, as in stage 03. The difference of the two terms does
 #   not change.
-# - `a[rows, labels]`, with `rows = np.arange(n)`, picks one entry of each row. It does what the
-#   one-hot matrix did, without the matrix. It can be assigned to as well.
+# - `a[rows, labels]`, with `rows = np.arange(n)`, picks one entry of each row, as `pick` does in
+#   stage 04. It can be assigned to as well, which needs no one-hot matrix.
 # - The probabilities are all that the gradient needs. Keep them.
 
 
@@ -893,6 +903,7 @@ class FusedSoftmaxLoss(FusedOp):
         if logits.ndim != 2 or self.labels.shape != logits.shape[:1]:
             shapes = f"{logits.shape} and {self.labels.shape}"
             raise ValueError(f"logits (n, k) want labels (n,), the shapes are {shapes}")
+        demand_labels(self.labels, logits.shape[1])
         ### BEGIN SOLUTION
         rows = np.arange(len(logits))
         shifted = logits - logits.max(axis=1, keepdims=True)
@@ -1207,7 +1218,7 @@ class BatchNorm1d(plain.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """From shape (n, dim) to the same shape."""
-        return self.of_the_batch(x) if self.training else super().forward(x)
+        return self.of_the_batch(x) if self.training and x.shape[0] else super().forward(x)
 
     def of_the_batch(self, x: Tensor) -> Tensor:
         """Normalized by the batch's mean and variance, which update the running values."""
@@ -1312,6 +1323,7 @@ import numpy as np
 
 from needle import optim
 from needle.autograd import Tensor
+from needle.optim import demand_gradient
 
 BLOCK = 1 << 17  # entries: five arrays of so many float32 numbers are 2.5 MiB
 
@@ -1340,7 +1352,8 @@ class Flat:
         """Bring parameters and gradients in; return the parts of the arrays that have gradients.
 
         A parameter whose `data` was assigned since the last time is copied in, and its array is
-        a view again. Neighbouring parts are returned as one. ValueError for a changed shape.
+        a view again. Neighbouring parts are returned as one. ValueError for another shape than
+        before, or a gradient of another one.
         """
         for param, view in zip(self.params, self.views, strict=True):
             if param.cached_data is not view:
@@ -1350,6 +1363,8 @@ class Flat:
         for present, group in groupby(places, lambda place: place[0].grad is not None):
             params, parts = zip(*group, strict=True)
             if present:
+                for param in params:
+                    demand_gradient(param)
                 found.append(slice(parts[0].start, parts[-1].stop))
                 grads = [param.grad.numpy().reshape(-1) for param in params]
                 np.concatenate(grads, out=self.grad[found[-1]])

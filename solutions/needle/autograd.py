@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import needle
-from needle.device import CPUDevice, cpu
+from needle.device import CPUDevice, cpu, demand_cpu
 
 
 # %% autograd-modes
@@ -64,9 +64,18 @@ class Op:
         raise NotImplementedError
 
     def gradient_as_tuple(self, out_grad: Any, node: Any) -> tuple[Any, ...]:
-        """`gradient`, as a tuple also if there is one input."""
+        """`gradient`, as a tuple also if there is one input.
+
+        Where inputs of several dtypes met, each adjoint is brought to the dtype of its input.
+        """
         grads = self.gradient(out_grad, node)
-        return grads if isinstance(grads, tuple) else (grads,)
+        if not isinstance(grads, tuple):
+            return (grads,)
+        dtype = getattr(node.cached_data, "dtype", None)
+        for x in node.inputs:
+            if getattr(x.cached_data, "dtype", dtype) != dtype:
+                return tuple([in_dtype_of(*pair) for pair in zip(node.inputs, grads, strict=True)])
+        return grads
 
 
 class TensorOp(Op):
@@ -89,6 +98,13 @@ def as_array(data: Any) -> Any:
     if type(data) is np.ndarray:
         return data
     return tuple(map(np.asarray, data)) if isinstance(data, tuple) else np.asarray(data)
+
+
+def in_dtype_of(x: Any, grad: Any) -> Any:
+    """The adjoint of x in the dtype of x, if that is a floating-point one."""
+    if grad is None or not isinstance(x, Tensor) or x.dtype.kind != "f" or grad.dtype == x.dtype:
+        return grad
+    return needle.ops.basic.AsType(x.dtype)(grad)
 
 
 def demand_tensors(op: Op, inputs: Sequence[Any]) -> None:
@@ -191,11 +207,19 @@ def number(scalar: Any) -> Any:
     raise TypeError(f"neither a number nor a tensor: {scalar!r}; write Tensor(...) around an array")
 
 
+def holds_float64(data: Any) -> bool:
+    """Whether NumPy's float64 is in the data, which Python's numbers are not."""
+    if isinstance(data, (list, tuple)):
+        return any(map(holds_float64, data))
+    return getattr(data, "dtype", None) == np.float64
+
+
 class Tensor(Value):
     """An array that remembers how it was computed.
 
     From an array, nested lists, a number or another tensor; the values are copied. Floating-point
-    Python data becomes float32, an ndarray keeps its dtype, and `dtype` decides if it is given.
+    Python data becomes float32, an ndarray keeps its dtype, also in a list, and `dtype` decides if
+    it is given. TypeError for anything but numbers.
     """
 
     __slots__ = ()
@@ -213,11 +237,14 @@ class Tensor(Value):
     ) -> None:
         if isinstance(array, Tensor):
             array = array.realize_cached_data()
-        data = np.array(array, dtype=dtype)
-        if dtype is None and data.dtype == np.float64 and not isinstance(array, np.ndarray):
-            data = data if isinstance(array, np.generic) else data.astype(np.float32)
-        if data.dtype == object:
+        if device is not None:
+            demand_cpu(device)
+        source = array if isinstance(array, np.ndarray) else np.asarray(array)
+        if dtype is None and source.dtype == np.float64 and not holds_float64(array):
+            dtype = np.float32
+        if source.dtype.kind not in "biufc":  # before NumPy reads "1" as a number and None as nan
             raise TypeError(f"a tensor is made of numbers, not of {type(array).__name__}: {array}")
+        data = np.array(source, dtype=dtype)
         self.cached_data = data
         self.op = None
         self.inputs = ()
@@ -278,6 +305,9 @@ class Tensor(Value):
             )
         if out_grad is None:
             out_grad = Tensor.make_const(np.ones(self.shape, self.dtype))
+        elif not isinstance(out_grad, Tensor):
+            name = type(out_grad).__name__
+            raise TypeError(f"out_grad is a Tensor, not a {name}: use Tensor(...)")
         elif out_grad.shape != self.shape:
             raise ValueError(f"out_grad of shape {out_grad.shape} for an output of {self.shape}")
         elif out_grad.dtype != self.dtype:
@@ -295,6 +325,43 @@ class Tensor(Value):
         if array.shape != self.shape:
             array = np.broadcast_to(array, self.shape)
         return Tensor.make_const(array)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """What `np.array(x)` gives; RuntimeError if that would lose a gradient."""
+        if self.requires_grad:
+            raise RuntimeError(
+                "NumPy got a tensor that requires a gradient, which would be lost: "
+                "use an op of needle, or write .numpy() if it may be"
+            )
+        return np.array(self.numpy(), dtype, copy=copy)
+
+    def __bool__(self) -> bool:
+        """Whether the only entry is not 0; RuntimeError if there is not exactly one."""
+        if self.numpy().size != 1:
+            raise RuntimeError(
+                f"the truth value of an array of shape {self.shape} is ambiguous: ask whether "
+                "the tensor `is None`, or write .numpy().any() or .numpy().all()"
+            )
+        return bool(self.numpy().item())
+
+    def __eq__(self, other: object) -> Any:
+        return self.compare(other, np.equal, False)
+
+    def __ne__(self, other: object) -> Any:
+        return self.compare(other, np.not_equal, True)
+
+    __hash__ = object.__hash__  # by identity: tensors are keys, and nodes of graphs
+
+    def compare(self, other: Any, compare: np.ufunc, differ: bool) -> Any:
+        """Entry by entry, without gradient, with a number, an array or a tensor of this shape."""
+        if isinstance(other, Tensor):
+            result = Comparison.make_const(None)  # not computed before somebody asks
+            result.op, result.inputs = needle.ops.basic.Compare(compare), (self, other)
+            result.truth = (self is not other) == differ
+            return result
+        if isinstance(other, (int, float, np.generic, np.ndarray)):
+            return Tensor.make_const(compare(self.numpy(), self.constant(other).numpy()))
+        return NotImplemented
 
     def __add__(self, other: Any) -> "Tensor":
         if isinstance(other, Tensor):
@@ -356,9 +423,9 @@ class Tensor(Value):
         """Repeated along new leading axes and along axes of length 1."""
         return needle.ops.basic.BroadcastTo(shape)(self)
 
-    def reshape(self, shape: tuple[int, ...]) -> "Tensor":
-        """The same entries in the same order, in another shape."""
-        return needle.ops.basic.Reshape(shape)(self)
+    def reshape(self, shape: Any, *more: int) -> "Tensor":
+        """The same entries in the same order, in another shape: a tuple, or several numbers."""
+        return needle.ops.basic.Reshape((shape, *more) if more else shape)(self)
 
     def transpose(self, axes: tuple[int, int] | None = None) -> "Tensor":
         """Two axes swapped, the last two by default."""
@@ -369,6 +436,21 @@ class Tensor(Value):
 
     def __str__(self) -> str:
         return str(self.realize_cached_data())
+
+
+class Comparison(Tensor):
+    """Which entries of two tensors are equal, or which are not.
+
+    As a condition it says whether the two are one tensor (or are not), so that a node is found in
+    a list of nodes.
+    """
+
+    __slots__ = ("truth",)
+
+    truth: bool
+
+    def __bool__(self) -> bool:
+        return self.truth
 
 
 # %% autograd-tensor-tuple

@@ -20,3 +20,9 @@ def cpu() -> CPUDevice:
 def all_devices() -> list[CPUDevice]:
     """Every device there is."""
     return [cpu()]
+
+
+def demand_cpu(device: object) -> None:
+    """Raise RuntimeError for a device that does not exist here."""
+    if device not in (cpu(), "cpu"):
+        raise RuntimeError(f"there is no device {device!r}: write needle.cpu(), or leave it out")

@@ -81,6 +81,16 @@ def zeros_like(array: Tensor, **kwargs: Any) -> Tensor:
     return zeros(*array.shape, **{"dtype": array.dtype, **kwargs})
 
 
+def demand_labels(labels: np.ndarray, n: int) -> None:
+    """Raise IndexError unless the labels are from 0 to n - 1, TypeError unless integers."""
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels are integers, not {labels.dtype}: convert them with .astype(int)")
+    if (labels < 0).any():
+        raise IndexError(f"label {labels.min()} is negative: {n} classes are 0 to {n - 1}")
+    if (labels >= n).any():
+        raise IndexError(f"label {labels.max()} is out of bounds: {n} classes are 0 to {n - 1}")
+
+
 def one_hot(
     n: int,
     i: Tensor,
@@ -88,8 +98,12 @@ def one_hot(
     dtype: Any = "float32",
     requires_grad: bool = False,
 ) -> Tensor:
-    """Rows of the n x n identity picked by the integers i: (...) becomes (..., n)."""
+    """Rows of the n x n identity picked by the integers i: (...) becomes (..., n).
+
+    IndexError for an i outside 0 .. n - 1.
+    """
     labels = i.numpy() if isinstance(i, Tensor) else np.asarray(i)
+    demand_labels(labels, n)
     array = np.eye(n, dtype=dtype)[labels]
     return Tensor(array, device=device, dtype=dtype, requires_grad=requires_grad)
 
@@ -141,6 +155,8 @@ def kaiming_uniform(fan_in: int, fan_out: int, nonlinearity: str = "relu", **kwa
     Source: He, Zhang, Ren and Sun, 2015, equation 10.
     """
     _demand_relu(nonlinearity)
+    if fan_in == 0:  # no weights, so no scale
+        return rand(0, fan_out, **kwargs)
     bound = math.sqrt(2) * math.sqrt(3 / fan_in)
     return rand(fan_in, fan_out, low=-bound, high=bound, **kwargs)
 
@@ -156,5 +172,7 @@ def kaiming_normal(fan_in: int, fan_out: int, nonlinearity: str = "relu", **kwar
     Source: He, Zhang, Ren and Sun, 2015, equation 10.
     """
     _demand_relu(nonlinearity)
+    if fan_in == 0:  # no weights, so no scale
+        return randn(0, fan_out, **kwargs)
     std = math.sqrt(2) / math.sqrt(fan_in)
     return randn(fan_in, fan_out, mean=0, std=std, **kwargs)

@@ -88,6 +88,8 @@ def epoch(
         examples += n
         wrong += int((logits.numpy().argmax(axis=1) != y.numpy()).sum())
         total_loss += float(loss.numpy()) * n  # the loss is a mean over the batch
+    if examples == 0:
+        raise ValueError("there is no mean over no examples: the dataloader gave no batch")
     return wrong / examples, total_loss / examples
 
 
@@ -108,6 +110,8 @@ def train_mnist(
     `hidden_dim` and otherwise the defaults, and trains it for `epochs` epochs on shuffled batches.
     The first two figures are those of the last epoch, the others those of the test data after it.
     """
+    if epochs < 1:
+        raise ValueError(f"there are no figures after {epochs} epochs: train for one or more")
     np.random.seed(4)
     train, test = (
         MNISTDataset(

@@ -12,7 +12,14 @@ class Optimizer:
     """What improves parameters; subclasses define `step`."""
 
     def __init__(self, params: Iterable[Tensor]) -> None:
+        if not isinstance(params, Iterable):
+            name = type(params).__name__
+            raise TypeError(f"params is a list of tensors, not a {name}: use model.parameters()")
         self.params = list(params)
+        for param in self.params:
+            if not isinstance(param, Tensor):
+                name = type(param).__name__
+                raise TypeError(f"params holds tensors, not a {name}: use model.parameters()")
 
     def step(self) -> None:
         """Give each parameter that has a gradient a new value."""
@@ -24,6 +31,24 @@ class Optimizer:
             param.grad = None
 
 
+def demand_rates(lr: float, *betas: float) -> None:
+    """Raise ValueError unless lr >= 0 and each beta is at least 0 and less than 1."""
+    if not lr >= 0:
+        raise ValueError(f"the learning rate is {lr}: it has to be 0 or larger")
+    for beta in betas:
+        if not 0 <= beta < 1:
+            raise ValueError(f"the share of the past is {beta}: it has to be from 0 to below 1")
+
+
+def demand_gradient(param: Tensor) -> None:
+    """Raise ValueError for a gradient of another shape than the parameter's."""
+    if param.grad.shape != param.shape:
+        raise ValueError(
+            f"a gradient of shape {param.grad.shape} for a parameter of shape {param.shape}: "
+            "give it the shape of the parameter"
+        )
+
+
 # %% decayed-gradient
 def decayed_gradient(param: Tensor, weight_decay: float = 0.0) -> Tensor:
     r"""The gradient of the loss plus $\lambda/2$ times the square of the parameter's norm.
@@ -32,6 +57,7 @@ def decayed_gradient(param: Tensor, weight_decay: float = 0.0) -> Tensor:
     $\lambda$ = `weight_decay`. It has the shape and the dtype of `param` and is part of no graph;
     `param` and `param.grad` are left as they were.
     """
+    demand_gradient(param)
     grad = param.grad.numpy() + weight_decay * param.numpy()
     return Tensor.make_const(np.asarray(grad, dtype=param.dtype))
 
@@ -82,6 +108,7 @@ class SGD(Optimizer):
         unbiased: bool = False,
     ) -> None:
         super().__init__(params)
+        demand_rates(lr, momentum)
         self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
         self.nesterov, self.unbiased = nesterov, unbiased
         self.t = 0
@@ -133,6 +160,7 @@ class Adam(Optimizer):
         bias_correction: bool = True,
     ) -> None:
         super().__init__(params)
+        demand_rates(lr, beta1, beta2)
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.weight_decay, self.bias_correction = weight_decay, bias_correction
         self.t = 0

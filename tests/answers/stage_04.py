@@ -124,84 +124,88 @@ WRONG = {
     },
     "softmax-loss": {
         "the sum instead of the mean": [(".sum() / n", ".sum()")],
-        "the mean over all entries": [(".sum() / n", ".sum() / (n * k)")],
-        "divided by the number of classes": [(".sum() / n", ".sum() / k")],
-        "one loss for each row": [
+        "the mean over all entries": [(".sum() / n", ".sum() / (n * logits.shape[1])")],
+        "divided by the number of classes": [(".sum() / n", ".sum() / logits.shape[1]")],
+        "one loss for each row": [("-log_p.sum() / n", "-log_p")],
+        "the logsumexp is forgotten": [("pick(logsoftmax(logits), y)", "pick(logits, y)")],
+        "the maximum instead of logsumexp": [
             (
-                "(logsumexp(logits, axes=1) - right_logits).sum() / n",
-                "logsumexp(logits, axes=1) - right_logits",
+                "-log_p.sum() / n",
+                "(Tensor(logits.numpy().max(axis=1)) - pick(logits, y)).sum() / n",
             ),
         ],
-        "the logsumexp is forgotten": [
-            ("(logsumexp(logits, axes=1) - right_logits)", "(-right_logits)"),
-        ],
-        "the maximum instead of logsumexp": [
-            ("logsumexp(logits, axes=1)", "Tensor(logits.numpy().max(axis=1))"),
-        ],
         "the logarithm of a sum that overflows": [
-            ("logsumexp(logits, axes=1)", "logits.exp_sum()"),
             (
-                "n, k = logits.shape",
+                "return -log_p.sum() / n",
                 "from needle.ops import exp, log\n\n"
-                "        n, k = logits.shape\n"
-                "        Tensor.exp_sum = lambda z: log(exp(z).sum(1))",
+                "        return (log(exp(logits).sum(1)) - pick(logits, y)).sum() / n",
             ),
         ],
         "the logarithm of the softmax": [
             (
-                "return (logsumexp(logits, axes=1) - right_logits).sum() / n",
-                "from needle.ops import exp, log\n\n"
-                "        log_sum = logsumexp(logits, axes=1).reshape((n, 1)).broadcast_to((n, k))\n"
-                "        p = (exp(logits - log_sum) * right_class).sum(1)\n"
-                "        return -log(p).sum() / n",
+                "return -log_p.sum() / n",
+                "from needle.ops import exp, log\n\n        return -log(exp(log_p)).sum() / n",
             ),
         ],
         "the probability instead of its logarithm": [
             (
-                "return (logsumexp(logits, axes=1) - right_logits).sum() / n",
-                "from needle.ops import exp\n\n"
-                "        return exp(right_logits - logsumexp(logits, axes=1)).sum() / -n",
+                "return -log_p.sum() / n",
+                "from needle.ops import exp\n\n        return exp(log_p).sum() / -n",
             ),
         ],
-        "columns instead of rows": [("axes=1", "axes=0")],
-        "the logsumexp of the whole batch": [
-            ("logsumexp(logits, axes=1)", "logsumexp(logits).broadcast_to((n,))"),
+        "columns instead of rows": [
+            ("logsoftmax(logits)", "logsoftmax(logits.transpose()).transpose()"),
         ],
-        "the wrong sign": [
+        "the logsumexp of the whole batch": [
+            ("-log_p.sum()", "(logsumexp(logits).broadcast_to((n,)) - pick(logits, y)).sum()"),
+        ],
+        "the wrong sign": [("-log_p", "log_p")],
+        "logsumexp minus the right logit": [
+            ("-log_p.sum()", "(logsumexp(logits, axes=1) - pick(logits, y)).sum()"),
+        ],
+        "as in the handout, the sums taken apart": [
             (
-                "(logsumexp(logits, axes=1) - right_logits)",
-                "(right_logits - logsumexp(logits, axes=1))",
+                "-log_p.sum()",
+                "(logsumexp(logits, axes=1).sum() - (logits * one_hot(logits.shape[1], y)).sum())",
             ),
         ],
         "as many classes as the largest label says": [
-            ("one_hot(k, y)", "one_hot(int(y.numpy().max()) + 1, y)"),
+            (
+                "pick(logsoftmax(logits), y)",
+                "(logsoftmax(logits) * one_hot(int(y.numpy().max()) + 1, y)).sum(1)",
+            ),
         ],
-        "as many classes as rows": [("one_hot(k, y)", "one_hot(n, y)")],
+        "as many classes as rows": [
+            ("pick(logsoftmax(logits), y)", "(logsoftmax(logits) * one_hot(n, y)).sum(1)"),
+        ],
         "labels counted from 1": [
-            ("one_hot(k, y)", "one_hot(k, Tensor(y.numpy().astype(int) - 1))"),
+            ("(logits), y)", "(logits), Tensor((y.numpy().astype(int) - 1) % logits.shape[1]))"),
+        ],
+        "labels counted from 1, and -1 for the first": [
+            ("(logits), y)", "(logits), Tensor(y.numpy().astype(int) - 1))"),
         ],
         "the labels are ignored": [
-            ("one_hot(k, y)", "one_hot(k, Tensor(logits.numpy().argmax(axis=1)))"),
+            ("(logits), y)", "(logits), Tensor(logits.numpy().argmax(axis=1)))"),
         ],
         "the label of the first row for all": [
-            ("one_hot(k, y)", "one_hot(k, Tensor(np.full(n, y.numpy()[0])))"),
-            ("n, k = logits.shape", "import numpy as np\n\n        n, k = logits.shape"),
+            ("(logits), y)", "(logits), Tensor(np.full(n, y.numpy()[0])))"),
+            ("n = logits.shape[0]", "import numpy as np\n\n        n = logits.shape[0]"),
         ],
         "computed on arrays, so the gradient is lost": [
-            ("n, k = logits.shape", "n, k = logits.shape\n        logits = logits.detach()"),
+            ("logsoftmax(logits)", "logsoftmax(logits.detach())"),
         ],
         "the gradient through logsumexp is lost": [
-            ("logsumexp(logits, axes=1)", "logsumexp(logits.detach(), axes=1)"),
+            ("-log_p.sum()", "(logsumexp(logits.detach(), axes=1) - pick(logits, y)).sum()"),
         ],
         "float64 out of float32": [
             (".sum() / n", ".sum() / Tensor(float(n), dtype='float64')"),
         ],
         "the squared error of the probabilities": [
             (
-                "return (logsumexp(logits, axes=1) - right_logits).sum() / n",
+                "return -log_p.sum() / n",
                 "from needle.ops import exp\n\n"
-                "        log_sum = logsumexp(logits, axes=1).reshape((n, 1)).broadcast_to((n, k))\n"
-                "        return ((exp(logits - log_sum) - right_class) ** 2).sum() / n",
+                "        error = exp(logsoftmax(logits)) - one_hot(logits.shape[1], y)\n"
+                "        return (error**2).sum() / n",
             ),
         ],
     },
@@ -287,16 +291,15 @@ class SoftmaxLoss(Module):
         n, k = logits.shape
         return -(logsoftmax(logits) * one_hot(k, y)).sum() / n
 """,
-        "as in the handout, the sums taken apart": """
+        "by logsoftmax, the sum over everything": """
 import needle
 
 
 class SoftmaxLoss(Module):
     def forward(self, logits: Tensor, y: Tensor):
         y_one_hot = needle.init.one_hot(logits.shape[1], y)
-        total = needle.ops.summation(logsumexp(logits, axes=(1,)))
-        right = needle.ops.summation(logits * y_one_hot)
-        return (total - right) / logits.shape[0]
+        right = needle.ops.summation(y_one_hot * needle.ops.logsoftmax(logits))
+        return right / -logits.shape[0]
 """,
         "the weights of the mean in the one-hot matrix": """
 import numpy as np

@@ -443,7 +443,7 @@ WRONG = {
         "the gradient is overwritten": [
             (
                 "            grad.backward(",
-                "            grad = x.grad or grad\n            grad.backward(",
+                "            grad = grad if x.grad is None else x.grad\n            grad.backward(",
             ),
             ("        x.grad = None\n", ""),
         ],

@@ -14,6 +14,8 @@ class DataLoader:
     """The examples of a dataset in batches, in order or shuffled."""
 
     def __init__(self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False) -> None:
+        if batch_size < 1:
+            raise ValueError(f"a batch holds one example or more, not {batch_size}")
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle

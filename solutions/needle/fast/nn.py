@@ -58,7 +58,7 @@ class BatchNorm1d(plain.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """From shape (n, dim) to the same shape."""
-        return self.of_the_batch(x) if self.training else super().forward(x)
+        return self.of_the_batch(x) if self.training and x.shape[0] else super().forward(x)
 
     def of_the_batch(self, x: Tensor) -> Tensor:
         """Normalized by the batch's mean and variance, which update the running values."""

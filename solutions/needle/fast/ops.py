@@ -9,7 +9,9 @@ import numpy as np
 
 from needle import nn, ops
 from needle.autograd import Tensor, TensorOp, Value, compute_gradient_of_variables, modes
+from needle.init import demand_labels
 from needle.nn import Module
+from needle.nn.norm import demand_features
 
 Arrays = tuple[np.ndarray | None, ...]
 
@@ -72,10 +74,13 @@ def with_parameters(layer: Module, weight: Tensor, bias: Tensor) -> Module:
     return layer
 
 
-def demand_features(x: np.ndarray, dim: int) -> None:
-    """Raise ValueError unless x is a matrix with `dim` columns."""
-    if x.ndim != 2 or x.shape[1] != dim:
-        raise ValueError(f"a norm of {dim} features takes a matrix (n, {dim}), not {x.shape}")
+def demand_rows(x: np.ndarray, weight: np.ndarray) -> None:
+    """Raise ValueError unless x has two axes or more, the last as long as the weight."""
+    if x.ndim < 2 or x.shape[-1] != len(weight):
+        raise ValueError(
+            f"a linear layer of {len(weight)} features takes (..., n, {len(weight)}), "
+            f"not {x.shape}: reshape"
+        )
 
 
 @lru_cache(maxsize=64)
@@ -125,6 +130,7 @@ class FusedLinear(FusedOp):
         return y + bias.broadcast_to(y.shape)
 
     def compute(self, x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        demand_rows(x, weight)
         y = x @ weight
         y += bias
         return y
@@ -168,6 +174,10 @@ class FusedDropout(FusedOp):
 
 def dropout(x: Tensor, p: float) -> Tensor:
     """x with each entry 0 with probability p, the others divided by 1 - p."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"dropout takes floats, not {x.dtype}: use Tensor(x, dtype='float32')")
+    if p == 1:  # nothing survives to be divided by 1 - p
+        return x * 0.0
     return FusedDropout(draw_keep(x.shape, p), p)(x)
 
 
@@ -185,6 +195,7 @@ class FusedSoftmaxLoss(FusedOp):
         if logits.ndim != 2 or self.labels.shape != logits.shape[:1]:
             shapes = f"{logits.shape} and {self.labels.shape}"
             raise ValueError(f"logits (n, k) want labels (n,), the shapes are {shapes}")
+        demand_labels(self.labels, logits.shape[1])
         rows = np.arange(len(logits))
         shifted = logits - logits.max(axis=1, keepdims=True)
         right_logits = shifted[rows, self.labels]

@@ -8,6 +8,7 @@ import numpy as np
 
 from needle import optim
 from needle.autograd import Tensor
+from needle.optim import demand_gradient
 
 BLOCK = 1 << 17  # entries: five arrays of so many float32 numbers are 2.5 MiB
 
@@ -36,7 +37,8 @@ class Flat:
         """Bring parameters and gradients in; return the parts of the arrays that have gradients.
 
         A parameter whose `data` was assigned since the last time is copied in, and its array is
-        a view again. Neighbouring parts are returned as one. ValueError for a changed shape.
+        a view again. Neighbouring parts are returned as one. ValueError for another shape than
+        before, or a gradient of another one.
         """
         for param, view in zip(self.params, self.views, strict=True):
             if param.cached_data is not view:
@@ -46,6 +48,8 @@ class Flat:
         for present, group in groupby(places, lambda place: place[0].grad is not None):
             params, parts = zip(*group, strict=True)
             if present:
+                for param in params:
+                    demand_gradient(param)
                 found.append(slice(parts[0].start, parts[-1].stop))
                 grads = [param.grad.numpy().reshape(-1) for param in params]
                 np.concatenate(grads, out=self.grad[found[-1]])

@@ -9,6 +9,14 @@ from needle.device import CPUDevice
 from needle.nn.module import Module, Parameter
 
 
+def demand_features(x: Tensor | np.ndarray, dim: int) -> None:
+    """Raise ValueError unless x is a matrix with `dim` columns."""
+    if len(x.shape) != 2 or x.shape[1] != dim:
+        raise ValueError(
+            f"a norm of {dim} features takes a matrix (n, {dim}), not {x.shape}: reshape"
+        )
+
+
 # %% layernorm
 class LayerNorm1d(Module):
     """Each sample normalized over its features, then scaled and shifted feature by feature.
@@ -35,6 +43,7 @@ class LayerNorm1d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From shape (n, dim) to the same shape."""
+        demand_features(x, self.dim)
         column = (x.shape[0], 1)
         mean = x.sum(1).reshape(column) / self.dim
         deviation = x - mean.broadcast_to(x.shape)
@@ -77,6 +86,9 @@ class BatchNorm1d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From shape (n, dim) to the same shape."""
+        demand_features(x, self.dim)
+        if self.training and x.shape[0] == 0:  # no rows, no mean
+            return x
         mean, var = self.running_mean, self.running_var
         if self.training:
             n = x.shape[0]

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from needle.autograd import Tensor, TensorOp, TensorTuple, TensorTupleOp, number
+from needle.autograd import Tensor, TensorOp, TensorTuple, TensorTupleOp, in_dtype_of, number
 
 
 # %% ops-different-shapes
@@ -45,6 +45,8 @@ class AddScalar(TensorOp):
         self.scalar = number(scalar)
 
     def compute(self, a: np.ndarray) -> np.ndarray:
+        if self.scalar < 0 and a.dtype.kind == "u":  # NumPy takes no negative number for these
+            return a - -self.scalar
         return a + self.scalar
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
@@ -85,6 +87,31 @@ class Negate(TensorOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         return -out_grad
+
+
+class AsType(TensorOp):
+    """The same numbers in another dtype."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self.dtype = dtype
+
+    def compute(self, a: np.ndarray) -> np.ndarray:
+        return a.astype(self.dtype)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        return in_dtype_of(node.inputs[0], out_grad)
+
+
+class Compare(TensorOp):
+    """Where a and b are equal, or where they are not; it has no gradient."""
+
+    def __init__(self, compare: np.ufunc) -> None:
+        self.compare = compare
+
+    def compute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        if a.shape != b.shape:
+            raise different_shapes(a, b)
+        return self.compare(a, b)
 
 
 def add_scalar(a: Tensor, scalar: float) -> Tensor:
@@ -205,7 +232,7 @@ def exp(a: Tensor) -> Tensor:
 class EWisePow(TensorOp):
     r"""$y = a^b$: $\partial y / \partial a = b a^{b-1}$, $\partial y / \partial b = y \ln a$.
 
-    Where a = 0, the second is 0 (its limit, for b > 0).
+    Where a = 0, the second is 0 (its limit, for b > 0), and so is the first for b = 0.
     """
 
     def compute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -215,11 +242,12 @@ class EWisePow(TensorOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b = node.inputs
-        a_grad = out_grad * b * a ** (b - 1) if a.requires_grad else None
+        zero = a.numpy() == 0
+        both = zero & (b.numpy() == 0)  # 0 times 1 / 0 would be nan, so 1 takes the place of a
+        a_grad = out_grad * b * (a + both) ** (b - 1) if a.requires_grad else None
         if not b.requires_grad:  # log(a) may not exist, and nobody needs it
             return a_grad, None
-        nonzero = a + (a.numpy() == 0)  # 1 in place of 0, so that its logarithm is 0
-        return a_grad, out_grad * node * log(nonzero)
+        return a_grad, out_grad * node * log(a + zero)  # 1 in place of 0: its logarithm is 0
 
 
 def power(a: Tensor, b: Tensor) -> Tensor:
@@ -248,11 +276,19 @@ class Transpose(TensorOp):
     """Two axes swapped, the last two if `axes` is None."""
 
     def __init__(self, axes: tuple[int, int] | None = None) -> None:
+        if axes is not None and len(axes) != 2:
+            raise ValueError(f"transpose swaps two axes, not {axes}: give a pair, such as (0, 1)")
         self.axes = axes
 
     def compute(self, a: np.ndarray) -> np.ndarray:
         first, second = (-2, -1) if self.axes is None else self.axes
-        return a.swapaxes(first, second)
+        try:
+            return a.swapaxes(first, second)
+        except np.exceptions.AxisError as error:
+            raise IndexError(
+                f"axis {error.axis} is out of bounds for array of shape {a.shape}: two axes that "
+                "are there can be swapped"
+            ) from None
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         return out_grad.transpose(self.axes)
@@ -290,7 +326,13 @@ class BroadcastTo(TensorOp):
         self.shape = shape
 
     def compute(self, a: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(a, self.shape)
+        try:
+            return np.broadcast_to(a, self.shape)
+        except ValueError:
+            raise ValueError(
+                f"shape {a.shape} could not be broadcast to {self.shape}: they align right, and "
+                "only axes of length 1 can be stretched; reshape first"
+            ) from None
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         return unbroadcast(out_grad, node.inputs[0].shape)
@@ -347,7 +389,13 @@ class MatMul(TensorOp):
     def compute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if a.ndim < 2 or b.ndim < 2:
             raise ValueError(f"matmul takes matrices, not shapes {a.shape} and {b.shape}: reshape")
-        return a @ b
+        try:
+            return a @ b
+        except ValueError:
+            raise ValueError(
+                f"matmul: shapes {a.shape} and {b.shape} do not fit as (..., n, k) and (..., k, m) "
+                "do; transpose or reshape one of them"
+            ) from None
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b = node.inputs
@@ -398,6 +446,10 @@ class FusedAddScalars(TensorTupleOp):
         self.c0, self.c1 = number(c0), number(c1)
 
     def compute(self, a: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        if len(a) != 2:
+            raise ValueError(
+                f"fused_add_scalars takes a pair, not {len(a)} tensors: leave some out"
+            )
         return a[0] + self.c0, a[1] + self.c1
 
     def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> TensorTuple:

@@ -7,6 +7,12 @@ from needle.autograd import Tensor, TensorOp
 from needle.ops.basic import exp
 
 
+def demand_matrix(array: np.ndarray) -> None:
+    """Raise ValueError unless the array has two axes."""
+    if array.ndim != 2:
+        raise ValueError(f"logsoftmax takes a matrix (n, k), not shape {array.shape}: reshape")
+
+
 # %% logsoftmax
 class LogSoftmax(TensorOp):
     """logsoftmax(z) = z - logsumexp(z), for each row of a matrix of shape (n, k)."""
@@ -16,6 +22,7 @@ class LogSoftmax(TensorOp):
 
         The result has the dtype of `array`, which is left as it was.
         """
+        demand_matrix(array)
         shifted = array - np.max(array, axis=1, keepdims=True)
         return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
 
