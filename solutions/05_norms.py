@@ -399,7 +399,11 @@ def batchnorm_eps():
     """eps is the argument and stands inside the root, in both modes."""
     layer = ndl.nn.BatchNorm1d(2, eps=2.0)
     yield layer(ndl.Tensor([[2.0, 1.0], [2.0, 2.0], [2.0, -6.0]]))
+    layer = ndl.nn.BatchNorm1d(2, eps=2.0)
+    layer.eval()
+    yield layer(ndl.Tensor([[2.0, 1.0], [2.5, -6.0], [4.0, 3.0]]))
     ### BEGIN HIDDEN TESTS
+    #: other values of eps, small variances
     for eps in (0.5, 1e-3):
         layer = ndl.nn.BatchNorm1d(3, eps=eps)
         x = ndl.Tensor((0.05 * rng.standard_normal((6, 3))).astype("float32"))
@@ -570,9 +574,11 @@ def batchnorm_gradients():
 def batchnorm_dtype():
     """A layer of float64 has parameters and running values of float64."""
     layer = ndl.nn.BatchNorm1d(2, dtype="float64")
+    for value in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
+        yield np.full(2, 3.0, dtype=value.dtype)
     x = ndl.Tensor(np.array([[1.0, -30.0], [2.0, 10.0], [6.0, 5.0]]))
     yield close(layer(x), rtol=1e-3, atol=1e-4)
-    for value in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
+    for value in (layer.running_mean, layer.running_var):
         yield np.full(2, 3.0, dtype=value.dtype)
     ### BEGIN HIDDEN TESTS
     layer = ndl.nn.BatchNorm1d(5, dtype="float64")
