@@ -376,7 +376,8 @@ def epoch(
     With `opt`: in train mode, one step a batch. Without: in eval mode, nothing is changed.
     A batch is a pair of images of shape (n, ...), to be flattened to (n, features), and labels of
     shape (n,). The loss is `nn.SoftmaxLoss`. Both figures are means over all examples, of the
-    logits before the step. Seeds NumPy with 4 before it draws the first batch.
+    logits before the step; a short last batch counts for as many examples as it has. Seeds NumPy
+    with 4 before it draws the first batch.
     """
     ### BEGIN SOLUTION
     np.random.seed(4)
@@ -414,13 +415,14 @@ def epoch(
 #    the pair.
 
 
-# %% id="epoch-evaluates" role="check" points=9
+# %% id="epoch-evaluates" role="check" points=7
 @check
 def epoch_evaluates():
     """To measure a model is to leave it as it is: no step, no dropout, no new statistics."""
-    images = np.array([[[1.0], [2.0]], [[-1.0], [0.5]], [[0.0], [3.0]], [[-2.0], [1.0]]], "float32")
-    loader = ndl.data.DataLoader(ndl.data.NDArrayDataset(images, np.array([0, 1, 0, 0])), 2)
-    model = refill(ndl.nn.Sequential(ndl.nn.Linear(2, 3), ndl.nn.Dropout(), ndl.nn.Linear(3, 2)))
+    images = np.array([1, 2, -1, 0.5, 0, 3, -2, 1, 4, -3, 2, -0.5], "float32").reshape(6, 2, 1)
+    truth = np.array([0, 2, 0, 1, 0, 2])
+    loader = ndl.data.DataLoader(ndl.data.NDArrayDataset(images, truth), 2)
+    model = refill(ndl.nn.Sequential(ndl.nn.Linear(2, 5), ndl.nn.Dropout(), ndl.nn.Linear(5, 3)))
     yield close(np.array(epoch(loader, model), "float64"), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
     for shape, batch_size, classes in (((2, 3, 2), 6, 3), ((4, 4, 1), 30, 5), ((7,), 1, 4)):
@@ -440,13 +442,38 @@ def epoch_evaluates():
     ### END HIDDEN TESTS
 
 
-# %% id="epoch-trains" role="check" points=11
+# %% id="epoch-weighs" role="check" points=4
+@check
+def epoch_weighs():
+    """The last batch is short: the mean over all examples is not the mean of the batches' means."""
+    images = np.array([1, 2, -1, 0.5, 0, 3, -2, 1, 4, -3], "float32").reshape(5, 2)
+    truth = np.array([0, 2, 0, 1, 2])
+    loader = ndl.data.DataLoader(ndl.data.NDArrayDataset(images, truth), 2)
+    model = refill(ndl.nn.Linear(2, 3))
+    yield close(np.array(epoch(loader, model), "float64"), rtol=1e-3, atol=1e-5)
+    opt = ndl.optim.SGD(model.parameters(), lr=0.5)
+    yield close(np.array(epoch(loader, model, opt), "float64"), rtol=1e-3, atol=1e-5)
+    ### BEGIN HIDDEN TESTS
+    for n, batch_size, classes in ((11, 4, 3), (7, 6, 4), (3, 10, 5)):
+        images = rng.standard_normal((n, 3, 2)).astype("float32")
+        images[-1] *= 5  # in the short batch
+        dataset = ndl.data.NDArrayDataset(images, rng.integers(0, classes, n))
+        loader = ndl.data.DataLoader(dataset, batch_size)
+        model = refill(ndl.nn.Linear(6, classes))
+        yield close(np.array(epoch(loader, model), "float64"), rtol=1e-3, atol=1e-5)
+        opt = ndl.optim.SGD(model.parameters(), lr=0.2)
+        yield close(np.array(epoch(loader, model, opt), "float64"), rtol=1e-3, atol=1e-5)
+    ### END HIDDEN TESTS
+
+
+# %% id="epoch-trains" role="check" points=10
 @check
 def epoch_trains():
     """With an optimizer each batch moves the weights, in train mode whatever came before."""
-    images = np.array([[[1.0], [2.0]], [[-1.0], [0.5]], [[0.0], [3.0]], [[-2.0], [1.0]]], "float32")
-    loader = ndl.data.DataLoader(ndl.data.NDArrayDataset(images, np.array([0, 1, 1, 0])), 2)
-    model = refill(ndl.nn.Sequential(ndl.nn.Linear(2, 3), ndl.nn.Dropout(), ndl.nn.Linear(3, 2)))
+    images = np.array([1, 2, -1, 0.5, 0, 3, -2, 1, 4, -3, 2, -0.5], "float32").reshape(6, 2, 1)
+    truth = np.array([0, 2, 1, 1, 0, 2])
+    loader = ndl.data.DataLoader(ndl.data.NDArrayDataset(images, truth), 2)
+    model = refill(ndl.nn.Sequential(ndl.nn.Linear(2, 5), ndl.nn.Dropout(), ndl.nn.Linear(5, 3)))
     opt = ndl.optim.SGD(model.parameters(), lr=0.5)
     for _ in range(2):
         yield close(np.array(epoch(loader, model, opt), "float64"), rtol=1e-3, atol=1e-5)
@@ -520,7 +547,7 @@ def epoch_resets_gradients():
     ### END HIDDEN TESTS
 
 
-# %% id="epoch-lets-go" role="check" points=5
+# %% id="epoch-lets-go" role="check" points=4
 @check
 def epoch_lets_go():
     """A loss that is kept keeps its whole graph, and memory grows with every batch."""
@@ -541,8 +568,8 @@ def epoch_lets_go():
             return self.layer(x)
 
     images = np.linspace(-1, 1, 22, dtype="float32").reshape(11, 2)
-    loader = ndl.data.DataLoader(ndl.data.NDArrayDataset(images, np.arange(11) % 2), 1)
-    model = refill(Jealous(2, 2))
+    loader = ndl.data.DataLoader(ndl.data.NDArrayDataset(images, np.arange(11) % 3), 1)
+    model = refill(Jealous(2, 3))
     opt = ndl.optim.SGD(model.parameters(), lr=0.1)
     yield close(np.array(epoch(loader, model, opt), "float64"), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS

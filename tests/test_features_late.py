@@ -283,6 +283,118 @@ FEATURES: dict[str, dict[str, list[Left]]] = {
             ),
         ],
     },
+    "07": {
+        "parse-idx": [
+            Left(
+                "what the messages say",
+                [
+                    ('f"it begins with {list(content[:4])}, not', '"it begins with something, not'),
+                    ('f"it has {len(content)} bytes, the header {shape} asks for {size}"', '"no"'),
+                ],
+                {"idx-says"},
+            ),
+        ],
+        "read-idx": [
+            Left("the path", [("{path} is no", "this is no")], {"idx-file-named"}),
+        ],
+        "ndarray-dataset": [
+            Left("tuples", [("return tuple(", "return list(")], {"ndarray-tuples"}),
+            Left(
+                "unequal lengths",
+                [("if len(set(lengths)) > 1:", "if False:")],
+                {"ndarray-refused"},
+            ),
+        ],
+        "mnist-dataset": [
+            Left("empty indices", [(" and len(images):", ":")], {"mnist-indices"}),
+            Left(
+                "transforms",
+                [("super().__init__(transforms)", "super().__init__(None)")],
+                {"mnist-transforms", "mnist-indices"},
+            ),
+            Left(
+                "unequal lengths",
+                [("if len(images) != len(labels):", "if False:")],
+                {"mnist-refused"},
+            ),
+        ],
+        "data-loader": [
+            Left("tuples", [("yield tuple(", "yield list(")], {"loader-tensors"}),
+            Left("data without a gradient", [(", requires_grad=False", "")], {"loader-tensors"}),
+            Left(
+                "shuffling",
+                [("np.random.permutation(n) if self.shuffle else np.arange(n)", "np.arange(n)")],
+                {"loader-shuffles"},
+            ),
+            Left(
+                "the permutation that is agreed on",
+                [("np.random.permutation(n) if", "np.random.default_rng(5).permutation(n) if")],
+                {"loader-shuffles"},
+            ),
+        ],
+    },
+    "08": {
+        "epoch": [
+            Left(
+                "the weight of a short batch",
+                [
+                    ("examples += n", "examples += 1"),
+                    ("wrong += int((", "wrong += float(("),
+                    ("y.numpy()).sum())", "y.numpy()).mean())"),
+                    ("float(loss.numpy()) * n", "float(loss.numpy())"),
+                ],
+                {"epoch-weighs"},
+            ),
+            Left(
+                "resetting the gradients",
+                [("            opt.reset_grad()\n", "")],
+                {"epoch-resets-gradients"},
+            ),
+            Left(
+                "letting go of the losses",
+                [
+                    ("total_loss = 0, 0, 0.0", "total_loss = 0, 0, 0.0\n    kept = []"),
+                    (
+                        "        n = y.shape[0]\n",
+                        "        n = y.shape[0]\n        kept.append(loss)\n",
+                    ),
+                ],
+                {"epoch-lets-go"},
+            ),
+        ],
+    },
+    "09": {
+        "fast-layernorm": [
+            Left("the choice of eps", [("var + self.eps", "var + 1e-5")], {"fast-layernorm-eps"}),
+        ],
+        "fast-batchnorm": [
+            Left(
+                "the choice of eps",
+                [("self.var + self.eps", "self.var + 1e-5")],
+                {"fast-batchnorm-eps"},
+            ),
+        ],
+        "fast-adam": [
+            Left(
+                "weight decay",
+                [("        grad += np.multiply(theta, self.weight_decay, out=scratch)\n", "")],
+                {"fast-adam-weight-decay"},
+            ),
+            Left(
+                "the choice of a correction",
+                [
+                    ("self.beta1**self.t if self.bias_correction else 1.0", "self.beta1**self.t"),
+                    ("self.beta2**self.t if self.bias_correction else 1.0", "self.beta2**self.t"),
+                ],
+                {"fast-adam-uncorrected"},
+            ),
+            Left(
+                "the choice of eps",
+                [("scratch += self.eps", "scratch += 1e-8")],
+                {"fast-adam-eps"},
+            ),
+        ],
+    },
 }
 
 

@@ -97,6 +97,70 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
             "float32 and float64": "keeps its dtype",
         },
     },
+    "07": {
+        "idx-says": {
+            "two damages": "The message says what was found: the first bytes, or how many bytes "
+            "there are."
+        },
+        "idx-refused": {
+            "headers that are cut": "if it is shorter or longer than the header says",
+        },
+        "idx-file-named": {"files": "Raises ValueError, which names the path"},
+        "idx-file": {"no file": "FileNotFoundError if there is none"},
+        "ndarray-indices": {
+            "none and the last": "-1 is the last example, an array may name an example twice, or "
+            "none at all."
+        },
+        "ndarray-tuples": {"one array": "An item is a tuple with one part for each array"},
+        "ndarray-refused": {"lengths": "Raises ValueError if the arrays are not equally long."},
+        "mnist-indices": {"none": "gives shapes (n, H, W, 1) and (n,), also for n = 0"},
+        "mnist-transforms": {"draws": "each image transformed by a call of its own, in order"},
+        "mnist-refused": {
+            "axes": "Raises ValueError unless the images have 3 axes, the labels 1, and there are "
+            "as many of both."
+        },
+        "flip-mirrors": {
+            "the draws": "Return `img` mirrored if one `np.random.rand()` is less than p",
+            "p of 0": "It draws for every image, flipped or not",
+            "other dtypes": "an array of shape (H, W, C) and its dtype",
+        },
+        "crop-shifts": {
+            "the draws": "(s, t) = `np.random.randint(-padding, padding + 1, size=2)`",
+            "more padding than image": "img[i + s, j + t, c] where that exists, else 0",
+        },
+        "loader-tensors": {"kinds": "Batches as tuples of tensors that need no gradient"},
+        "loader-shuffles": {
+            "the draws": "one `np.random.permutation(n)` drawn for this iteration",
+        },
+        "loader-two-at-once": {"two": "Any number of iterations may be under way at once."},
+        "loader-asks-once": {"requests": "Each batch is one call `dataset[indices]`"},
+    },
+    "08": {
+        "epoch-evaluates": {
+            "running statistics": "Without: in eval mode, nothing is changed.",
+            "images of three axes": "A batch is a pair of images of shape (n, ...)",
+        },
+        "epoch-weighs": {
+            "a short batch": "a short last batch counts for as many examples as it has",
+        },
+        "epoch-trains": {"dropout": "Seeds NumPy with 4 before it draws the first batch."},
+    },
+    "09": {
+        "fast-linear-gradients": {
+            "more axes": "$X$ may have more than two axes.",
+        },
+        "fast-linear-data": {
+            "data": "The first layer sees data, which require no gradient.",
+        },
+        "fast-loss-value": {"large logits": "Subtract the maximum of each row first"},
+        "fast-batchnorm-forward": {
+            "the running values": "`compute` also leaves `self.mean` and `self.var` (biased, "
+            "without $\\epsilon$)",
+        },
+        "fast-adam-state": {
+            "in place": "`theta`, `u` and `v` have to be changed in place",
+        },
+    },
 }
 
 

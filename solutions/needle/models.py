@@ -68,7 +68,8 @@ def epoch(
     With `opt`: in train mode, one step a batch. Without: in eval mode, nothing is changed.
     A batch is a pair of images of shape (n, ...), to be flattened to (n, features), and labels of
     shape (n,). The loss is `nn.SoftmaxLoss`. Both figures are means over all examples, of the
-    logits before the step. Seeds NumPy with 4 before it draws the first batch.
+    logits before the step; a short last batch counts for as many examples as it has. Seeds NumPy
+    with 4 before it draws the first batch.
     """
     np.random.seed(4)
     if opt is None:

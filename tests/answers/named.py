@@ -859,6 +859,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "float64 out of float32": ["float64 comes out of float32"],
     },
     "parse-idx": {
+        "errors without a word of what was found": ["the message does not say what was found"],
+        "only the header is told": ["the message does not say what was found"],
         "the sizes are little-endian": ["a right file is refused"],
         "the magic number is not looked at": ["a wrong start of the file is accepted"],
         "the type of the entries is not looked at": ["a wrong start of the file is accepted"],
@@ -882,6 +884,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a flat array": ["the values are not in the right shape"],
     },
     "read-idx": {
+        "the file is not named": ["the message does not name the file"],
+        "what parse_idx says does not name the file": ["the message does not name the file"],
         "errors of gzip pass as they are": ["an error of gzip comes out as it is"],
         "a file that ends too early is an EOFError": ["an error of gzip comes out as it is"],
         "a garbled file is a zlib.error": ["an error of gzip comes out as it is"],
@@ -895,6 +899,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the file is unpacked and not parsed": ["the bytes are not parsed"],
     },
     "ndarray-dataset": {
+        "a list as the item": ["an item is no tuple"],
         "the length is the number of arrays": ["the length is the number of arrays"],
         "the length is the number of entries": ["the length is the number of entries"],
         "only the first array": ["there are more or fewer values than expected"],
@@ -905,6 +910,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "slices are not understood": ["a slice is not understood as an index"],
         "an int gives a batch of one": ["an axis of length 1 is left over"],
         "float32 throughout": ["the dtypes are not kept"],
+        "unequal lengths are accepted": ["arrays of unequal length are accepted"],
+        "unequal lengths are cut": ["arrays of unequal length are accepted"],
         "examples are counted from one": ["examples are counted from 1"],
         "indices are sorted": ["the indices are sorted"],
     },
@@ -916,10 +923,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         ],
         "float64 images": ["float64 comes out of float32"],
         "scaled by 256": ["divided by 256"],
-        "scaled by the largest pixel": [
-            "nan where a number is right",
-            "scaled by the largest pixel that is there",
-        ],
+        "scaled by the largest pixel": ["scaled by the largest pixel that is there"],
         "standardized": ["the pixels are standardized"],
         "divided as whole numbers": ["divided as whole numbers"],
         "no channel": ["an axis of length 1 is missing"],
@@ -997,6 +1001,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "drawn once, for all images": ["one draw for all images"],
     },
     "data-loader": {
+        "a list for a batch": ["a batch is no tuple"],
         "the last short batch is dropped": [
             "fewer results than there should be",
             "the last short batch is dropped",
@@ -1015,14 +1020,13 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "never shuffled": ["never shuffled"],
         "always shuffled": ["always shuffled"],
         "shuffled with the same seed in each epoch": ["the same seed in each epoch"],
-        "only the order of the batches is shuffled": ["only the order of the batches is shuffled"],
         "shuffled only within a batch": ["shuffled only within the batches"],
         "shuffled anew for each batch": ["shuffled anew for each batch"],
         "drawn with replacement": ["drawn with replacement"],
         "the labels are not shuffled with the images": [
             "the labels are not shuffled with the images"
         ],
-        "the batches require gradients": ["data that require a gradient"],
+        "the batches require gradients": ["the batches ask for a gradient"],
         "the batches are arrays": ["an array stands where another object is expected"],
         "the labels are left as arrays": ["an array stands where another object is expected"],
         "float32 labels": ["the labels are converted"],
@@ -1091,9 +1095,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the accuracy": ["the error rate is one minus the right one"],
         "the number of errors": ["the number of errors, not their share"],
         "errors per batch": ["divided by the number of batches"],
-        "the smallest logit": ["the error rate is one minus the right one"],
         "the sum of the losses": ["the losses are summed up, not averaged"],
         "batch means divided by examples": ["a batch's loss is already a mean"],
+        "the mean of the batches' losses": ["a short batch counts as much as a full one"],
+        "the means of the batches' means": ["a short batch counts as much as a full one"],
         "the loss of the last batch": ["only the last batch's loss is returned"],
         "the loss before the error": ["error and loss are exchanged"],
         "gradients are not reset": ["old gradients are left"],
@@ -1203,7 +1208,6 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "float64 out of float32": ["float64 comes out of float32"],
     },
     "fast-layernorm": {
-        "out_grad is overwritten": ["out_grad is overwritten"],
         "the variance with n - 1": ["the variance with n - 1"],
         "eps outside the root": ["eps outside the root"],
         "eps forgotten": ["eps is ignored"],
@@ -1226,10 +1230,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the weight's gradient by the input": ["the weight's gradient is by the input"],
         "the bias's gradient is a mean": ["the bias's gradient is a mean"],
         "what was kept is overwritten": ["what was kept is overwritten"],
+        "out_grad is overwritten": ["out_grad is overwritten"],
         "the input is changed in place": ["the input was written into"],
     },
     "fast-batchnorm": {
-        "out_grad is overwritten": ["out_grad is overwritten"],
         "the variance with n - 1": ["the variance with n - 1"],
         "the variance is left with eps in it": ["eps is left in the variance"],
         "the deviation is left for the variance": ["the deviation is left for the variance"],
@@ -1254,20 +1258,23 @@ NAMED: dict[str, dict[str, list[str]]] = {
             "the gradient is not divided by the deviation"
         ],
         "what was kept is overwritten": ["what was kept is overwritten"],
+        "out_grad is overwritten": ["out_grad is overwritten"],
         "the input is changed in place": ["the input was written into"],
     },
     "fast-adam": {
         "weight decay is ignored": ["weight decay is ignored"],
+        "weight decay past the averages": ["weight decay beside the averages"],
         "the correction of the first average is missing": [
             "the correction of the first average is missing"
         ],
         "the correction of the second average is missing": [
             "the correction of the second average is missing"
         ],
+        "the corrections are exchanged": ["the two corrections are exchanged"],
         "the second correction without the root": ["the second correction without its root"],
         "bias_correction is ignored": ["bias_correction is ignored"],
         "eps before the correction": ["eps is added before the correction"],
-        "eps inside the root": ["eps inside the root"],
+        "eps inside the root": ["eps is inside the root"],
         "eps of its own": ["eps is another"],
         "the root is forgotten": ["the root is missing"],
         "the gradient is not squared": ["nan where a number is right", "the square is missing"],

@@ -22,6 +22,19 @@ CUT = "return padded[top : top + height, left : left + width]"
 
 WRONG = {
     "parse-idx": {
+        "errors without a word of what was found": [
+            (
+                'f"it begins with {list(content[:4])}, not with 0, 0, 8 and a size"',
+                '"this is no IDX file"',
+            ),
+            (
+                'f"it has {len(content)} bytes, the header {shape} asks for {size}"',
+                '"this is no IDX file"',
+            ),
+        ],
+        "only the header is told": [
+            ("it has {len(content)} bytes, the header {shape}", "the header {shape}"),
+        ],
         "the sizes are little-endian": [('f">{content[3]}I"', 'f"<{content[3]}I"')],
         "the magic number is not looked at": [(BEGINS_WRONG, "if len(content) < 4:")],
         "the type of the entries is not looked at": [
@@ -84,6 +97,10 @@ WRONG = {
         ],
     },
     "read-idx": {
+        "the file is not named": [('f"{path} is no gzipped', 'f"it is no gzipped')],
+        "what parse_idx says does not name the file": [
+            (", ValueError) as error:", ") as error:"),
+        ],
         "the file is not unpacked": [("gzip.open(path)", 'open(path, "rb")')],
         "errors of gzip pass as they are": [(DAMAGE, "ValueError")],
         "a file that ends too early is an EOFError": [
@@ -127,6 +144,16 @@ WRONG = {
         ],
     },
     "ndarray-dataset": {
+        "a list as the item": [
+            ("tuple(array[index] for array in self.arrays)", "[a[index] for a in self.arrays]"),
+        ],
+        "an item of one part is that part": [
+            (
+                "return tuple(array[index] for array in self.arrays)",
+                "item = tuple(array[index] for array in self.arrays)\n"
+                "        return item if len(item) > 1 else item[0]",
+            ),
+        ],
         "the length is the number of arrays": [
             ("return len(self.arrays[0])", "return len(self.arrays)")
         ],
@@ -372,6 +399,12 @@ WRONG = {
         ],
     },
     "data-loader": {
+        "a list for a batch": [
+            (
+                "yield tuple(Tensor(part, requires_grad=False) for part in batch)",
+                "yield [Tensor(part, requires_grad=False) for part in batch]",
+            ),
+        ],
         "the last short batch is dropped": [
             ("range(0, n, self.batch_size)", "range(0, n - self.batch_size + 1, self.batch_size)"),
         ],
@@ -520,7 +553,7 @@ RIGHT = {
 def parse_idx(content):
     """Read the sizes one by one, then count."""
     if len(content) < 4 or tuple(content[:3]) != (0, 0, 8):
-        raise ValueError("not an IDX file of unsigned bytes")
+        raise ValueError(f"not an IDX file of unsigned bytes: {content[:4]}")
     shape, place, count = [], 4, 1
     for _ in range(content[3]):
         size = content[place : place + 4]
@@ -554,11 +587,11 @@ class Stream:
     """Bytes that are taken from the front."""
 
     def __init__(self, content):
-        self.content = memoryview(content)
+        self.content, self.size = memoryview(content), len(content)
 
     def take(self, count):
         if count > len(self.content):
-            raise ValueError("the content is cut")
+            raise ValueError(f"the content is cut after {self.size} bytes")
         head, self.content = self.content[:count], self.content[count:]
         return bytes(head)
 
@@ -568,11 +601,11 @@ def parse_idx(content):
     stream = Stream(content)
     zero, kind, ndim = struct.unpack(">HBB", stream.take(4))
     if (zero, kind) != (0, 8):
-        raise ValueError("wrong magic number")
+        raise ValueError(f"wrong magic number {zero}, {kind}")
     sizes = [struct.unpack(">I", stream.take(4))[0] for _ in range(ndim)]
     entries = stream.take(math.prod(sizes))
     if len(stream.content):
-        raise ValueError("more than the header says")
+        raise ValueError(f"{len(stream.content)} bytes more than the header says")
     return np.ndarray(sizes, dtype="uint8", buffer=bytearray(entries))
 ''',
     },
@@ -596,7 +629,10 @@ def read_idx(path):
         raise
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(str(path)) from error
-    return parse_idx(content)
+    try:
+        return parse_idx(content)
+    except ValueError as error:
+        raise ValueError(f"in {os.fspath(path)!r}: {error}") from error
 ''',
         "by zlib, with gzip's header": '''
 def read_idx(path):
@@ -657,9 +693,9 @@ class NDArrayDataset(Dataset):
     def __len__(self):
         return self.arrays[0].shape[0]
 ''',
-        "a list as the item, np.unique for the lengths": '''
+        "np.unique for the lengths": '''
 class NDArrayDataset(Dataset):
-    """A list unpacks like a tuple."""
+    """The lengths are a set."""
 
     def __init__(self, *arrays):
         super().__init__(None)
@@ -668,7 +704,7 @@ class NDArrayDataset(Dataset):
         self.arrays = arrays
 
     def __getitem__(self, i):
-        return [array[i, ...] for array in self.arrays]
+        return (*(array[i, ...] for array in self.arrays),)
 
     def __len__(self):
         return min(map(len, self.arrays))
@@ -878,7 +914,7 @@ class DataLoader:
             order = np.random.permutation(order)
         cuts = range(self.batch_size, len(order), self.batch_size)
         for where in np.array_split(order, cuts):
-            yield [Tensor(part).detach() for part in self.dataset[where]]
+            yield tuple([Tensor(part).detach() for part in self.dataset[where]])
 """,
         "by map over a list of index arrays": """
 class DataLoader:

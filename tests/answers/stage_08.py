@@ -197,6 +197,36 @@ WRONG = {
         "the smallest logit": [(".argmax(axis=1)", ".argmin(axis=1)")],
         "the sum of the losses": [("total_loss / examples", "total_loss")],
         "batch means divided by examples": [(LOSS_SUM, "float(loss.numpy())")],
+        "the mean of the batches' losses": [
+            ("examples, wrong, total_loss = 0, 0, 0.0", "examples, wrong, losses = 0, 0, []"),
+            (
+                "total_loss += float(loss.numpy()) * n  # the loss is a mean over the batch",
+                "losses.append(float(loss.numpy()))",
+            ),
+            ("total_loss / examples", "float(np.mean(losses))"),
+        ],
+        "the means of the batches' means": [
+            ("examples, wrong, total_loss = 0, 0, 0.0", "losses, errors = [], []"),
+            ("        examples += n\n", ""),
+            (
+                "wrong += int((logits.numpy().argmax(axis=1) != y.numpy()).sum())",
+                "errors.append((logits.numpy().argmax(axis=1) != y.numpy()).mean())",
+            ),
+            (
+                "total_loss += float(loss.numpy()) * n  # the loss is a mean over the batch",
+                "losses.append(float(loss.numpy()))",
+            ),
+            (
+                "return wrong / examples, total_loss / examples",
+                "return float(np.mean(errors)), float(np.mean(losses))",
+            ),
+        ],
+        "the largest logit of each column": [
+            (
+                "int((logits.numpy().argmax(axis=1) != y.numpy()).sum())",
+                "sum(int(i != t) for i, t in zip(logits.numpy().argmax(axis=0), y.numpy()))",
+            ),
+        ],
         "the loss of the last batch": [
             ("total_loss += float(loss.numpy()) * n", "total_loss = float(loss.numpy()) * n"),
             ("total_loss / examples", "total_loss / n"),
@@ -468,22 +498,23 @@ class MLPResNet(nn.Module):
 """,
     },
     "epoch": {
-        "with the mean of the batches' losses": SIGNATURE
+        "figures in lists, weighed by np.average": SIGNATURE
         + """\
     np.random.seed(4)
     model.train() if opt is not None else model.eval()
     loss_fn = nn.SoftmaxLoss()
-    losses, errors = [], []
+    losses, sizes, errors = [], [], []
     for images, labels in dataloader:
         logits = model(nn.Flatten()(images))
         loss = loss_fn(logits, labels)
         losses.append(loss.numpy())
+        sizes.append(len(logits.numpy()))
         errors.append(np.argmax(logits.numpy(), axis=1) != labels.numpy())
         if opt:
             opt.reset_grad()
             loss.backward()
             opt.step()
-    return np.mean(np.concatenate(errors)), np.mean(losses)
+    return np.mean(np.concatenate(errors)), np.average(losses, weights=sizes)
 """,
         "two loops": SIGNATURE
         + """\

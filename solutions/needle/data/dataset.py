@@ -68,7 +68,8 @@ class MNISTDataset(Dataset):
 
     An item is (image, label): the image float32 in [0, 1], pixel / 255, of shape (H, W, 1) and
     passed through `apply_transforms`; the label uint8. A slice or an array of n indices gives
-    shapes (n, H, W, 1) and (n,), each image transformed by a call of its own, in order.
+    shapes (n, H, W, 1) and (n,), also for n = 0, each image transformed by a call of its own, in
+    order.
     Raises ValueError unless the images have 3 axes, the labels 1, and there are as many of both.
     """
 

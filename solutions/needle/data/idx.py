@@ -17,7 +17,7 @@ def parse_idx(content: bytes) -> np.ndarray:
     Bytes 0, 0, 8, then d, the number of axes; d sizes, each a big-endian unsigned 32-bit integer;
     the entries, one byte each, in C order. The result has dtype uint8 and these sizes, d >= 1.
     Raises ValueError if the content begins otherwise, or if it is shorter or longer than the
-    header says, and names what it found.
+    header says. The message says what was found: the first bytes, or how many bytes there are.
     Source: LeCun, Cortes and Burges, the MNIST database.
     """
     if content[:3] != b"\0\0\x08" or len(content) < 4:
