@@ -335,7 +335,7 @@ WRONG = {
         ],
         "a float64 mask": [("dtype=x.dtype", 'dtype="float64"')],
         "float32 out of float64": [
-            ("return x *", 'return Tensor(x, dtype="float32") *'),
+            ("return x * (mask", 'return Tensor(x, dtype="float32") * (mask'),
             ("dtype=x.dtype", 'dtype="float32"'),
         ],
         "no gradient": [("return x * (mask", "return x.detach() * (mask")],
