@@ -241,9 +241,8 @@ def _diagnosis(
         return found
     if values[at].array is None:
         return _without_a_value(values[at], answers[at])
-    found = [value.array for value in values]
-    answer = answers[at]
-    return diagnose(Evidence(judges[at], arrays, found, at, answer.mixed, answer.hidden))
+    actuals, answer = [value.array for value in values], answers[at]
+    return diagnose(Evidence(judges[at], arrays, actuals, at, answer.mixed, answer.hidden))
 
 
 def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
