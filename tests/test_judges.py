@@ -22,6 +22,8 @@ from mugrade.judges import (
     Close,
     Distribution,
     Labels,
+    close,
+    distribution,
     judge_from_json,
     judge_to_json,
 )
@@ -300,3 +302,12 @@ def test_verdicts(values, category, hidden):
     assert verdict.category == category
     if hidden:
         assert (verdict.actual, verdict.expected, verdict.at) == ("", "", "")
+
+
+@pytest.mark.parametrize("ask", [close, distribution])
+def test_a_check_that_is_not_about_dtypes_takes_any_floating_point_dtype(ask):
+    wide = np.linspace(-1, 1, 200)
+    assert ask(wide, dtype="float32").value.dtype == np.float32
+    assert ask(wide).value.dtype == np.float64
+    for kept in (np.arange(3), np.array([True]), None, "text", 1.5):
+        assert ask(kept, dtype="float32").value is kept

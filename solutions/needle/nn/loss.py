@@ -16,8 +16,8 @@ class SoftmaxLoss(Module):
     def forward(self, logits: Tensor, y: Tensor) -> Tensor:
         """Return mean_r(logsumexp(z_r) - z_r[y_r]), a tensor of shape ().
 
-        `logits` has shape (n, k); `y` has shape (n,) and holds integers from 0 to k - 1.
-        The loss has the dtype of the logits.
+        `logits` has shape (n, k); `y` has shape (n,) and holds integers of any type from 0 to
+        k - 1. The loss has the dtype of the logits.
         """
         n, k = logits.shape
         right_class = one_hot(k, y)
