@@ -199,14 +199,33 @@ class Labels:
 JUDGES = {judge.name: judge for judge in (Close, Distribution, Labels)}
 
 
-def close(value: Any, rtol: float | None = None, atol: float | None = None) -> Judged:
-    """Ask for a comparison with other tolerances than the dtype's."""
-    return Judged(value, Close(rtol, atol))
+def close(
+    value: Any, rtol: float | None = None, atol: float | None = None, dtype: str | None = None
+) -> Judged:
+    """Ask for a comparison with other tolerances than the dtype's.
+
+    With a `dtype`, floating-point values are converted to it first: a check that is not about
+    dtypes judges the values alone, and a wrong dtype costs points in its own check only.
+    """
+    return Judged(value if dtype is None else _converted(value, dtype), Close(rtol, atol))
 
 
-def distribution(value: Any) -> Judged:
-    """Ask for a comparison of two random samples instead of their entries."""
-    return Judged(value, Distribution())
+def _converted(value: Any, dtype: str) -> Any:
+    """Floating-point values in another dtype; anything else as it is, for the judge to refuse."""
+    if hasattr(value, "numpy") and not isinstance(value, type):
+        value = value.numpy()
+    if not isinstance(value, np.ndarray | np.generic) or value.dtype.kind != "f":
+        return value
+    with np.errstate(all="ignore"):
+        return np.asarray(value).astype(dtype)
+
+
+def distribution(value: Any, dtype: str | None = None) -> Judged:
+    """Ask for a comparison of two random samples instead of their entries.
+
+    With a `dtype`, floating-point samples are converted to it first, as by `close`.
+    """
+    return Judged(value if dtype is None else _converted(value, dtype), Distribution())
 
 
 def labels(value: Any, truth: str, at_least: float) -> Judged:

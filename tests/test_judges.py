@@ -22,6 +22,8 @@ from mugrade.judges import (
     Close,
     Distribution,
     Labels,
+    close,
+    distribution,
     judge_from_json,
     judge_to_json,
 )
@@ -333,3 +335,12 @@ def test_a_hidden_miss_says_of_what_kind_the_input_is():
     assert "7" not in said and "no rows" not in message("f", judge([], answers), 3, "why", "f")
     other = replace(answers[4], about="one row")
     assert kept_answers([other], [answers[4]]) == [answers[4]]
+
+
+@pytest.mark.parametrize("ask", [close, distribution])
+def test_a_check_that_is_not_about_dtypes_takes_any_floating_point_dtype(ask):
+    wide = np.linspace(-1, 1, 200)
+    assert ask(wide, dtype="float32").value.dtype == np.float32
+    assert ask(wide).value.dtype == np.float64
+    for kept in (np.arange(3), np.array([True]), None, "text", 1.5):
+        assert ask(kept, dtype="float32").value is kept

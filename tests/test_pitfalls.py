@@ -26,6 +26,9 @@ PITFALLS = [
     ("00", "as an int or as a tuple", "summation", "only the first of several axes"),
     ("00", "and may be negative", "summation", "negative axes are skipped"),
     ("00", "that `shape` lacks on the left", "unbroadcast", "the new axes shift nothing"),
+    ("00", "keep what has been\nvisited in a set", "topo-sort", "looked up in a list"),
+    ("00", "its `grad` stays None", "reverse-mode", "constants get a gradient too"),
+    ("00", "looks whether the dtype is kept", "relu", "float64 out of float32"),
     ("00", "never visit a node twice", "topo-sort", "nodes more than once"),
     ("00", "Keep your own stack", "topo-sort", "recursive"),
     (
@@ -214,7 +217,8 @@ def test_a_pitfall_that_the_prose_names_shows_in_the_open(
     assert len(found.passed) < len(found.verdicts)
 
 
-ENDLESS = {("topo-sort", "nodes more than once")}  # 2^40 visits give no value to tell it by
+# 2^40 visits, or 50,000 looks through a list, give no value to tell it by
+ENDLESS = {("topo-sort", "nodes more than once"), ("topo-sort", "looked up in a list")}
 
 
 @pytest.mark.parametrize(

@@ -488,7 +488,8 @@ def find_topo_sort(node_list: Sequence[Value]) -> list[Value]:
     """Return the given nodes and all that they depend on, each once, inputs before outputs.
 
     The order is that of a depth-first search which visits inputs from left to right; any other in
-    which inputs come before outputs will do. Graphs may be tens of thousands of nodes deep.
+    which inputs come before outputs will do. Graphs may be thousands of nodes deep, and the time
+    grows as the number of nodes does, not as its square.
     """
     order: list[Value] = []
     visited: set[Value] = set()
@@ -505,7 +506,7 @@ def find_topo_sort(node_list: Sequence[Value]) -> list[Value]:
 
 # %% reverse-mode
 def compute_gradient_of_variables(output: Tensor, out_grad: Tensor) -> None:
-    r"""Fill `grad` of every node that requires it and that `output` was computed from.
+    r"""Fill `grad` of every node that requires it, and of no other, that `output` depends on.
 
     The adjoint of `output` itself is `out_grad`; that of another node v is
     $\sum_i \bar y_i \, \partial y_i / \partial v$ over the nodes y_i that have v as an input.

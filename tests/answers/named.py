@@ -26,7 +26,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "only the first": ["fewer results than there should be"],
         "arrays instead of tensors": ["the gradient of a product has no graph"],
         "detached": ["the graph is cut"],
-        "float64 out of float32": ["float64 comes out of float32"],
+        "float64 out of float32": [
+            "every entry is off by the same factor",
+            "float64 comes out of float32",
+        ],
     },
     "divide": {
         "the sign of the second": ["the second gradient has the wrong sign"],
@@ -39,6 +42,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "out_grad enters twice": ["out_grad enters the second gradient twice"],
         "numerator and denominator confused": ["numerator and denominator are confused"],
         "arrays instead of tensors": ["the gradient of a quotient has no graph"],
+        "float64 out of float32": ["float64 comes out of float32"],
     },
     "power-scalar": {
         "the exponent is not lowered": ["the exponent is not lowered"],
@@ -48,7 +52,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "zero to the power of minus one": ["0 to the power of -1"],
         "zero for n = 1": ["every entry is zero"],
         "one for n = 0": ["out_grad is handed through for n = 0"],
-        "through the logarithm": ["through the logarithm of a"],
+        "through the logarithm": ["nan where a number is right", "through the logarithm of a"],
         "by dividing the output": ["nan where a number is right"],
         "as if the base were fixed": ["derived by the exponent"],
         "the exponent cut to an integer": ["every entry is zero"],
@@ -75,7 +79,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "divided by the output": ["divided by the output"],
         "the exponential of out_grad": ["the exponential of out_grad"],
         "detached": ["the gradient of the exponential has no graph"],
-        "float64 out of float32": ["float64 comes out of float32"],
+        "float64 out of float32": [
+            "float64 comes out of float32",
+            "the gradient of the exponential has no graph",
+        ],
     },
     "relu": {
         "handed through": ["handed through"],
@@ -93,12 +100,12 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "arrays instead of tensors": ["the gradient of ReLU has no graph"],
     },
     "transpose": {
-        "handed through": ["the result is transposed"],
+        "handed through": ["the entries have kept their order", "the result is transposed"],
         "always the last two": ["the axes are in another order"],
         "always the first two": ["the axes are in another order"],
         "all axes reversed": ["the axes are in another order"],
         "reshaped instead of moved": ["the entries have kept their order"],
-        "swapped twice": ["the result is transposed"],
+        "swapped twice": ["the entries have kept their order", "the result is transposed"],
         "the first and the last": ["the axes are in another order"],
         "the sign of the axes is lost": ["the axes are in another order"],
         "the input transposed": ["the entries have kept their order"],
@@ -124,9 +131,12 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "only the first of several axes": ["a reshape to another number of entries"],
         "negative axes are skipped": ["a reshape to another number of entries"],
         "all axes, whatever was asked": ["a reshape to another number of entries"],
-        "always the last axis": ["copied along the wrong axis"],
+        "always the last axis": [
+            "a reshape to another number of entries",
+            "copied along the wrong axis",
+        ],
         "ones in front": ["out_grad is aligned right"],
-        "ones behind": ["copied along the wrong axis"],
+        "ones behind": ["copied along the wrong axis", "two shapes do not fit together"],
         "arrays instead of tensors": ["the gradient of a sum has no graph"],
     },
     "unbroadcast": {
@@ -182,6 +192,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the outputs are left out": ["the outputs are missing in the order"],
     },
     "reverse-mode": {
+        "a grad for the constants in the end": ["constants get a gradient"],
+        "constants get a gradient too": ["constants get a gradient"],
         "the last contribution wins": ["the last contribution replaces the others"],
         "the first contribution wins": ["only the first contribution counts"],
         "the contributions are averaged": ["the contributions are averaged"],
@@ -204,14 +216,19 @@ NAMED: dict[str, dict[str, list[str]]] = {
             "only the first input gets a contribution",
             "there is no gradient",
         ],
-        "the adjoint of the output for everybody": ["the output's adjoint goes into every op"],
+        "the adjoint of the output for everybody": [
+            "an attribute that does not exist",
+            "the output's adjoint goes into every op",
+        ],
         "None for what requires no gradient is added": ["None is used as if it were a value"],
-        "path by path": ["the function calls itself too often"],
         "detached gradients": ["every entry is off by the same factor"],
     },
     "xavier-uniform": {
         "the interval starts at zero": ["the interval starts at zero"],
-        "the bound is the width of the interval": ["the bound is taken for the width"],
+        "the bound is the width of the interval": [
+            "the bound is taken for the width",
+            "the sample's spread is too small by 2",
+        ],
         "shape (fan_out, fan_in)": ["the shape is (fan_out, fan_in)"],
         "a normal distribution of the right variance": ["a normal sample instead of a uniform one"],
         "the keywords are dropped": ["the keywords are not handed on"],
@@ -221,10 +238,13 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a generator of its own": ["drawn from a generator of its own"],
         "a fixed seed inside": ["every call draws the same numbers"],
         "one row, repeated": ["one row is drawn and repeated"],
-        "an array, not a Tensor": ["float32 comes out where float64 is asked for"],
-        "nothing is returned": ["nothing is returned"],
+        "an array, not a Tensor": ["an array stands where another object is expected"],
+        "nothing is returned": ["None is used as if it were a value", "nothing is returned"],
         "the deviation is taken for the bound": ["the deviation is taken for the bound"],
-        "the 3 of Kaiming in place of the 6": ["the number under the root is 3"],
+        "the 3 of Kaiming in place of the 6": [
+            "the number under the root is 3",
+            "the sample's spread is too small by the root of 2",
+        ],
         "the gain is ignored": ["the gain is ignored"],
         "the gain stands under the root": ["the gain is under the root"],
         "the square root is forgotten": ["the square root is missing"],
@@ -250,7 +270,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a generator of its own": ["drawn from a generator of its own"],
         "a fixed seed inside": ["every call draws the same numbers"],
         "one column, repeated": ["one column is drawn and repeated"],
-        "the bound is taken for the deviation": ["the bound is taken for the deviation"],
+        "the bound is taken for the deviation": [
+            "the bound is taken for the deviation",
+            "the sample's spread is too large by the root of 3",
+        ],
         "variance 1 / (fan_in + fan_out)": [
             "the number under the root is 1",
             "the sample's spread is too small by the root of 2",
@@ -274,8 +297,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a generator of its own": ["drawn from a generator of its own"],
         "a fixed seed inside": ["every call draws the same numbers"],
         "one row, repeated": ["one row is drawn and repeated"],
-        "an array, not a Tensor": ["float32 comes out where float64 is asked for"],
-        "nothing is returned": ["nothing is returned"],
+        "an array, not a Tensor": ["an array stands where another object is expected"],
+        "nothing is returned": ["None is used as if it were a value", "nothing is returned"],
         "the gain is forgotten": ["the gain of ReLU is missing"],
         "the gain is 2": ["the gain is 2"],
         "fan_out in place of fan_in": ["fan_out in place of fan_in"],
@@ -307,12 +330,18 @@ NAMED: dict[str, dict[str, list[str]]] = {
             "the gain of ReLU is missing",
             "the sample's spread is too small by the root of 2",
         ],
-        "the gain is 2": ["the gain is 2"],
+        "the gain is 2": ["the gain is 2", "the sample's spread is too large by the root of 2"],
         "fan_out in place of fan_in": ["fan_out in place of fan_in"],
         "the mean of the sizes, as with Xavier": ["the mean of both sizes, as with Xavier"],
-        "the bound is taken for the deviation": ["the bound is taken for the deviation"],
+        "the bound is taken for the deviation": [
+            "the bound is taken for the deviation",
+            "the sample's spread is too large by the root of 3",
+        ],
         "the root does not cover fan_in": ["the root ends too early"],
-        "the root covers only fan_in": ["the gain is 2"],
+        "the root covers only fan_in": [
+            "the gain is 2",
+            "the sample's spread is too large by the root of 2",
+        ],
         "the nonlinearity is handed to randn": [
             "a function is called with other arguments than it takes"
         ],
@@ -325,12 +354,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the bias starts at zero": ["every entry of the sample is the same"],
         "the bias is a vector": ["an axis of length 1 is missing"],
         "the bias is normal": ["the bias is normal"],
-        "there is always a bias": [
-            "each column is off by an amount of its own",
-            "there are more or fewer values than expected",
-        ],
+        "there is always a bias": ["there is always a bias"],
         "the weight is (out, in) and transposed in forward": [
-            "the inner dimensions of a matrix product differ"
+            "the inner dimensions of a matrix product differ",
+            "two shapes do not fit together",
         ],
         "the weight is drawn as (out, in) and turned": [
             "the weight's sizes are exchanged in the draw"
@@ -367,19 +394,36 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a ReLU comes with it": ["a ReLU comes with it"],
         "leading axes are flattened and stay so": ["the values are not in the right shape"],
         "bias=False crashes": ["None is used as if it were a value"],
+        "always float64": ["float64 comes out of float32"],
     },
     "flatten": {
-        "everything becomes one row": ["the values are not in the right shape"],
-        "one row, batch axis of one": ["the values are not in the right shape"],
-        "only three axes": ["a reshape to another number of entries"],
+        "everything becomes one row": [
+            "an axis of length 1 is missing",
+            "the values are not in the right shape",
+        ],
+        "one row, batch axis of one": [
+            "the result is transposed",
+            "the values are not in the right shape",
+        ],
+        "only three axes": ["a reshape to another number of entries", "an index beyond the end"],
         "only the last two axes": ["a reshape to another number of entries"],
-        "the last axis is kept instead of the first": ["the values are not in the right shape"],
-        "the sizes in the other order": ["the values are not in the right shape"],
-        "column-major order": ["column-major order"],
+        "the last axis is kept instead of the first": [
+            "the result is transposed",
+            "the values are not in the right shape",
+        ],
+        "the sizes in the other order": [
+            "the result is transposed",
+            "the values are not in the right shape",
+        ],
+        "column-major order": ["column-major order", "there is no gradient"],
         "transposed": ["the result is transposed"],
         "NumPy's reshape leaves the graph": ["there is no gradient"],
         "an array is returned": ["an array stands where another object is expected"],
-        "the input is returned": ["the values are not in the right shape"],
+        "the input is returned": [
+            "an axis of length 1 is missing",
+            "the values are not in the right shape",
+        ],
+        "a vector stays a vector": ["an axis of length 1 is missing"],
     },
     "relu-layer": {
         "the identity": ["nothing happens"],
@@ -399,12 +443,20 @@ NAMED: dict[str, dict[str, list[str]]] = {
     "sequential": {
         "the wrong way round": ["the modules run in the wrong order"],
         "only the first": ["only the first module runs"],
-        "only the last": ["only the last module counts", "there is no gradient"],
-        "return inside the loop": ["only the first module runs"],
-        "each gets the original input": ["only the last module counts", "there is no gradient"],
+        "only the last": [
+            "an index beyond the end",
+            "only the last module counts",
+            "there is no gradient",
+        ],
+        "return inside the loop": ["nothing is returned", "only the first module runs"],
+        "each gets the original input": [
+            "a name that is not defined",
+            "only the last module counts",
+            "there is no gradient",
+        ],
         "the first is left out": ["the first module is left out", "there is no gradient"],
         "the last is left out": ["the last module is left out"],
-        "the outputs are added up": ["the outputs are added up"],
+        "the outputs are added up": ["a name that is not defined", "the outputs are added up"],
         "residual at every link": ["each module's input is added to its output"],
         "the graph is cut between the modules": ["the graph is cut", "there is no gradient"],
         "an iterator that is empty the second time": [
@@ -448,10 +500,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "shifted by the largest absolute value": ["-inf where a number is right"],
         "clipped instead of shifted": ["a finite number where inf is right"],
         "inf minus inf": ["nan where inf is right"],
-        "an epsilon in the logarithm": [
-            "a finite number where -inf is right",
-            "every entry is off by the same amount",
-        ],
+        "an epsilon in the logarithm": ["a finite number where -inf is right"],
         "the axes are ignored": ["the axes are ignored"],
         "always the last axis": ["always the last axis"],
         "only the first of several axes": ["only one of several axes"],
@@ -491,7 +540,6 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the derivative of the softmax": ["the derivative of the softmax"],
         "the gradient of the maximum": ["the gradient of the maximum"],
         "divided by the number of entries": [
-            "divided by the number of entries",
             "every entry is 1/4 of what it should be",
             "every entry is 1/6 of what it should be",
         ],
@@ -501,14 +549,19 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the node is detached": ["the node is a constant"],
         "computed on arrays": ["the softmax is a constant"],
         "float64 gradients": ["float64 comes out of float32"],
+        "float32 gradients out of float64": [
+            "float32 comes out where float64 is asked for",
+            "the softmax is a constant",
+        ],
     },
     "logsoftmax": {
-        "the maximum is not subtracted": ["-inf where a number is right"],
+        "the maximum is not subtracted": ["the maximum is not subtracted"],
         "one maximum for the whole matrix": [
             "-inf where a number is right",
             "inf where a number is right",
         ],
-        "the logarithm of the softmax": ["-inf where a number is right"],
+        "the logarithm of the softmax": ["the logarithm of a probability that is 0"],
+        "the logarithm of a softmax that overflows": ["the logarithm of a softmax that overflows"],
         "an epsilon against the logarithm of 0": ["an epsilon inside the logarithm"],
         "the maximum is left out of the difference": [
             "-inf where a number is right",
@@ -520,7 +573,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "columns instead of rows": ["the columns are normalized instead of the rows"],
         "the whole matrix instead of each row": ["the whole matrix is normalized at once"],
         "the sum aligns right": ["two shapes do not fit together"],
-        "the wrong sign": ["-inf where a number is right", "the sign is flipped"],
+        "the wrong sign": ["the sign is flipped"],
         "the mean of the exponentials": [
             "every entry is off by the same amount",
             "the mean of the exponentials",
@@ -528,6 +581,11 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the input is changed in place": ["the input is changed in place"],
         "float64 out of float32": ["float64 comes out of float32"],
         "float32 out of float64": ["float32 comes out where float64 is asked for"],
+        "float64 gradients": ["float64 comes out of float32"],
+        "float32 gradients out of float64": [
+            "float32 comes out where float64 is asked for",
+            "the softmax is a constant",
+        ],
         "out_grad is ignored": ["out_grad is ignored"],
         "only what goes through z itself": ["only what goes through z itself"],
         "out_grad entry by entry instead of its sum": [
@@ -558,8 +616,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "as in the handout, the sums taken apart": ["digits are lost in the logsumexp"],
         "the logsumexp is forgotten": ["the logsumexp is missing"],
         "the maximum instead of logsumexp": ["the maximum in place of logsumexp"],
-        "the logarithm of a sum that overflows": ["inf where a number is right"],
-        "the logarithm of the softmax": ["inf where a number is right"],
+        "the logarithm of a sum that overflows": ["exp overflows in the logarithm of the sum"],
+        "the logarithm of the softmax": ["the logarithm of a probability that is 0"],
+        "the logarithm of a softmax that overflows": ["the logarithm of a probability that is 0"],
+        "the mean by a tensor of a whole number": ["float64 comes out of float32"],
         "the probability instead of its logarithm": ["the probability instead of its logarithm"],
         "the logsumexp of the whole batch": ["the logsumexp of the whole batch"],
         "the wrong sign": ["the sign is flipped"],

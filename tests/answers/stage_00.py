@@ -147,6 +147,10 @@ WRONG = {
         "out_grad enters twice": [("-(a_grad * node)", "-(a_grad * node * out_grad)")],
         "numerator and denominator confused": [("node.inputs[1]", "node.inputs[0]")],
         "an epsilon in the denominator": [("out_grad / b", "out_grad / (b + 1e-3)")],
+        "a tiny epsilon in the denominator": [("out_grad / b", "out_grad / (b + 1e-9)")],
+        "float64 out of float32": [
+            ("out_grad / b", "out_grad / Tensor(b.numpy().astype(float)) * (b / b)"),
+        ],
         "arrays instead of tensors": [
             ("-(a_grad * node)", "Tensor(-a_grad.numpy() * node.numpy())"),
         ],
@@ -396,6 +400,10 @@ WRONG = {
     },
     "topo-sort": {
         "outputs first": [("return order", "return order[::-1]")],
+        "looked up in a list": [
+            ("visited: set[Value] = set()", "visited: list[Value] = []"),
+            ("visited.add(node)", "visited.append(node)"),
+        ],
         "a node before its inputs": [
             (
                 "            visited.add(node)\n",
@@ -497,6 +505,19 @@ WRONG = {
             ("gradient_as_tuple(grad, node)", "gradient_as_tuple(out_grad, node)"),
         ],
         "None for what requires no gradient is added": [("if x.requires_grad:", "if True:")],
+        "constants get a gradient too": [("if x.requires_grad:", "if x_grad is not None:")],
+        "added up from 0": [
+            ("grads[x] + x_grad if x in grads else x_grad", "grads.get(x, 0) + x_grad"),
+        ],
+        "a grad for the constants in the end": [
+            (
+                "    ### END",
+                "    for node in find_topo_sort([output]):\n"
+                "        if node.grad is None:\n"
+                "            node.grad = Tensor(np.zeros_like(node.numpy()))\n"
+                "    ### END",
+            ),
+        ],
         "path by path": [
             (
                 "    grads: dict[Value, Any] = {output: out_grad}\n",

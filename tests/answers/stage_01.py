@@ -151,6 +151,7 @@ WRONG = {
         ],
     },
     "kaiming-uniform": {
+        "any nonlinearity is taken": [("    _demand_relu(nonlinearity)\n", "")],
         **UNIFORM_SLIPS,
         "the gain is forgotten": [("math.sqrt(2) * math", "math")],
         "the gain is 2": [("math.sqrt(2) * math", "2 * math")],
@@ -170,6 +171,7 @@ WRONG = {
         ],
     },
     "kaiming-normal": {
+        "any nonlinearity is taken": [("    _demand_relu(nonlinearity)\n", "")],
         **NORMAL_SLIPS,
         "the gain is forgotten": [("math.sqrt(2) /", "1 /")],
         "the gain is 2": [("math.sqrt(2) /", "2 /")],

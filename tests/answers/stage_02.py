@@ -13,6 +13,12 @@ LAST_LINE = "return y + self.bias.broadcast_to(y.shape)"
 
 WRONG = {
     "linear": {
+        "always float64": [
+            (
+                "    ) -> None:\n        super",
+                '    ) -> None:\n        dtype = "float64"\n        super',
+            )
+        ],
         "the bias is drawn before the weight": [
             (DRAW_WEIGHT + DRAW_BIAS, DRAW_BIAS + DRAW_WEIGHT),
         ],
@@ -90,6 +96,9 @@ WRONG = {
         "bias=False crashes": [("        if self.bias is None:\n            return y\n", "")],
     },
     "flatten": {
+        "a vector stays a vector": [
+            ("return x.reshape", "return x if len(x.shape) == 1 else x.reshape"),
+        ],
         "everything becomes one row": [
             ("(x.shape[0], math.prod(x.shape[1:]))", "(math.prod(x.shape),)")
         ],

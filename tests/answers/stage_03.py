@@ -132,6 +132,13 @@ WRONG = {
                 "return Tensor(grad.numpy() * np.exp(z.numpy() - log_sum.numpy()))",
             ),
         ],
+        "float32 gradients out of float64": [
+            (
+                "return grad * exp(z - log_sum)",
+                'share = exp(Tensor(z, dtype="float32") - Tensor(log_sum, dtype="float32"))\n'
+                "        return Tensor(grad * share, dtype='float32')",
+            ),
+        ],
         "float64 gradients": [
             ("grad * exp(z - log_sum)", "grad * exp(z - log_sum) * Tensor(np.ones(z.shape))"),
         ],

@@ -67,6 +67,26 @@ WRONG = {
                 'array = array.astype("float32")\n        shifted = array - np.max',
             ),
         ],
+        "float64 gradients": [
+            (
+                "return out_grad - exp(node)",
+                "out_grad = out_grad * Tensor(np.ones(node.shape))\n"
+                "        return out_grad - exp(node)",
+            ),
+        ],
+        "float32 gradients out of float64": [
+            (
+                "return out_grad - exp(node) * row_sums.broadcast_to(node.shape)",
+                "grad = out_grad - exp(node) * row_sums.broadcast_to(node.shape)\n"
+                '        return Tensor(grad, dtype="float32")',
+            ),
+        ],
+        "the logarithm of a softmax that overflows": [
+            (
+                "return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))",
+                "p = np.exp(array) / np.exp(array).sum(1)[:, None]\n        return np.log(p)",
+            ),
+        ],
         "out_grad is ignored": [
             (
                 "return out_grad - exp(node) * row_sums.broadcast_to(node.shape)",
@@ -146,6 +166,19 @@ WRONG = {
                 "return -log_p.sum() / n",
                 "from needle.ops import exp, log\n\n        return -log(exp(log_p)).sum() / n",
             ),
+        ],
+        "the logarithm of a softmax that overflows": [
+            (
+                "return -log_p.sum() / n",
+                "k = logits.shape[1]\n        right_class = one_hot(k, y, dtype=logits.dtype)\n        "
+                "from needle.ops import exp, log\n\n"
+                "        e = exp(logits)\n"
+                "        p = e / e.sum(1).reshape((n, 1)).broadcast_to((n, k))\n"
+                "        return (-log(p) * right_class).sum() / n",
+            ),
+        ],
+        "the mean by a tensor of a whole number": [
+            (".sum() / n", ".sum() / Tensor(n)"),
         ],
         "the probability instead of its logarithm": [
             (

@@ -96,7 +96,7 @@ class Sequential(Module):
 class Residual(Module):
     """A module with a way round it.
 
-    y = x + fn(x), where fn keeps the shape of its input.
+    y = x + fn(x), where fn keeps the shape of its input, and is called once.
 
     Source: He, Zhang, Ren and Sun, 2016, equation 1.
     """

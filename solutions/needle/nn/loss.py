@@ -43,8 +43,9 @@ class SoftmaxLoss(Module):
     def forward(self, logits: Tensor, y: Tensor) -> Tensor:
         """Return mean_r(-logsoftmax(z_r)[y_r]), a tensor of shape ().
 
-        `logits` has shape (n, k); `y` has shape (n,) and holds integers from 0 to k - 1.
-        The loss has the dtype of the logits. It is right for logits up to 1e8, in float32 too.
+        `logits` has shape (n, k); `y` has shape (n,) and holds integers of any type from 0 to
+        k - 1. The loss has the dtype of the logits. It is right for logits up to 1e8, in float32
+        too.
         """
         n = logits.shape[0]
         log_p = pick(logsoftmax(logits), y)

@@ -18,7 +18,7 @@ class LogSoftmax(TensorOp):
     """logsoftmax(z) = z - logsumexp(z), for each row of a matrix of shape (n, k)."""
 
     def compute(self, array: np.ndarray) -> np.ndarray:
-        """Return the log-probabilities, shape (n, k), finite whenever `array` is.
+        """Return the log-probabilities, shape (n, k), also where `exp` over- or underflows.
 
         The result has the dtype of `array`, which is left as it was.
         """

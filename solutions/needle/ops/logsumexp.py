@@ -39,8 +39,8 @@ class LogSumExp(TensorOp):
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """Return out_grad * softmax(z), with z = node.inputs[0].
 
-        d node / d z_i = exp(z_i) / sum_j exp(z_j), the sum over `axes`.
-        `out_grad` has the shape of `node`, the result has the shape of z. Built from ops.
+        d node / d z_i = exp(z_i) / sum_j exp(z_j), the sum over `axes`; 0 where z_i is -inf.
+        `out_grad` has the shape of `node`, the result has shape and dtype of z. Built from ops.
         """
         (z,) = node.inputs
         axes = range(len(z.shape)) if self.axes is None else np.atleast_1d(self.axes)
