@@ -385,14 +385,17 @@ FEATURES: dict[str, Features] = {
             "the dtype": ([(".sum() / n", ".sum() / Tensor(n)")], {"softmax-loss-dtypes"}),
             "logsumexp": (
                 [
-                    ("logsumexp(logits, axes=1)", "log(exp(logits).sum(1))"),
-                    ("n, k =", "from needle.ops import exp, log\n\n        n, k ="),
+                    (
+                        "pick(logsoftmax(logits), y)",
+                        "pick(logits, y) - log(exp(logits).sum(1))",
+                    ),
+                    ("n = logits", "from needle.ops import exp, log\n\n        n = logits"),
                 ],
-                {"softmax-loss-is-stable"},
+                {"softmax-loss-is-stable", "softmax-loss-keeps-digits"},
             ),
             "a gradient": (
-                [("n, k = logits.shape", "n, k = logits.shape\n        logits = logits.detach()")],
-                {"softmax-loss-gradient", "softmax-loss-is-stable"},
+                [("n = logits.shape[0]", "n = logits.shape[0]\n        logits = logits.detach()")],
+                {"softmax-loss-gradient", "softmax-loss-is-stable", "softmax-loss-keeps-digits"},
             ),
         },
     },
@@ -400,7 +403,7 @@ FEATURES: dict[str, Features] = {
 
 
 # what computes with an exercise's function cannot be right where the function is wrong
-BUILT_ON = defaultdict(set, {"stable-logsumexp": {"logsumexp"}})
+BUILT_ON = defaultdict(set, {"stable-logsumexp": {"logsumexp"}, "logsoftmax": {"softmax-loss"}})
 
 
 def cases() -> list[object]:

@@ -170,8 +170,9 @@ WRONG = {
         "the logarithm of a softmax that overflows": [
             (
                 "return -log_p.sum() / n",
-                "k = logits.shape[1]\n        right_class = one_hot(k, y, dtype=logits.dtype)\n        "
-                "from needle.ops import exp, log\n\n"
+                "k = logits.shape[1]\n"
+                "        right_class = one_hot(k, y, dtype=logits.dtype)\n"
+                "        from needle.ops import exp, log\n\n"
                 "        e = exp(logits)\n"
                 "        p = e / e.sum(1).reshape((n, 1)).broadcast_to((n, k))\n"
                 "        return (-log(p) * right_class).sum() / n",
