@@ -81,7 +81,11 @@ def demand_matrix(array: np.ndarray) -> None:
 
 # %% id="logsoftmax" role="solution" export="needle/ops/logsoftmax.py"
 class LogSoftmax(TensorOp):
-    """logsoftmax(z) = z - logsumexp(z), for each row of a matrix of shape (n, k)."""
+    """logsoftmax(z) = z - logsumexp(z), for each row of a matrix of shape (n, k).
+
+    The largest entry of the row is subtracted from z first: then the values are right for entries
+    up to 1e8, in float32 too.
+    """
 
     def compute(self, array: np.ndarray) -> np.ndarray:
         """Return the log-probabilities, shape (n, k), also where `exp` over- or underflows.

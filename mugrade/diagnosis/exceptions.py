@@ -29,7 +29,7 @@ RULES = [
         "print both shapes; keep a reduced axis as length 1 before broadcasting",
     ),
     (
-        r"^ValueError: matmul: .* mismatch",
+        r"^ValueError: matmul: (?!.*does not have enough)",
         "the inner dimensions of a matrix product differ",
         "(n, k) @ (k, m) is (n, m): the last axis on the left meets the last but one on the right",
         "print both shapes: which factor comes first, and which one is transposed?",

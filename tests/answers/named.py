@@ -605,6 +605,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a softmax that overflows": ["nan where a number is right"],
         "the softmax is a constant": ["the softmax is a constant"],
         "the gradient is computed on arrays": ["the softmax is a constant"],
+        "digits are lost in the logsumexp": ["digits are lost in the logsumexp"],
     },
     "softmax-loss": {
         "as many classes as the largest label says": ["two shapes do not fit together"],
@@ -651,7 +652,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the weight is missing": ["the weight is missing"],
         "the bias is missing": ["the bias is missing"],
         "the bias is scaled by the weight": ["the weight scales the bias too"],
-        "the weight starts at zero": ["the weight starts at zero"],
+        "the weight starts at zero": ["every entry is zero", "the weight starts at zero"],
         "the bias starts at one": [
             "every entry is off by the same amount",
             "the bias starts at one",
@@ -661,13 +662,14 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the weight is no Parameter": ["the weight is no Parameter"],
         "the bias is no Parameter": ["the bias is no Parameter"],
         "dtype is ignored": ["float32 comes out where float64 is asked for"],
-        "float64 out of float32": ["float64 comes out of float32"],
+        "float64 out of float32": ["a dtype is not handed on", "float64 comes out of float32"],
         "the mean is detached": ["the mean is a constant to the gradient"],
         "the variance is detached": ["the variance is a constant to the gradient"],
         "mean and variance are detached": ["mean and variance are constants to the gradient"],
         "computed on arrays": ["there is no gradient"],
         "the input is changed in place": ["the input is changed in place"],
         "nothing is done in eval mode": ["nothing is done in eval mode"],
+        "the weight starts at random": ["the weight is drawn at random"],
     },
     "batchnorm": {
         "the whole batch is averaged": ["the whole batch is averaged"],
@@ -710,14 +712,14 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the weight is missing": ["the weight is missing"],
         "the bias is missing": ["the bias is missing"],
         "the weight is no Parameter": ["the weight is no Parameter"],
-        "the weight starts at zero": ["the weight starts at zero"],
+        "the weight starts at zero": ["every entry is zero", "the weight starts at zero"],
         "the mean is detached": ["the mean is a constant to the gradient"],
         "the variance is detached": ["the variance is a constant to the gradient"],
         "mean and variance are detached": ["mean and variance are constants to the gradient"],
         "computed on arrays": ["there is no gradient"],
         "dtype is ignored": ["float32 comes out where float64 is asked for"],
         "float64 out of float32": ["float64 comes out of float32"],
-        "float64 running values": ["float64 comes out of float32"],
+        "float64 running values": ["a dtype is not handed on", "float64 comes out of float32"],
         "the input is changed in place": ["the input is changed in place"],
     },
     "dropout": {
@@ -803,7 +805,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the learning rate inside the average, twice": ["the learning rate enters twice"],
         "the average starts at the gradient": ["the average starts at the gradient"],
         "one average for all parameters": ["one average for all parameters"],
-        "no weight decay": ["no weight decay"],
+        "no weight decay": ["a dtype is not handed on", "no weight decay"],
         "weight decay twice": ["weight decay is applied twice"],
         "weight decay after the average": ["weight decay after the average"],
         "weight decay without the learning rate": ["weight decay without the learning rate"],
@@ -828,7 +830,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         ],
         "a new parameter object": ["the parameter itself is not changed"],
         "the loop variable is rebound": ["the parameter itself is not changed"],
-        "the state keeps the graph": ["the state keeps a graph"],
+        "the state keeps the graph": ["a dtype is not handed on", "the state keeps a graph"],
         "the state keeps a graph over copies of the gradient": ["the state keeps a graph"],
         "the gradient is changed in place": ["the gradient is changed in place"],
         "the average is the gradient's array": [
@@ -839,6 +841,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "nesterov by default": ["nesterov is on by default"],
         "another default learning rate": ["another default learning rate"],
         "only the first parameter": ["only the first parameter is updated"],
+        "float64 crashes a float32 model": ["a dtype is not handed on"],
     },
     "adam": {
         "uphill": ["the step goes uphill"],
@@ -879,11 +882,12 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "a missing gradient ends the step": ["a parameter without a gradient ends the step"],
         "a new parameter object": ["the parameter itself is not changed"],
         "the loop variable is rebound": ["the parameter itself is not changed"],
-        "the state keeps the graph": ["the state keeps a graph"],
+        "the state keeps the graph": ["a dtype is not handed on", "the state keeps a graph"],
         "the gradient is changed in place": ["the gradient is changed in place"],
         "gradients are reset": ["there is no gradient"],
         "another default": ["another default of beta2"],
         "no correction by default": ["the bias correction is missing"],
+        "float64 crashes a float32 model": ["a dtype is not handed on"],
     },
     "hessian": {
         "only the diagonal": ["only the diagonal is filled"],
@@ -900,6 +904,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "rows are numbered by the first axis": ["a reshape to another number of entries"],
         "unit vectors in column-major order": ["the right entries in another order"],
         "kept in the shape of theta": ["an axis of length 1 is left over"],
+        "sums of the rows": ["one backward pass for all rows"],
     },
     "newton-step": {
         "a gradient step": ["a plain gradient step"],
@@ -974,6 +979,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "unequal lengths are cut": ["arrays of unequal length are accepted"],
         "examples are counted from one": ["examples are counted from 1"],
         "indices are sorted": ["the indices are sorted"],
+        "an item of one part is that part": ["one array alone is not in a tuple"],
+        "all arrays become one": ["parts of different shapes are put into one array"],
     },
     "mnist-dataset": {
         "the images are not scaled": ["the pixels are not scaled"],
@@ -1219,6 +1226,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the op itself computes again": ["the op itself was changed"],
         "the last op only": ["entries are missing at the start"],
         "calls are not counted": ["the calls are not counted"],
+        "the bytes of the last call only": ["the bytes of one op stand for all of its kind"],
+        "the leaves are counted": ["leaves are listed"],
     },
     "fast-linear": {
         "the bias is missing": ["the bias is missing"],
@@ -1233,6 +1242,9 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "float64 out of float32": ["float64 comes out of float32"],
         "matrices only": ["the inner dimensions of a matrix product differ"],
         "the input has never a gradient": ["there is no gradient"],
+        "the bias's gradient sums the wrong axis": [
+            "the bias's gradient is summed over the wrong axis"
+        ],
     },
     "fast-dropout": {
         "the survivors are not rescaled": ["the survivors are not rescaled"],
@@ -1246,6 +1258,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "out_grad is changed in place": ["out_grad was written into"],
         "the input is changed in place": ["the input was written into"],
         "float64 out of float32": ["float64 comes out of float32"],
+        "the gradient by the input": ["multiplied by the output"],
     },
     "fast-softmax-loss": {
         "the maximum is not subtracted": [
@@ -1266,6 +1279,9 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the kept softmax is overwritten": ["what was kept is overwritten"],
         "the logits are changed in place": ["the logits were written into"],
         "float64 out of float32": ["float64 comes out of float32"],
+        "the exponentials are divided by the columns": [
+            "the probabilities are normalized over the batch"
+        ],
     },
     "fast-layernorm": {
         "the variance with n - 1": ["the variance with n - 1"],
@@ -1292,6 +1308,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "what was kept is overwritten": ["what was kept is overwritten"],
         "out_grad is overwritten": ["out_grad is overwritten"],
         "the input is changed in place": ["the input was written into"],
+        "the gradient is divided by the variance": ["the gradient is divided by the variance"],
     },
     "fast-batchnorm": {
         "the variance with n - 1": ["the variance with n - 1"],
@@ -1344,7 +1361,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the averages are forgotten": ["the averages are forgotten"],
         "the two betas exchanged": ["the two betas are exchanged"],
         "theta is a new array": ["theta stays as it was"],
-        "u is a new array": ["the first average is not kept"],
+        "u is a new array": ["every entry is zero", "the first average is not kept"],
         "uphill": ["uphill"],
     },
 }

@@ -220,6 +220,7 @@ WRONG = {
                 "return wrong / examples, total_loss / examples",
                 "return float(np.mean(errors)), float(np.mean(losses))",
             ),
+            ("    if examples == 0:\n", "    if not losses:\n"),
         ],
         "the largest logit of each column": [
             (
