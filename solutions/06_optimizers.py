@@ -1405,7 +1405,8 @@ def hessian_values():
 @check
 def hessian_is_careful():
     """Where a slope does not depend on theta its change is zero, not what was left in grad."""
-    theta, w = ndl.Tensor([1.0, 2.0]), ndl.Tensor([3.0, -5.0])
+    theta = ndl.Tensor([1.0, 2.0])
+    w = ndl.Tensor([3.0, -5.0], requires_grad=False)
     theta.grad = ndl.Tensor([0.5, 0.25])
     yield hessian(lambda t: (t * w).sum(), theta)
     yield hessian(lambda t: (t * w * t).sum(), theta)

@@ -33,7 +33,7 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
         "batchnorm-state": {"running values": "They carry no graph."},
         "batchnorm-dtype": {"float64": "All four have shape (dim,), live on `device` and have"},
         "dropout-forward": {
-            "p of 0": "0 <= p < 1",
+            "p of 0": "0 <= p <= 1",
             "three axes and one": "Any shape; the dtype stays",
             "the default": "p: float = 0.5",
         },

@@ -618,7 +618,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the logsumexp is forgotten": ["the logsumexp is missing"],
         "the maximum instead of logsumexp": ["the maximum in place of logsumexp"],
         "the logarithm of a sum that overflows": ["exp overflows in the logarithm of the sum"],
-        "the logarithm of the softmax": ["the logarithm of a probability that is 0"],
+        "the logarithm of the softmax": ["inf where a number is right"],
         "the logarithm of a softmax that overflows": ["the logarithm of a probability that is 0"],
         "the mean by a tensor of a whole number": ["float64 comes out of float32"],
         "the probability instead of its logarithm": ["the probability instead of its logarithm"],
