@@ -48,8 +48,16 @@ def traced(task: Task) -> Traced:
     source = SHOW + ast.unparse(ast.fix_missing_locations(function))
     again = _function(ast.parse(source))
     first = min(d.lineno for d in again.decorator_list)
-    lines = sorted(n.lineno - first for n in ast.walk(again) if isinstance(n, ast.Yield))
+    lines = sorted(n.lineno - first for n in _own_nodes(again) if isinstance(n, ast.Yield))
     return Traced(replace(task, source=source), dict(zip(lines, tracer.marks, strict=True)))
+
+
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes below, without those of functions that are defined there."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            yield from _own_nodes(child)
 
 
 def steps(values: Sequence[Observed], marks: Mapping[int, tuple[str, str]]) -> list[list[Input]]:
