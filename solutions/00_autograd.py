@@ -2012,12 +2012,12 @@ def topo_sort_deep():
         y = y + y
     yield np.array([sum(n is node for n in find_topo_sort([y])) for node in (x, y.inputs[0], y)])
     for _ in range(1_200):
-        y = y + x
+        y = x + y
     yield np.array(len(find_topo_sort([y])))
     ### BEGIN HIDDEN TESTS
     nodes = [x]
     for _ in range(1_200):
-        nodes.append(nodes[-1] + x)
+        nodes.append(x + nodes[-1])
     place = {node: i for i, node in enumerate(find_topo_sort([nodes[-1]]))}
     yield np.array([place[node] for node in nodes])
     ### END HIDDEN TESTS

@@ -706,6 +706,7 @@ NOT_JUDGING = {
         ),
         "finds what was handed in, and holds what came of it",
     ),
+    "grader/reaching": "whose mistake is named, not whether it is one",
     "messages": "what a verdict says",
     "mistakes": "names what is wrong already",
     "panel": "how a message looks",

@@ -31,8 +31,6 @@ class Reaching:
     def behind_a_failure(self, outcome: Outcome, written: Mapping[str, str]) -> set[str]:
         """The checks that miss a value and run code of an earlier exercise that fails.
 
-        An exception says what it says whatever was computed before it.
-
         `written`: exercise -> the submission's code, which may name more than the reference's.
         What is unwritten, or could not be loaded, gives no wrong values.
         """
@@ -85,5 +83,8 @@ class Reaching:
 
 
 def _names(source: str) -> frozenset[str]:
-    """The names of its module that the code reads."""
-    return Block("", source).reads
+    """The names of its module that the code reads; none if it is nested too deeply."""
+    try:
+        return Block("", source).reads
+    except (RecursionError, MemoryError):
+        return frozenset()

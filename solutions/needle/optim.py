@@ -193,8 +193,7 @@ def hessian(f: Callable[[Tensor], Tensor], theta: Tensor) -> np.ndarray:
     $H_{ij} = \partial^2 f / \partial \theta_i \partial \theta_j$, with the n entries of theta
     counted in row-major order; theta may have any shape, () too. f maps a tensor of theta's shape
     to a tensor with one entry; the result is an array, not a tensor, of shape (n, n) and theta's
-    dtype. `theta` and `theta.grad` are left as
-    they were.
+    dtype. `theta` and `theta.grad` are left as they were.
     """
     x = Tensor(theta)
     f(x).backward(create_graph=True)
