@@ -1201,6 +1201,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the test figures first": ["training and test figures are exchanged"],
         "errors first, then losses": ["both errors come first, then both losses"],
         "accuracies": ["accuracies, not error rates"],
+        "always Adam": ["optimizer is ignored"],
         "lr is ignored": ["lr is not handed on"],
         "weight decay is ignored": ["weight_decay is not handed on"],
         "weight decay in third place": ["weight_decay is handed over by its place"],

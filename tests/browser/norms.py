@@ -82,14 +82,14 @@ def test_a_student_fails_takes_a_hint_and_passes(page: Page) -> None:
     cell = run(page, "dropout-forward")
     panel = cell.locator(".jp-OutputArea .mugrade")
     assert panel.count() == 1 and panel.get_attribute("role") == "group"
-    assert panel.get_attribute("aria-label") == "Check dropout_forward: not passed, 0 of 10 points"
+    assert panel.get_attribute("aria-label") == "Check dropout_forward: not passed, 0 of 6 points"
     said = panel.inner_text()
     assert "not passed" in said and "mistake" in said and "%mugrade hint dropout" in said
     picture = panel.locator("svg[role=img]")
     assert "of 8 entries differ" in (picture.get_attribute("aria-label") or "")
     error = cell.locator('[data-mime-type="application/vnd.jupyter.stderr"], '
                          '[data-mime-type="application/vnd.jupyter.error"]')  # fmt: skip
-    assert error.inner_text().split() == ["dropout_forward", "0", "of", "10", "points"]
+    assert error.inner_text().split() == ["dropout_forward", "0", "of", "6", "points"]
     shoot(page, cell, "failing")
 
     find(page, "dropout-forward")
@@ -121,7 +121,7 @@ def test_the_notebook_ends_with_progress(page: Page) -> None:
     said = panel.inner_text()
     for text in (
         "1 of 3 exercises built",
-        "1 changed, visible inputs: 1 of 12 checks pass, worth 10 points",
+        "1 changed, visible inputs: 1 of 21 checks pass, worth 6 points",
         "dropout_forward passes on the visible inputs",
         "dropout_eval changed since it last passed: run it again",
         "layernorm_forward fails",
