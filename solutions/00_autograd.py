@@ -124,6 +124,7 @@ def by_hand_adjoints():
     yield np.array(float(a_bar))
     yield np.array(float(b_bar))
     ### BEGIN HIDDEN TESTS
+    #: other numbers of either sign
     for _ in range(4):
         a, b = rng.uniform(-3, 3, 2)
         for adjoint in adjoints_by_hand(float(a), float(b)):
@@ -979,11 +980,13 @@ def multiply_gradient():
     for grad in y.op.gradient_as_tuple(Tensor([1.0, 10.0, -2.0]), y):
         yield close(grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: random factors, from a single number to three axes
     for shape in ((), (4,), (3, 5), (2, 1, 3)):
         a, b, v = (Tensor(rng.standard_normal(shape).astype("float32")) for _ in range(3))
         y = a * b
         for grad in y.op.gradient_as_tuple(v, y):
             yield close(grad, dtype="float32")
+    #: a tensor multiplied by itself
     x, v = (Tensor(rng.standard_normal((3, 4)).astype("float32")) for _ in range(2))
     y = x * x
     for grad in y.op.gradient_as_tuple(v, y):
@@ -1040,12 +1043,14 @@ def divide_gradient():
         for grad in y.op.gradient_as_tuple(Tensor([1.0, 10.0, -2.0]), y):
             yield close(grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: entries of either sign, from no axis to three axes
     for shape in ((), (4,), (3, 5), (2, 1, 3)):
         a, v = (Tensor(rng.standard_normal(shape).astype("float32")) for _ in range(2))
         b = rng.choice([-1, 1], shape) * rng.uniform(0.3, 3, shape)
         y = a / Tensor(np.array(b, dtype="float32"))
         for grad in y.op.gradient_as_tuple(v, y):
             yield close(grad, dtype="float32")
+    #: tiny numerators, denominators and adjoints
     a, b, v = (Tensor(rng.uniform(1e-6, 2e-6, (3, 4)).astype("float32")) for _ in range(3))
     y = a / b
     for grad in y.op.gradient_as_tuple(v, y):
@@ -1110,12 +1115,14 @@ def power_scalar_gradient():
         (grad,) = y.op.gradient_as_tuple(Tensor([1.3, 10.7, -2.1]), y)
         yield close(grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a positive whole exponent, zeros among the entries
     for n in (1, 2, 3, 4.0):
         a = rng.standard_normal((3, 4)).astype("float32")
         a[1] = 0
         y = Tensor(a) ** n
         (grad,) = y.op.gradient_as_tuple(Tensor(rng.uniform(1, 2, (3, 4)).astype("float32")), y)
         yield close(grad, dtype="float32")
+    #: a negative or fractional exponent, positive entries
     for n in (0.5, -0.5, -2, 1.5, np.float64(2.5)):
         y = Tensor(rng.uniform(0.3, 3, (2, 5)).astype("float32")) ** n
         (grad,) = y.op.gradient_as_tuple(Tensor(rng.standard_normal((2, 5)).astype("float32")), y)
@@ -1132,6 +1139,7 @@ def power_scalar_at_zero():
         (grad,) = y.op.gradient_as_tuple(Tensor([1.3, 10.7, -2.1]), y)
         yield close(grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a row of zeros, the exponent zero or positive
     for n in (0, 0.0, 2):
         a = rng.standard_normal((3, 4)).astype("float32")
         a[1] = 0
@@ -1186,6 +1194,7 @@ def log_gradient():
         (grad,) = y.op.gradient_as_tuple(Tensor([1.0, 10.0, -2.0]), y)
         yield close(grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: random entries, ordinary, large or tiny
     for low, high in ((0.1, 10), (100, 1000), (1e-7, 1e-6)):
         y = log(Tensor(rng.uniform(low, high, (3, 4)).astype("float32")))
         (grad,) = y.op.gradient_as_tuple(Tensor(rng.standard_normal((3, 4)).astype("float32")), y)
@@ -1227,6 +1236,7 @@ def exp_gradient():
     (grad,) = y.op.gradient_as_tuple(Tensor([1.0, 10.0, -3.0]), y)
     yield close(grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: random entries of both signs, small or large
     for scale in (0.1, 1, 5):
         y = exp(Tensor((scale * rng.standard_normal((3, 4))).astype("float32")))
         (grad,) = y.op.gradient_as_tuple(Tensor(rng.standard_normal((3, 4)).astype("float32")), y)
@@ -1317,6 +1327,7 @@ def relu_gradient():
     (grad,) = y.op.gradient_as_tuple(Tensor([10.0, -20.0, 30.0, -4.0, 7.0]), y)
     yield close(grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: one or two axes, entries of both signs, perhaps tiny
     for shape, scale in (((50,), 1), ((6, 7), 3), ((5, 4), 1e-6)):
         y = relu(Tensor((scale * rng.standard_normal(shape)).astype("float32")))
         (grad,) = y.op.gradient_as_tuple(Tensor(rng.standard_normal(shape).astype("float32")), y)
@@ -1332,6 +1343,7 @@ def relu_at_zero():
     (grad,) = y.op.gradient_as_tuple(Tensor([10.0, 20.0, -3.0]), y)
     yield close(grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a matrix in which many entries are zero
     a = rng.standard_normal((6, 5)).astype("float32") * (rng.uniform(size=(6, 5)) < 0.6)
     a[0, :2] = 0, 2
     y = relu(Tensor(a.astype("float32")))
@@ -1397,6 +1409,7 @@ def transpose_gradient():
     y = cube.transpose()
     yield y.op.gradient_as_tuple(cube, y)[0]
     ### BEGIN HIDDEN TESTS
+    #: a matrix or a stack of matrices, square or not
     for shape in ((3, 3), (2, 3, 4), (3, 3, 3), (2, 1, 4, 3)):
         y = Tensor(rng.standard_normal(shape).astype("float32")).transpose()
         yield y.op.gradient_as_tuple(Tensor(rng.standard_normal(y.shape).astype("float32")), y)[0]
@@ -1412,6 +1425,7 @@ def transpose_gradient_axes():
         y = cube.transpose(axes)
         yield y.op.gradient_as_tuple(cube, y)[0]
     ### BEGIN HIDDEN TESTS
+    #: a pair of axes in any order, each perhaps negative
     cases = [((2, 3, 4), (0, 1)), ((2, 3, 4), (2, 0)), ((3, 3, 3), (-3, 1))]
     cases += [((2, 3, 4, 5), (-1, 1)), ((2, 2, 2, 2), (0, -2)), ((4, 4), (0, 1))]
     for shape, axes in cases:
@@ -1463,6 +1477,7 @@ def reshape_gradient():
     y = Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).reshape((-1,))
     yield y.op.gradient_as_tuple(Tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), y)[0]
     ### BEGIN HIDDEN TESTS
+    #: new shapes, perhaps with -1 in them, or ()
     cases = [((4, 6), (3, 8)), ((4, 6), (-1,)), ((24,), (2, -1, 3)), ((2, 3, 4), (4, 3, 2))]
     for shape, new in [*cases, ((1, 1), ()), ((3, 1, 2), (6, 1)), ((4, 4), (2, 8))]:
         y = Tensor(rng.standard_normal(shape).astype("float32")).reshape(new)
@@ -1598,6 +1613,7 @@ def summation_gradient():
     y = Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).sum(axes=0)
     yield y.op.gradient_as_tuple(Tensor([10.0, -20.0, 5.0]), y)[0]
     ### BEGIN HIDDEN TESTS
+    #: one axis of one to three, all perhaps equally long
     for shape, axes in (((3, 3), 0), ((3, 4), 1), ((5,), 0), ((2, 1, 3), 1), ((3, 3, 3), 2)):
         y = Tensor(rng.standard_normal(shape).astype("float32")).sum(axes)
         yield y.op.gradient_as_tuple(Tensor(rng.standard_normal(y.shape).astype("float32")), y)[0]
@@ -1613,6 +1629,7 @@ def summation_gradient_axes():
         y = cube.sum(axes)
         yield y.op.gradient_as_tuple(y * 10, y)[0]
     ### BEGIN HIDDEN TESTS
+    #: None, a negative axis, or a tuple in any order
     cases = [((3, 3), (1,)), ((3, 3), -1), ((2, 3, 4), None), ((5,), None), ((), None)]
     cases += [((3, 3, 3), (0, 2)), ((3, 3, 3), (-1, 0)), ((2, 3, 4), (-2,))]
     cases += [((2, 2, 2, 2), (1, -1)), ((2, 2, 2, 2), (3, 0, 1))]
@@ -1669,11 +1686,13 @@ def unbroadcast_sums():
         yield unbroadcast(x, shape)
     yield unbroadcast(Tensor([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]), (1, 2))
     ### BEGIN HIDDEN TESTS
+    #: fewer axes, axes of length 1, or nothing copied
     cases = [((3, 3), (3,)), ((3, 3), (1, 3)), ((3, 3), (3, 1)), ((3, 3), (1, 1)), ((3, 3), (1,))]
     cases += [((3, 3), (3, 3)), ((4, 2, 5), (2, 1)), ((4, 2, 5), (1, 2, 5)), ((2, 2, 2), (2, 1, 2))]
     cases += [((4, 2, 5), (5,)), ((1, 4), (1, 1)), ((1, 3), (3,)), ((1, 3), (1, 3)), ((3, 1), (1,))]
     for large, small in cases:
         yield unbroadcast(Tensor(rng.standard_normal(large).astype("float32")), small)
+        #: the gradient of broadcast_to for such shapes
         y = Tensor(rng.standard_normal(small).astype("float32")).broadcast_to(large)
         yield y.op.gradient_as_tuple(Tensor(rng.standard_normal(large).astype("float32")), y)[0]
     ### END HIDDEN TESTS
@@ -1750,6 +1769,7 @@ def matmul_gradient():
     for grad in y.op.gradient_as_tuple(Tensor([[1.0, 0.0], [10.0, 100.0]]), y):
         yield close(grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: two random matrices whose lengths may be equal or 1
     for n, k, m in ((2, 3, 4), (3, 3, 3), (1, 5, 2), (4, 1, 4), (1, 1, 1)):
         a, b = (Tensor(rng.standard_normal(s).astype("float32")) for s in ((n, k), (k, m)))
         y = a @ b
@@ -1768,6 +1788,7 @@ def matmul_gradient_of_stacks():
     for grad in y.op.gradient_as_tuple(Tensor([[[1.0]], [[100.0]]]), y):
         yield close(grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a stack on one side or both, broadcast or alike
     cases = [((3, 3, 3), (3, 3, 3)), ((4, 2, 3), (3, 5)), ((2, 3), (4, 3, 5))]
     cases += [((2, 3), (2, 1, 3, 3)), ((5, 1, 2, 3), (4, 3, 2)), ((1, 3, 3), (2, 3, 3))]
     for shapes in cases:
@@ -1984,20 +2005,27 @@ def topo_sort_order():
     d = c * a
     yield paths([d], [a, b, c, d])
     ### BEGIN HIDDEN TESTS
+    #: a graph in which nodes are used several times
     e = d * c + a
     yield paths([e + d], [a, b, c, d, e, Tensor([0.0]), a * b])
+    #: a list of two outputs, one computed from the other
     yield paths([c, e], [a, b, c, d, e])
+    #: a list in which one output stands twice
     yield paths([e, c, e], [e, d, c, b, a])
+    #: a leaf alone
     yield paths([a], [a, b])
+    #: a graph with a tensor that requires no gradient
     constant = Tensor([3.0], requires_grad=False)
     f = exp(a * constant) + constant * d
     yield paths([f], [a, b, c, d, constant, *f.inputs, f.inputs[0].inputs[0], f])
+    #: two outputs of a random graph of sums
     for _ in range(4):
         nodes = [Tensor([float(i)]) for i in range(3)]
         for _ in range(30):
             i, j = rng.integers(max(len(nodes) - 6, 0), len(nodes), 2)
             nodes.append(nodes[i] + nodes[j])
         yield paths(nodes[-2:], nodes)
+    #: a graph with a TensorTuple in it
     pair = make_tuple(a, c)
     yield paths([pair[0] + pair[1]], [a, b, c, pair])
     ### END HIDDEN TESTS
@@ -2015,6 +2043,7 @@ def topo_sort_deep():
         y = x + y
     yield np.array(len(find_topo_sort([y])))
     ### BEGIN HIDDEN TESTS
+    #: a deep chain that uses one leaf at every step
     nodes = [x]
     for _ in range(1_200):
         nodes.append(x + nodes[-1])
@@ -2031,6 +2060,7 @@ def topo_sort_large():
     place = {node: i for i, node in enumerate(find_topo_sort([y]))}
     yield np.array([len(place), place[y], sum(place[x] < place[y] for x in y.inputs)])
     ### BEGIN HIDDEN TESTS
+    #: one entry of a very long tuple, times a number
     y = make_tuple(*(Tensor(float(i)) for i in range(41_000)))[0] * 2.0
     place = {node: i for i, node in enumerate(find_topo_sort([y]))}
     yield np.array([len(place), place[y], sum(place[x] < place[y] for x in place)])
@@ -2108,17 +2138,20 @@ def reverse_mode_gradients():
     for x in (a, b, c, y):
         yield close(x.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a larger graph in which nodes are used several times
     a, b, c, v = (Tensor(rng.uniform(0.5, 2, (3, 4)).astype("float32")) for _ in range(4))
     s = a + b
     y = (s + a) * b + s * s * s / c - exp(a) * c + s
     y.backward(v)
     for x in (a, b, c, s, y):
         yield close(x.grad, dtype="float32")
+    #: a sum inside a sum, one tensor in both
     a, b = (Tensor(rng.uniform(0.5, 2, (3, 4)).astype("float32")) for _ in range(2))
     y = a + (a + b)
     y.backward(v)
     for x in (a, b, y):
         yield close(x.grad, dtype="float32")
+    #: a single number, used twice in each of many steps
     y = x = Tensor([1.5])
     for _ in range(40):
         y = y * 0.5 + y * 0.25
@@ -2137,6 +2170,7 @@ def reverse_mode_constants():
     yield close(a.grad, dtype="float32")
     yield np.array([x.grad is not None for x in (a, constant, y)])
     ### BEGIN HIDDEN TESTS
+    #: a graph with constants, and with an op on a constant
     a, b, v = (Tensor(rng.uniform(0.5, 2, (3, 4)).astype("float32")) for _ in range(3))
     constant = Tensor(rng.uniform(0.5, 2, (3, 4)).astype("float32"), requires_grad=False)
     more = constant + 1
@@ -2144,6 +2178,7 @@ def reverse_mode_constants():
     y.backward(v)
     for x in (a, b, y):
         yield close(x.grad, dtype="float32")
+    #: whether each tensor has a gradient, constants too
     yield np.array([x.grad is not None for x in (a, b, y, constant, more)])
     ### END HIDDEN TESTS
 
@@ -2159,12 +2194,14 @@ def reverse_mode_again():
         for x in (a, b):
             yield close(x.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a second call on one graph, with another adjoint
     a, b, v = (Tensor(rng.uniform(0.5, 2, (3, 4)).astype("float32")) for _ in range(3))
     y = a * b + exp(a)
     y.backward()
     y.backward(v)
     for x in (a, b, y):
         yield close(x.grad, dtype="float32")
+    #: a call on a new graph of the same leaves
     (a / b).backward(v)
     for x in (a, b):
         yield close(x.grad, dtype="float32")
@@ -2180,6 +2217,7 @@ def reverse_mode_networks():
     yield close(w.grad, dtype="float32")
     yield close(x.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a network with biases, a way round and a softmax
     x = Tensor(rng.standard_normal((6, 5)).astype("float32"))
     shapes = (5, 8), (8,), (8, 3), (1, 3), (5, 3)
     # small weights keep every probability far from 0, where the logarithm is another check's
@@ -2205,6 +2243,7 @@ def reverse_mode_tuples():
     for x in (a, b):
         yield close(x.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a pair made of one tensor, one entry of it used twice
     w, v = (Tensor(rng.uniform(0.5, 1, (3,)).astype("float32")) for _ in range(2))
     pair = fused_add_scalars(make_tuple(w, w * 2), 1.0, -1.0)
     (pair[0] * pair[1] + pair[1]).backward(v)
@@ -2306,6 +2345,7 @@ def second_order():
     yield twice(lambda a, b: (a * b).sum(axes=0).broadcast_to((2, 2)) ** 2 * b)
     yield twice(lambda a, b: a @ b @ a)
     ### BEGIN HIDDEN TESTS
+    #: the gradient of the gradient, by the first matrix
     stack = Tensor(rng.uniform(0.5, 2, (2, 3, 3)).astype("float32"))
     functions = [
         lambda a, b: a * b * a,
@@ -2330,6 +2370,7 @@ def second_order():
         y.backward(Tensor(rng.uniform(0.5, 2, y.shape).astype("float32")), create_graph=True)
         (a.grad * u + b.grad * v).backward()
         yield close(a.grad, dtype="float32")
+        #: the gradient of the gradient, by the second matrix
         yield close(b.grad, dtype="float32")
 
 
@@ -2355,6 +2396,7 @@ def gradients_keep_dtype():
     for grad in gradients("float64", 3.0):
         yield grad
     ### BEGIN HIDDEN TESTS
+    #: other square matrices, in float64 or float32
     for dtype in ("float64", "float32"):
         for grad in gradients(dtype, 2.0):
             yield grad

@@ -220,6 +220,7 @@ def xavier_uniform_spread():
     yield distribution(ndl.init.xavier_uniform(100, 150), dtype="float32")
     yield distribution(ndl.init.xavier_uniform(50, 400), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: other sizes, one perhaps far larger than the other
     for fan_in, fan_out in ((400, 50), (500, 400), (7, 3000), (12000, 1)):
         yield distribution(ndl.init.xavier_uniform(fan_in, fan_out), dtype="float32")
     ### END HIDDEN TESTS
@@ -231,8 +232,10 @@ def xavier_uniform_gain():
     """A tanh shrinks the signal a little, and a gain of 5 / 3 makes up for it."""
     yield distribution(ndl.init.xavier_uniform(100, 150, gain=2.0), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: another gain, given by position
     for gain in (0.3, 2**0.5, 5.0):
         yield distribution(ndl.init.xavier_uniform(120, 90, gain), dtype="float32")
+        #: another gain, given by keyword
         yield distribution(ndl.init.xavier_uniform(90, 130, gain=gain), dtype="float32")
     ### END HIDDEN TESTS
 
@@ -249,9 +252,12 @@ def xavier_uniform_options():
     (w * w).sum().backward()
     yield distribution(w.grad)
     ### BEGIN HIDDEN TESTS
+    #: other sizes, and no keywords
     w = ndl.init.xavier_uniform(70, 160)
     yield distribution(w * (1.0 + w.requires_grad))
+    #: dtype and device as keywords
     yield distribution(ndl.init.xavier_uniform(150, 80, dtype="float64", device=ndl.cpu()))
+    #: the gradient of float64 weights that require one
     w = ndl.init.xavier_uniform(160, 90, requires_grad=True, dtype="float64")
     (w * w).sum().backward()
     yield distribution(w.grad)
@@ -268,10 +274,12 @@ def xavier_uniform_seed():
     yield distribution(first + ndl.init.xavier_uniform(100, 150), dtype="float32")
     yield distribution(first - other, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a draw repeated after the same seed, other sizes
     np.random.seed(11)
     first, other = ndl.init.xavier_uniform(70, 160), ndl.init.xavier_uniform(70, 160)
     np.random.seed(11)
     yield distribution(first + ndl.init.xavier_uniform(70, 160), dtype="float32")
+    #: two draws, one after the other, other sizes
     yield distribution(first - other, dtype="float32")
     ### END HIDDEN TESTS
 
@@ -313,6 +321,7 @@ def xavier_normal_spread():
     yield distribution(ndl.init.xavier_normal(100, 150), dtype="float32")
     yield distribution(ndl.init.xavier_normal(50, 400), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: other sizes, one perhaps far larger than the other
     for fan_in, fan_out in ((400, 50), (500, 400), (7, 3000), (12000, 1)):
         yield distribution(ndl.init.xavier_normal(fan_in, fan_out), dtype="float32")
     ### END HIDDEN TESTS
@@ -324,8 +333,10 @@ def xavier_normal_gain():
     """A tanh shrinks the signal a little, and a gain of 5 / 3 makes up for it."""
     yield distribution(ndl.init.xavier_normal(100, 150, gain=2.0), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: another gain, given by position
     for gain in (0.3, 2**0.5, 5.0):
         yield distribution(ndl.init.xavier_normal(120, 90, gain), dtype="float32")
+        #: another gain, given by keyword
         yield distribution(ndl.init.xavier_normal(90, 130, gain=gain), dtype="float32")
     ### END HIDDEN TESTS
 
@@ -342,9 +353,12 @@ def xavier_normal_options():
     (w * 3.0 + w).sum().backward()
     yield distribution(w * w.grad)
     ### BEGIN HIDDEN TESTS
+    #: other sizes, and no keywords
     w = ndl.init.xavier_normal(70, 160)
     yield distribution(w * (1.0 + w.requires_grad))
+    #: dtype and device as keywords
     yield distribution(ndl.init.xavier_normal(150, 80, dtype="float64", device=ndl.cpu()))
+    #: the gradient of float64 weights that require one
     w = ndl.init.xavier_normal(160, 90, requires_grad=True, dtype="float64")
     (w * w).sum().backward()
     yield distribution(w.grad)
@@ -361,10 +375,12 @@ def xavier_normal_seed():
     yield distribution(first + ndl.init.xavier_normal(100, 150), dtype="float32")
     yield distribution(first - other, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a draw repeated after the same seed, other sizes
     np.random.seed(12)
     first, other = ndl.init.xavier_normal(70, 160), ndl.init.xavier_normal(70, 160)
     np.random.seed(12)
     yield distribution(first + ndl.init.xavier_normal(70, 160), dtype="float32")
+    #: two draws, one after the other, other sizes
     yield distribution(first - other, dtype="float32")
     ### END HIDDEN TESTS
 
@@ -463,8 +479,10 @@ def kaiming_uniform_spread():
     yield distribution(ndl.init.kaiming_uniform(100, 150), dtype="float32")
     yield distribution(ndl.init.kaiming_uniform(50, 400), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: other sizes, one perhaps far larger than the other
     for fan_in, fan_out in ((400, 50), (500, 400), (7, 3000), (12000, 1), (1, 12000)):
         yield distribution(ndl.init.kaiming_uniform(fan_in, fan_out), dtype="float32")
+    #: nonlinearity given by position
     yield distribution(ndl.init.kaiming_uniform(120, 90, "relu"), dtype="float32")
     ### END HIDDEN TESTS
 
@@ -485,6 +503,7 @@ def kaiming_uniform_nonlinearity():
 
     yield np.array(list(drawn("relu", "tanh")))
     ### BEGIN HIDDEN TESTS
+    #: several names of activations, relu among them
     yield np.array(list(drawn("sigmoid", "relu", "leaky_relu", "selu")))
     ### END HIDDEN TESTS
 
@@ -501,11 +520,14 @@ def kaiming_uniform_options():
     (w * w).sum().backward()
     yield distribution(w.grad)
     ### BEGIN HIDDEN TESTS
+    #: other sizes, and no keywords
     w = ndl.init.kaiming_uniform(70, 160)
     yield distribution(w * (1.0 + w.requires_grad))
+    #: nonlinearity, dtype and device as keywords
     yield distribution(
         ndl.init.kaiming_uniform(150, 80, nonlinearity="relu", dtype="float64", device=ndl.cpu())
     )
+    #: the gradient of float64 weights that require one
     w = ndl.init.kaiming_uniform(160, 90, requires_grad=True, dtype="float64")
     (w * w).sum().backward()
     yield distribution(w.grad)
@@ -522,10 +544,12 @@ def kaiming_uniform_seed():
     yield distribution(first + ndl.init.kaiming_uniform(100, 150), dtype="float32")
     yield distribution(first - other, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a draw repeated after the same seed, other sizes
     np.random.seed(13)
     first, other = ndl.init.kaiming_uniform(70, 160), ndl.init.kaiming_uniform(70, 160)
     np.random.seed(13)
     yield distribution(first + ndl.init.kaiming_uniform(70, 160), dtype="float32")
+    #: two draws, one after the other, other sizes
     yield distribution(first - other, dtype="float32")
     ### END HIDDEN TESTS
 
@@ -571,8 +595,10 @@ def kaiming_normal_spread():
     yield distribution(ndl.init.kaiming_normal(100, 150), dtype="float32")
     yield distribution(ndl.init.kaiming_normal(50, 400), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: other sizes, one perhaps far larger than the other
     for fan_in, fan_out in ((400, 50), (500, 400), (7, 3000), (12000, 1), (1, 12000)):
         yield distribution(ndl.init.kaiming_normal(fan_in, fan_out), dtype="float32")
+    #: nonlinearity given by position
     yield distribution(ndl.init.kaiming_normal(120, 90, "relu"), dtype="float32")
     ### END HIDDEN TESTS
 
@@ -593,6 +619,7 @@ def kaiming_normal_nonlinearity():
 
     yield np.array(list(drawn("relu", "tanh")))
     ### BEGIN HIDDEN TESTS
+    #: several names of activations, relu among them
     yield np.array(list(drawn("sigmoid", "relu", "leaky_relu", "selu")))
     ### END HIDDEN TESTS
 
@@ -609,11 +636,14 @@ def kaiming_normal_options():
     (w * 3.0 + w).sum().backward()
     yield distribution(w * w.grad)
     ### BEGIN HIDDEN TESTS
+    #: other sizes, and no keywords
     w = ndl.init.kaiming_normal(70, 160)
     yield distribution(w * (1.0 + w.requires_grad))
+    #: nonlinearity, dtype and device as keywords
     yield distribution(
         ndl.init.kaiming_normal(150, 80, nonlinearity="relu", dtype="float64", device=ndl.cpu())
     )
+    #: the gradient of float64 weights that require one
     w = ndl.init.kaiming_normal(160, 90, requires_grad=True, dtype="float64")
     (w * w).sum().backward()
     yield distribution(w.grad)
@@ -630,10 +660,12 @@ def kaiming_normal_seed():
     yield distribution(first + ndl.init.kaiming_normal(100, 150), dtype="float32")
     yield distribution(first - other, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a draw repeated after the same seed, other sizes
     np.random.seed(14)
     first, other = ndl.init.kaiming_normal(70, 160), ndl.init.kaiming_normal(70, 160)
     np.random.seed(14)
     yield distribution(first + ndl.init.kaiming_normal(70, 160), dtype="float32")
+    #: two draws, one after the other, other sizes
     yield distribution(first - other, dtype="float32")
     ### END HIDDEN TESTS
 

@@ -257,10 +257,13 @@ def linear_draws():
     bias, weight = sorted(ndl.nn.Linear(2, 3).parameters(), key=lambda p: p.numpy().size)
     yield np.array([bias.numpy().size, weight.numpy().size])
     ### BEGIN HIDDEN TESTS
+    #: the weight of a layer with few inputs, many outputs
     found = ndl.nn.Linear(3, 12000).parameters()
     bias, weight = sorted(found, key=lambda p: p.numpy().size)
     yield distribution(weight, dtype="float32")
+    #: the bias of a layer with few inputs, many outputs
     yield distribution(bias, dtype="float32")
+    #: many inputs and a single output, a device given
     yield distribution(ndl.nn.Linear(11000, 1, device=ndl.cpu()).weight, dtype="float32")
     ### END HIDDEN TESTS
 
@@ -276,11 +279,13 @@ def linear_draws_in_order():
     yield distribution(layer.weight + weight, dtype="float32")
     yield distribution(layer.bias.reshape((1, 13000)) + bias.transpose(), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: the weight after a seed, other sizes
     np.random.seed(5)
     weight, bias = ndl.init.kaiming_uniform(3, 12000), ndl.init.kaiming_uniform(12000, 1)
     np.random.seed(5)
     layer = ndl.nn.Linear(3, 12000)
     yield distribution(layer.weight + weight, dtype="float32")
+    #: the bias after a seed, other sizes
     yield distribution(layer.bias.reshape((1, 12000)) + bias.transpose(), dtype="float32")
     ### END HIDDEN TESTS
 
@@ -294,8 +299,10 @@ def linear_dtype():
         yield distribution(layer.weight)
         yield distribution(layer.bias)
     ### BEGIN HIDDEN TESTS
+    #: the weight, dtype float64 or not given
     for layer in (ndl.nn.Linear(4, 11000, dtype="float64"), ndl.nn.Linear(4, 11000)):
         yield distribution(layer.weight)
+        #: the bias, dtype float64 or not given
         yield distribution(layer.bias)
     ### END HIDDEN TESTS
 
@@ -310,6 +317,7 @@ def linear_forward():
     x = ndl.Tensor([[1.0, 1.0], [0.0, 2.0], [-1.0, 3.0], [0.5, -2.0]])
     yield close(layer(x), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: random rows and parameters, perhaps a single row
     for n, fan_in, fan_out in ((5, 4, 3), (4, 4, 4), (1, 6, 2), (7, 3, 5)):
         layer = ndl.nn.Linear(fan_in, fan_out)
         weight, bias = rng.standard_normal((fan_in, fan_out)), rng.standard_normal((1, fan_out))
@@ -330,13 +338,16 @@ def linear_without_bias():
     x = ndl.Tensor([[1.0, 1.0], [0.0, 2.0], [-1.0, 3.0], [0.5, -2.0]])
     yield close(layer(x), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: the weight of a layer without bias, other sizes
     (weight,) = ndl.nn.Linear(100, 120, bias=False).parameters()
     yield distribution(weight, dtype="float32")
+    #: random rows through a layer without bias
     layer = ndl.nn.Linear(3, 4, bias=False)
     layer.weight.data = ndl.Tensor(rng.standard_normal((3, 4)), dtype=layer.weight.dtype)
     x = ndl.Tensor(rng.standard_normal((5, 3), dtype="float32"))
     y = layer(x)
     yield close(y, atol=1e-5, dtype="float32")
+    #: the gradients of a layer without bias
     y.backward(ndl.Tensor(rng.standard_normal(y.shape, dtype="float32")))
     yield close(x.grad, atol=1e-5, dtype="float32")
     yield close(layer.weight.grad, atol=1e-5, dtype="float32")
@@ -353,6 +364,7 @@ def linear_on_more_axes():
     x = [[[1.0, 1.0], [0.0, 2.0]], [[-1.0, 3.0], [0.5, -2.0]], [[2.0, 0.0], [-3.0, 1.0]]]
     yield close(layer(ndl.Tensor(x)), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: three or four axes, one of them perhaps of length 1
     for shape, fan_out in (((2, 3, 4), 5), ((2, 1, 3), 7), ((3, 1, 2, 2), 3)):
         layer = ndl.nn.Linear(shape[-1], fan_out)
         weight, bias = rng.standard_normal((shape[-1], fan_out)), rng.standard_normal((1, fan_out))
@@ -361,6 +373,7 @@ def linear_on_more_axes():
         x = ndl.Tensor(rng.standard_normal(shape, dtype="float32"))
         y = layer(x)
         yield close(y, atol=1e-5, dtype="float32")
+        #: the gradients, for inputs of three or four axes
         y.backward(ndl.Tensor(rng.standard_normal(y.shape, dtype="float32")))
         for tensor in (x, layer.weight, layer.bias):
             yield close(tensor.grad, atol=1e-5, dtype="float32")
@@ -381,6 +394,7 @@ def linear_gradients():
     yield close(layer.bias.grad, dtype="float32")
     yield close(x.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: random rows and adjoints, perhaps a single row
     for n, fan_in in ((5, 4), (3, 3), (1, 6)):
         layer = ndl.nn.Linear(fan_in, 3)
         weight = rng.standard_normal((fan_in, 3))
@@ -493,10 +507,12 @@ def flatten_rows():
     y.backward(y * 10)
     yield x.grad
     ### BEGIN HIDDEN TESTS
+    #: two to five axes, some perhaps of length 1
     for shape in ((3, 4), (4, 2, 3), (2, 3, 2, 2), (1, 3, 2), (5, 1, 1, 4), (2, 2, 3, 1, 2)):
         x = ndl.Tensor(rng.standard_normal(shape).astype("float32"))
         y = ndl.nn.Flatten()(x)
         yield y
+        #: the gradient, for two to five axes
         y.backward(ndl.Tensor(rng.standard_normal(y.shape).astype("float32")))
         yield x.grad
     ### END HIDDEN TESTS
@@ -508,9 +524,11 @@ def flatten_numbers():
     """Nothing is a product of sizes too: that of no size at all is 1."""
     yield ndl.nn.Flatten()(ndl.Tensor([1.0, -2.0, 0.5]))
     ### BEGIN HIDDEN TESTS
+    #: a batch of other numbers
     x = ndl.Tensor(rng.standard_normal(4).astype("float32"))
     y = ndl.nn.Flatten()(x)
     yield y
+    #: the gradient, for a batch of numbers
     y.backward(ndl.Tensor(rng.standard_normal((4, 1)).astype("float32")))
     yield x.grad
     ### END HIDDEN TESTS
@@ -555,10 +573,12 @@ def relu_layer_bends():
     y.backward(ndl.Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
     yield x.grad
     ### BEGIN HIDDEN TESTS
+    #: one to four axes, entries of both signs, small or large
     for shape, scale in (((7,), 1.0), ((4, 5), 0.01), ((2, 3, 4), 1000.0), ((2, 2, 2, 2), 3.0)):
         x = ndl.Tensor(scale * rng.standard_normal(shape), dtype="float32")
         y = ndl.nn.ReLU()(x)
         yield y
+        #: the gradient, for one to four axes
         y.backward(ndl.Tensor(rng.standard_normal(shape).astype("float32")))
         yield x.grad
     ### END HIDDEN TESTS
@@ -626,14 +646,19 @@ def sequential_chains():
     nested = ndl.nn.Sequential(Square(), more, ndl.nn.Sequential(Square()), more, Square())
     yield nested(x * 0.25)
     ### BEGIN HIDDEN TESTS
+    #: each module of a chain by itself
     x = ndl.Tensor(rng.standard_normal((3, 2)).astype("float32"))
     for module in chain.modules:
         yield module(x)
+    #: random entries through the chain of two modules
     yield chain(x)
+    #: a chain of a single module
     yield ndl.nn.Sequential(Increase())(x)
+    #: chains inside a chain, some modules in it twice
     add = Increase()
     deep = ndl.nn.Sequential(add, chain, add, ndl.nn.Sequential(Square(), chain))
     yield deep(x)
+    #: the gradient, for chains inside a chain
     y = deep(x)
     y.backward(ndl.Tensor(rng.standard_normal(y.shape).astype("float32")))
     yield x.grad
@@ -647,9 +672,11 @@ def sequential_empty():
     x = ndl.Tensor([[1.0, -2.0, 0.25], [0.5, 4.0, -1.0]])
     yield ndl.nn.Sequential()(x)
     ### BEGIN HIDDEN TESTS
+    #: empty chains and an Identity inside a chain
     x = ndl.Tensor(rng.standard_normal((3, 2)).astype("float32"))
     y = ndl.nn.Sequential(ndl.nn.Sequential(), ndl.nn.Identity(), ndl.nn.Sequential())(x * 2.0)
     yield y
+    #: the gradient, for empty chains inside a chain
     y.backward(ndl.Tensor(rng.standard_normal(y.shape).astype("float32")))
     yield x.grad
     ### END HIDDEN TESTS
@@ -674,6 +701,7 @@ def sequential_parameters():
     yield first.grad
     yield second.grad
     ### BEGIN HIDDEN TESTS
+    #: a chain inside a chain, one module in both
     factors = rng.uniform(0.5, 2.0, 5)
     shared = Scale(factors[0])
     inner = ndl.nn.Sequential(*(Scale(factor) for factor in factors[1:]), shared)
@@ -743,10 +771,13 @@ def residual_forward():
     residual = ndl.nn.Residual(Grow())
     yield residual(ndl.Tensor([[1.0, -2.0, 0.25], [0.5, 4.0, -1.0]]))
     ### BEGIN HIDDEN TESTS
+    #: random entries, the same module inside
     x = ndl.Tensor(rng.standard_normal((3, 4)).astype("float32"))
     yield residual(x)
+    #: an Identity inside, a random matrix or its negative
     for z in (x, -x):  # one of them has a negative entry
         yield ndl.nn.Residual(ndl.nn.Identity())(z)
+    #: a residual module inside another
     yield ndl.nn.Residual(ndl.nn.Residual(Grow()))(x)
     ### END HIDDEN TESTS
 
@@ -769,6 +800,7 @@ def residual_calls_once():
         residual(ndl.Tensor([row, row]))
         yield np.array([10 * count.calls, 3])
     ### BEGIN HIDDEN TESTS
+    #: one more call, with random entries
     residual(ndl.Tensor(rng.standard_normal((3, 4)).astype("float32")))
     yield np.array([10 * count.calls, 3])
     ### END HIDDEN TESTS
@@ -793,11 +825,13 @@ def residual_gradients():
     (factor,) = residual.parameters()
     yield factor.grad
     ### BEGIN HIDDEN TESTS
+    #: the input's gradient, a residual inside another
     for start in (0.0, 1.5, -0.7):
         residual = ndl.nn.Residual(ndl.nn.Residual(Scale(start)))
         x = ndl.Tensor(rng.standard_normal((3, 4)).astype("float32"))
         residual(x).backward(ndl.Tensor(rng.standard_normal((3, 4)).astype("float32")))
         yield x.grad
+        #: the factor's gradient, a residual inside another
         (factor,) = residual.parameters()
         yield factor.grad
     ### END HIDDEN TESTS

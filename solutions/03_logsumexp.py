@@ -113,9 +113,11 @@ def logsumexp_forward():
     yield close(stable_logsumexp(rows, axes=1), dtype="float32")
     yield close(stable_logsumexp(np.array([0.5, 1.0, -1.0], dtype="float32")), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a random vector, or one axis of a random matrix
     for shape, axes in (((7,), None), ((4, 6), 1), ((6, 4), 0), ((5, 5), 1), ((1, 9), 1)):
         z = rng.standard_normal(shape, dtype="float32")
         yield close(stable_logsumexp(z, axes=axes), dtype="float32")
+    #: a long vector of entries near zero
     z = rng.uniform(-0.1, 0.1, size=(2000,)).astype("float32")
     yield close(stable_logsumexp(z), dtype="float32")
     ### END HIDDEN TESTS
@@ -130,10 +132,12 @@ def logsumexp_keeps_dtype():
         for axes in (1, None):
             yield stable_logsumexp(z.copy(), axes=axes)
     ### BEGIN HIDDEN TESTS
+    #: an axis, a tuple or None, in float64 or float32
     for dtype in ("float64", "float32"):
         z = (3 * rng.standard_normal((5, 4))).astype(dtype)
         for axes in (1, None, (0,)):
             yield stable_logsumexp(z.copy(), axes=axes)
+    #: a float64 vector, its entries far apart
     yield stable_logsumexp(np.array([0.0, -25.0]))  # 1.4e-11: nothing may be added to the sum
     ### END HIDDEN TESTS
 
@@ -147,9 +151,11 @@ def logsumexp_axes():
         yield close(stable_logsumexp(cube.copy(), axes=axes), dtype="float32")
     yield close(stable_logsumexp(cube[:1, 0].copy(), axes=1), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a cube, with any kind of axes, perhaps negative
     cube = rng.standard_normal((3, 3, 3), dtype="float32")
     for axes in (0, 1, -1, -3, (1,), (0, 1), (2, 0), (-1, 1), (-2, -3), (0, 1, 2), None):
         yield close(stable_logsumexp(cube.copy(), axes=axes), dtype="float32")
+    #: four axes of different lengths, one of length 1
     box = rng.standard_normal((2, 1, 4, 3), dtype="float32")
     box[0, 0, 0] = 0
     for axes in (1, -2, (0, 3), (1, 2), None):
@@ -165,13 +171,16 @@ def logsumexp_is_stable():
     rows = np.array([[-200.0, -201.0, -300.0], [500.0, 300.0, -900.0]], dtype="float32")
     yield close(stable_logsumexp(rows, axes=1), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: large to huge entries of both signs
     for scale in (90, 1e4, 1e30):
         z = np.float32(scale) * rng.standard_normal((4, 7), dtype="float32")
         for axes in (0, 1, None):
             yield close(stable_logsumexp(z.copy(), axes=axes), dtype="float32")
+    #: entries close to each other, far from zero
     for offset in (88.5, 300.0, -120.0, -3000.0):
         z = rng.random((5, 3), dtype="float32") + np.float32(offset)
         yield close(stable_logsumexp(z, axes=1), dtype="float32")
+    #: slices far apart from each other, or all at once
     offsets = np.array([[-2000.0], [0.0], [2000.0]], dtype="float32")
     z = offsets + rng.standard_normal((3, 4), dtype="float32")
     z[1] += np.float32(0.5) - z[1].min()  # far from 0, where digits would be lost
@@ -188,8 +197,10 @@ def logsumexp_infinities():
     masked = np.array([[0.0, -inf, 1.0], [-inf, -inf, -inf], [inf, 0.0, -inf]], dtype="float32")
     yield close(stable_logsumexp(masked.copy(), axes=1), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: the matrix that is shown, over its columns or as a whole
     yield close(stable_logsumexp(masked.copy(), axes=0), dtype="float32")
     yield close(stable_logsumexp(masked.copy(), axes=None), dtype="float32")
+    #: large entries, many of them -inf, a whole row too
     z = 100 * rng.standard_normal((6, 5), dtype="float32")
     z[rng.random((6, 5)) < 0.5] = -inf
     z[0, :2] = z[3] = -1000
@@ -197,6 +208,7 @@ def logsumexp_infinities():
     z[2] = -inf
     for axes in (1, 0):
         yield close(stable_logsumexp(z.copy(), axes=axes), dtype="float32")
+    #: a vector of nothing but -inf
     yield close(stable_logsumexp(z[2].copy()), dtype="float32")
     ### END HIDDEN TESTS
 
@@ -209,9 +221,11 @@ def logsumexp_leaves_its_input():
     yield close(stable_logsumexp(z, axes=1), dtype="float32")
     yield close(stable_logsumexp(z, axes=0), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: one random array, reduced over several axes in turn
     z = 30 + 5 * rng.standard_normal((4, 3), dtype="float32")
     for axes in (1, None, 0):
         yield close(stable_logsumexp(z, axes=axes), dtype="float32")
+    #: the array itself, after it has been reduced
     yield z
     ### END HIDDEN TESTS
 
@@ -343,12 +357,15 @@ def logsumexp_gradient():
     ndl.logsumexp(z, axes=1).backward(ndl.Tensor([1.0, -2.0]))
     yield close(z.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: the value, for random rows, perhaps a single one
     for shape in ((3, 5), (6, 2), (1, 4)):
         z = ndl.Tensor(rng.standard_normal(shape, dtype="float32"))
         f = ndl.logsumexp(z, axes=1)
         f.backward(ndl.Tensor(rng.standard_normal(f.shape, dtype="float32")))
         yield close(f, dtype="float32")
+        #: the gradient, for random rows, perhaps a single one
         yield close(z.grad, dtype="float32")
+    #: the sum of squared results, entries well above zero
     z = ndl.Tensor(20 + rng.standard_normal((4, 3), dtype="float32"))
     (ndl.logsumexp(z, axes=1) ** 2).sum().backward()
     yield close(z.grad, dtype="float32")
@@ -363,6 +380,7 @@ def logsumexp_gradient_keeps_dtype():
         f = ndl.logsumexp(ndl.Tensor([[0.0, 1.0, last], [2.0, -1.0, 1.0]], dtype=dtype), axes=1)
         yield f.op.gradient_as_tuple(ndl.Tensor([1.0, -2.0], dtype=dtype), f)[0]
     ### BEGIN HIDDEN TESTS
+    #: columns of positive entries, in float64 or float32
     for dtype, offset in (("float64", 600), ("float32", 5)):  # float32 has four decimals at 600
         f = ndl.logsumexp(ndl.Tensor(offset + rng.standard_normal((4, 3)), dtype=dtype), axes=0)
         yield f.op.gradient_as_tuple(ndl.Tensor([1.0, -2.0, 0.5], dtype=dtype), f)[0]
@@ -379,6 +397,7 @@ def logsumexp_gradient_axes():
         ndl.logsumexp(z, axes=axes).backward(ndl.Tensor(out_grad))
         yield close(z.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: one, several or all of three axes, perhaps negative
     for shape in ((3, 3, 3), (2, 4, 3)):
         for axes in (0, 1, 2, -2, (1,), (0, 1), (2, 0), (-1, 1), (-3,), (0, 1, 2), None):
             z = ndl.Tensor(rng.standard_normal(shape, dtype="float32"))
@@ -396,15 +415,18 @@ def logsumexp_gradient_is_stable():
     ndl.logsumexp(z, axes=1).backward(ndl.Tensor([2.0, -1.0]))
     yield close(z.grad, rtol=1e-3, atol=1e-5, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: rows far from zero on both sides, in either dtype
     offsets = np.array([[-900.0], [-105.0], [89.0], [900.0]])
     for dtype in ("float32", "float64"):
         z = ndl.Tensor((offsets + rng.standard_normal((4, 5))).astype(dtype))
         f = ndl.logsumexp(z, axes=1)
         f.backward(ndl.Tensor(rng.standard_normal(4).astype(dtype)))
         yield close(z.grad, rtol=1e-3, atol=1e-5, dtype="float32")
+    #: columns far from zero on both sides
     z = ndl.Tensor(offsets.T + rng.standard_normal((5, 4)))
     ndl.logsumexp(z, axes=0).backward(ndl.Tensor(rng.standard_normal(4)))
     yield close(z.grad, rtol=1e-3, atol=1e-5, dtype="float32")
+    #: rows in which some entries are -inf
     masked = rng.standard_normal((3, 4), dtype="float32")
     masked[0, 1] = masked[1, 2:] = -np.inf
     z = ndl.Tensor(masked)
@@ -422,6 +444,7 @@ def logsumexp_second_derivative():
     (z.grad * ndl.Tensor([[1.0, 0.0, -3.0], [2.0, 0.5, -1.0]])).sum().backward()
     yield close(z.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: the gradient of the gradient, two or three axes
     for shape, axes in (((3, 4), 1), ((4, 3), 1), ((3, 5, 2), 1)):
         z = ndl.Tensor(rng.standard_normal(shape, dtype="float32"))
         f = ndl.logsumexp(z, axes=axes)

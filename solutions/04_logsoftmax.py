@@ -137,6 +137,7 @@ def logsoftmax_forward():
     """The exponentials of each row must sum to 1: a row is one example's probabilities."""
     yield close(ndl.logsoftmax(ndl.Tensor([[0.0, 0.0, 0.0], [2.0, -1.0, 0.5]])), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: other numbers of rows and classes, one large logit
     for shape in ((4, 6), (6, 4), (5, 5), (1, 9), (300, 10)):
         z = 3 * rng.standard_normal(shape, dtype="float32")
         z[0, 0] = 25
@@ -153,9 +154,11 @@ def logsoftmax_dtype():
         yield y
         yield y.op.gradient_as_tuple(y * 0.5, y)[0]
     ### BEGIN HIDDEN TESTS
+    #: random logits in float64 or float32
     for dtype in ("float64", "float32"):
         y = ndl.logsoftmax(ndl.Tensor(3 * rng.standard_normal((5, 4)), dtype=dtype))
         yield y
+        #: the gradient, for logits in float64 or float32
         yield y.op.gradient_as_tuple(y * 0.5, y)[0]
     ### END HIDDEN TESTS
 
@@ -168,6 +171,7 @@ def logsoftmax_leaves_its_input():
     ndl.logsoftmax(z)
     yield z
     ### BEGIN HIDDEN TESTS
+    #: the logits themselves, after a backward pass
     z = ndl.Tensor(20 * rng.standard_normal((3, 5), dtype="float32"))
     ndl.logsoftmax(z).sum().backward()
     yield z
@@ -181,13 +185,16 @@ def logsoftmax_is_stable():
     z = ndl.Tensor([[0.0, -200.0, 1.5], [1000.0, 1001.0, 998.0]])
     yield close(ndl.logsoftmax(z), rtol=1e-3, atol=1e-3, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: one logit in each row far below the others
     for gap in (95.0, 120.0, 600.0):
         z = rng.standard_normal((4, 5), dtype="float32")
         z[np.arange(4), rng.integers(0, 5, size=4)] -= np.float32(gap)
         yield close(ndl.logsoftmax(ndl.Tensor(z)), atol=1e-5, dtype="float32")
+    #: rows far above zero, near it and far below
     offsets = np.array([[-2000.0], [0.0], [90.0], [2000.0]])
     z = (offsets + rng.standard_normal((4, 6))).astype("float32")
     yield close(ndl.logsoftmax(ndl.Tensor(z)), rtol=1e-3, atol=1e-3, dtype="float32")
+    #: very large logits of both signs
     z = (1e5 * rng.standard_normal((4, 7))).astype("float32")
     yield close(ndl.logsoftmax(ndl.Tensor(z)), atol=0.1, dtype="float32")
     ### END HIDDEN TESTS
@@ -201,10 +208,12 @@ def logsoftmax_gradient():
     ndl.logsoftmax(z).backward(ndl.Tensor([[1.0, 0.0, 0.5], [3.0, -1.0, 2.0]]))
     yield close(z.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: random logits and adjoints, perhaps a single row
     for shape in ((4, 6), (6, 4), (5, 5), (1, 7)):
         z = ndl.Tensor(rng.standard_normal(shape, dtype="float32"))
         ndl.logsoftmax(z).backward(ndl.Tensor(rng.standard_normal(shape, dtype="float32")))
         yield close(z.grad, atol=1e-5, dtype="float32")
+    #: the sum of the squared log-probabilities
     z = ndl.Tensor(2 * rng.standard_normal((4, 3), dtype="float32"))
     (ndl.logsoftmax(z) ** 2).sum().backward()
     yield close(z.grad, atol=1e-4, dtype="float32")
@@ -219,6 +228,7 @@ def logsoftmax_gradient_is_stable():
     ndl.logsoftmax(z).backward(ndl.Tensor([[1.0, 0.0, 0.5], [3.0, -1.0, 2.0]]))
     yield close(z.grad, rtol=1e-3, atol=1e-4, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: rows far above and far below zero, other adjoints
     offsets = np.array([[-130.0], [-105.0], [89.0], [120.0]], dtype="float32")
     for spread in (1, 15):
         z = ndl.Tensor(offsets + spread * rng.standard_normal((4, 5), dtype="float32"))
@@ -237,6 +247,7 @@ def logsoftmax_second_derivative():
     (z.grad * ndl.Tensor([[1.0, 0.0, -3.0], [2.0, 0.5, -1.0]])).sum().backward()
     yield close(z.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: the gradient of the gradient, random logits
     for shape in ((3, 4), (4, 3), (3, 3)):
         z = ndl.Tensor(rng.standard_normal(shape, dtype="float32"))
         out_grad = ndl.Tensor(rng.standard_normal(shape, dtype="float32"))
@@ -385,10 +396,12 @@ def softmax_loss_value():
     logits, y = ndl.Tensor([[2.0, -1.1, 0.4], [0.3, 3.0, -2.2]]), ndl.Tensor(np.array([0, 2]))
     yield close(loss(logits, y), dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: random logits and labels, one row or many
     for n, k in ((1, 4), (6, 4), (4, 6), (5, 5), (64, 10)):
         logits = 2 * rng.standard_normal((n, k), dtype="float32")
         y = ndl.Tensor(rng.integers(0, k, size=n))
         yield close(loss(ndl.Tensor(logits), y), dtype="float32")
+    #: negative logits, one label for the whole batch
     logits = rng.standard_normal((7, 3), dtype="float32") - 5
     for label in (2, 0):
         yield close(loss(ndl.Tensor(logits), ndl.Tensor(np.full(7, label))), dtype="float32")
@@ -403,6 +416,7 @@ def softmax_loss_dtypes():
         logits = ndl.Tensor([[2.0, -1.0, 0.5], [0.0, 1.0, last]], dtype=dtype)
         yield ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(np.array([1, 0], dtype=integers)))
     ### BEGIN HIDDEN TESTS
+    #: other pairs of dtypes for logits and labels
     for dtype, integers in (("float64", "int32"), ("float32", "uint8"), ("float32", "int8")):
         logits = ndl.Tensor(rng.standard_normal((7, 3)), dtype=dtype)
         y = ndl.Tensor(rng.integers(0, 3, size=7).astype(integers))
@@ -418,6 +432,7 @@ def softmax_loss_gradient():
     ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(np.array([1, 2]))).backward()
     yield close(logits.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: a loss that is used several times, one row or more
     for n, k in ((1, 3), (6, 4), (4, 6), (5, 5)):
         logits = ndl.Tensor(2 * rng.standard_normal((n, k), dtype="float32"))
         labels = rng.integers(0, k, size=n)
@@ -425,6 +440,7 @@ def softmax_loss_gradient():
         loss = ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(labels))
         (loss * 3.0 + loss * loss).backward()
         yield close(logits.grad, atol=1e-5, dtype="float32")
+    #: the gradient of a weight that the logits come from
     weight = ndl.Tensor(rng.standard_normal((3, 4), dtype="float32"))
     logits = ndl.Tensor(rng.standard_normal((8, 3), dtype="float32")) @ weight
     ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(rng.permutation(8) % 4)).backward()
@@ -444,6 +460,7 @@ def softmax_loss_is_stable():
         yield close(loss, dtype="float32")
         yield close(logits.grad, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: large logits, some rows sure and right, some wrong
     for scale in (90, 400, 1500):
         z = scale * rng.standard_normal((6, 5), dtype="float32")
         labels = rng.permutation(6) % 5  # each class is there
@@ -455,6 +472,7 @@ def softmax_loss_is_stable():
         loss = ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(labels))
         loss.backward()
         yield close(loss, rtol=1e-3, dtype="float32")
+        #: the gradient, for large logits of both signs
         yield close(logits.grad, rtol=1e-3, atol=1e-3, dtype="float32")
     ### END HIDDEN TESTS
 
@@ -469,11 +487,13 @@ def softmax_loss_keeps_digits():
     yield close(loss, rtol=1e-3, dtype="float32")
     yield close(logits.grad, rtol=1e-3, atol=1e-3, dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: logits close to each other, far from zero
     for offset, dtype in ((1e4, "float32"), (-1e6, "float32"), (1e7, "float32"), (1e8, "float64")):
         logits = ndl.Tensor((offset + rng.integers(0, 4, (6, 4))).astype(dtype))
         loss = ndl.nn.SoftmaxLoss()(logits, ndl.Tensor(rng.permutation(6) % 4))
         loss.backward()
         yield close(loss, rtol=1e-3, dtype="float32")
+        #: the gradient, for close logits far from zero
         yield close(logits.grad, rtol=1e-3, atol=1e-3, dtype="float32")
     ### END HIDDEN TESTS
 

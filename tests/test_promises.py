@@ -1,12 +1,16 @@
-"""What a hidden input demands, the task says in its prose or docstring, not in a hint alone."""
+"""What a hidden input demands, the task says, not a hint alone; of what kind it is, its check."""
 
 import re
 from collections.abc import Iterator
 
 import pytest
 
+from mugrade.answers import _yields
 from mugrade.author.course import Course, Stage
 from tests.answers.promises import PROMISES
+from tests.conftest import STAGES
+
+LONGEST_KIND = 60
 
 
 def task_of(stage: Stage, exercise: str) -> str:
@@ -41,3 +45,12 @@ def test_a_hint_is_no_task(course: Course) -> None:
     stage = course.find("03")
     assert "np.isfinite(top)" not in task_of(stage, "stable-logsumexp")
     assert "np.isfinite(top)" in "".join(cell.source for cell in stage.role("hints"))
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_hidden_yield_says_of_what_kind_its_input_is(course: Course, name: str) -> None:
+    for cell in course.find(name).role("check"):
+        hidden = [place for place in _yields(cell.source).values() if place.hidden]
+        silent = [place.text for place in hidden if not place.about]
+        assert silent == [], f"{cell.id}: nothing is said of these inputs"
+        assert [p.about for p in hidden if len(p.about) > LONGEST_KIND] == [], cell.id
