@@ -159,14 +159,17 @@ def layernorm_forward():
     yield layer(ndl.Tensor([[1.0, -2.0, 3.0], [10.0, 20.0, -60.0]]))
     yield layer(ndl.Tensor([[1.0, 2.0, 6.0], [0.0, -3.0, 0.0], [5.0, 4.0, -3.0], [7.0, 8.0, 0.5]]))
     ### BEGIN HIDDEN TESTS
+    #: batches of several shapes, also a single row
     for shape in ((5, 4), (4, 4), (1, 6), (7, 2), (3, 50)):
         layer = ndl.nn.LayerNorm1d(shape[1])
         apart = np.tile(np.linspace(-3, 5, shape[1]), (shape[0], 1))  # no row of equal entries
         x = rng.permuted(apart, axis=1) + rng.random(shape) + rng.standard_normal((shape[0], 1))
         x = ndl.Tensor(x.astype("float32"))
         yield close(layer(x), rtol=1e-3, atol=1e-5)
+        #: the same rows in eval mode
         layer.eval()
         yield close(layer(x), rtol=1e-3, atol=1e-5)
+        #: x itself after both calls
         yield x
     ### END HIDDEN TESTS
 
@@ -177,9 +180,11 @@ def layernorm_eps():
     """eps is the argument and stands inside the root, where it keeps the slope finite."""
     yield ndl.nn.LayerNorm1d(3, eps=2.0)(ndl.Tensor([[2.0, 2.0, 2.0], [1.0, 2.0, -6.0]]))
     ### BEGIN HIDDEN TESTS
+    #: other values of eps, rows of small entries
     for eps in (0.5, 1e-3):
         layer = ndl.nn.LayerNorm1d(6, eps=eps)
         yield layer(ndl.Tensor((0.05 * rng.standard_normal((3, 6))).astype("float32")))
+    #: backward through a row of equal entries
     layer = ndl.nn.LayerNorm1d(3)
     x = ndl.Tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     out_grad = rng.standard_normal((2, 3)).astype("float32")
@@ -202,6 +207,7 @@ def layernorm_affine():
     yield close(layer.weight.grad, rtol=1e-3, atol=1e-5)
     yield layer.bias.grad
     ### BEGIN HIDDEN TESTS
+    #: random weight and bias, also for a single row
     for shape in ((5, 4), (4, 4), (1, 6), (3, 20)):
         layer = ndl.nn.LayerNorm1d(shape[1])
         layer.weight.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
@@ -223,12 +229,15 @@ def layernorm_parameters():
     layer.bias.data = layer.bias.data + ndl.Tensor([-1.0, 0.5, 7.0])
     yield np.sort(np.concatenate([theta.numpy() for theta in layer.parameters()]))
     ### BEGIN HIDDEN TESTS
+    #: a fresh layer with another number of features
     layer = ndl.nn.LayerNorm1d(6)
     scale = ndl.Tensor(rng.standard_normal(6).astype("float32"))
     yield layer.weight * scale
     yield layer.bias - scale
+    #: parameters() after weight and bias were assigned
     layer.weight.data, layer.bias.data = scale * 2.0, scale + 1.0
     yield np.sort(np.concatenate([theta.numpy() for theta in layer.parameters()]))
+    #: a second layer, made after the first was changed
     yield layer.weight - ndl.nn.LayerNorm1d(6).bias
     ### END HIDDEN TESTS
 
@@ -242,6 +251,7 @@ def layernorm_gradients():
     layer(x).backward(ndl.Tensor([[1.0, 0.0, 0.0], [2.0, -1.0, 0.5]]))
     yield close(x.grad, rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: random rows and adjoints, also a single row
     for shape in ((5, 4), (4, 4), (1, 6), (3, 20)):
         apart = np.tile(np.linspace(-3, 5, shape[1]), (shape[0], 1))  # no row of equal entries
         x = ndl.Tensor((rng.permuted(apart, axis=1) + rng.random(shape)).astype("float32"))
@@ -262,6 +272,7 @@ def layernorm_dtype():
     x = ndl.Tensor(np.array([[1.0, 2.0, 6.0], [0.0, 3.0, -1.0]]))
     yield close(layer(x), rtol=1e-3, atol=1e-4)
     ### BEGIN HIDDEN TESTS
+    #: a float64 batch of another shape
     layer = ndl.nn.LayerNorm1d(5, dtype="float64")
     x = ndl.Tensor(rng.permuted(np.tile(np.linspace(-3, 5, 5), (4, 1)), axis=1))
     yield close(layer(x), rtol=1e-3, atol=1e-4)
@@ -382,13 +393,16 @@ def batchnorm_forward():
     yield layer(ndl.Tensor([[1.0, -30.0], [2.0, 10.0], [6.0, 5.0]]))
     yield layer(ndl.Tensor([[0.0, 1.0], [4.0, 2.0], [-1.0, 3.0], [2.0, 7.0]]))
     ### BEGIN HIDDEN TESTS
+    #: batches of several shapes, also a single feature
     for shape in ((5, 4), (4, 4), (9, 1), (2, 7), (50, 3)):
         layer = ndl.nn.BatchNorm1d(shape[1])
         apart = np.tile(np.linspace(-3, 5, shape[0])[:, None], shape[1])  # no column of equal ones
         x = rng.permuted(apart, axis=0) + rng.random(shape) + rng.standard_normal(shape[1])
         x = ndl.Tensor(x.astype("float32"))
         yield close(layer(x), rtol=1e-3, atol=1e-5)
+        #: the same batch a second time
         yield close(layer(x), rtol=1e-3, atol=1e-5)
+        #: x itself after both calls
         yield x
     ### END HIDDEN TESTS
 
@@ -410,6 +424,7 @@ def batchnorm_eps():
         layer = ndl.nn.BatchNorm1d(3, eps=eps)
         x = ndl.Tensor((0.05 * rng.standard_normal((6, 3))).astype("float32"))
         yield layer(x)
+    #: backward through a column of equal entries
     layer = ndl.nn.BatchNorm1d(2)
     x = ndl.Tensor([[0.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
     out_grad = rng.standard_normal((3, 2)).astype("float32")
@@ -431,6 +446,7 @@ def batchnorm_affine():
     yield close(layer.weight.grad, rtol=1e-3, atol=1e-5)
     yield layer.bias.grad
     ### BEGIN HIDDEN TESTS
+    #: random weight and bias, also a single feature
     for shape in ((5, 4), (4, 4), (9, 1), (20, 3)):
         layer = ndl.nn.BatchNorm1d(shape[1])
         layer.weight.data = ndl.Tensor(rng.standard_normal(shape[1]).astype("float32"))
@@ -440,6 +456,7 @@ def batchnorm_affine():
         y.backward(ndl.Tensor(rng.standard_normal(shape).astype("float32")))
         yield close(layer.weight.grad, rtol=1e-3, atol=1e-4)
         yield close(layer.bias.grad, rtol=1e-3, atol=1e-5)
+        #: random weight and bias in eval mode after training
         layer.eval()
         x = ndl.Tensor((1 + rng.standard_normal(shape)).astype("float32"))
         weight, bias, y = layer.weight.numpy().copy(), layer.bias.numpy().copy(), layer(x).numpy()
@@ -459,16 +476,19 @@ def batchnorm_running():
         yield layer.running_mean
         yield layer.running_var
     ### BEGIN HIDDEN TESTS
+    #: other values of momentum, also a batch of one sample
     for dim, momentum in ((4, 0.1), (3, 0.7), (5, 0.01)):
         layer = ndl.nn.BatchNorm1d(dim, momentum=momentum)
         for n in (2, 1, dim, 8):
             layer(ndl.Tensor((3 + 2 * rng.standard_normal((n, dim))).astype("float32")))
             yield layer.running_mean
             yield layer.running_var
+    #: another eps, after a first batch
     fresh = ndl.nn.BatchNorm1d(4, eps=0.5)
     fresh(ndl.Tensor(rng.standard_normal((3, 4)).astype("float32")))
     yield fresh.running_mean
     yield fresh.running_var
+    #: a fresh layer that has seen no batch
     fresh = ndl.nn.BatchNorm1d(4)
     yield fresh.running_mean.numpy() - rng.random(4, dtype="float32")
     yield fresh.running_var.numpy() * rng.random(4, dtype="float32")
@@ -488,6 +508,7 @@ def batchnorm_eval():
     yield layer.running_mean
     yield layer.running_var
     ### BEGIN HIDDEN TESTS
+    #: other running values, also a batch of one sample
     for shape in ((5, 4), (4, 4), (1, 3)):
         layer = ndl.nn.BatchNorm1d(shape[1])
         model = ndl.nn.Sequential(layer)
@@ -498,10 +519,14 @@ def batchnorm_eval():
         y = model(x)
         y.backward(ndl.Tensor(rng.standard_normal(shape).astype("float32")))
         yield close(y, rtol=1e-3, atol=1e-5)
+        #: backward in eval mode
         yield close(x.grad, rtol=1e-3, atol=1e-5)
+        #: the running values after a pass in eval mode
         yield layer.running_mean
         yield layer.running_var
+        #: x itself after a pass in eval mode
         yield x
+        #: train mode after eval mode
         layer = ndl.nn.BatchNorm1d(shape[1])
         layer.eval()
         layer.train()
@@ -518,10 +543,12 @@ def batchnorm_parameters():
     layer.bias.data = layer.bias.data + ndl.Tensor([-1.0, 0.5, 7.0])
     yield np.sort(np.concatenate([theta.numpy() for theta in layer.parameters()]))
     ### BEGIN HIDDEN TESTS
+    #: a fresh layer with another number of features
     layer = ndl.nn.BatchNorm1d(6)
     scale = ndl.Tensor(rng.standard_normal(6).astype("float32"))
     yield layer.weight * scale
     yield layer.bias - scale
+    #: parameters() after a pass in train mode
     layer.weight.data, layer.bias.data = scale * 2.0, scale + 1.0
     layer(ndl.Tensor(rng.standard_normal((4, 6)).astype("float32")))
     yield np.sort(np.concatenate([theta.numpy() for theta in layer.parameters()]))
@@ -539,6 +566,7 @@ def batchnorm_state():
     for running in (layer.running_mean, layer.running_var):
         yield x * (1 if len(ndl.autograd.find_topo_sort([running])) == 1 else 2)
     ### BEGIN HIDDEN TESTS
+    #: a batch, after later batches were walked backward
     layer = ndl.nn.BatchNorm1d(5)
     first = ndl.Tensor(rng.standard_normal((4, 5)).astype("float32"))
     layer(first).backward(ndl.Tensor(rng.standard_normal((4, 5)).astype("float32")))
@@ -547,6 +575,7 @@ def batchnorm_state():
     layer.eval()
     layer(ndl.Tensor(rng.standard_normal((3, 5)).astype("float32"))).backward()
     yield first.numpy() * (1 if first.grad is None else 2)
+    #: the running values after both modes and backward
     for running in (layer.running_mean, layer.running_var):
         yield first.numpy() * (1 if len(ndl.autograd.find_topo_sort([running])) == 1 else 2)
     ### END HIDDEN TESTS
@@ -561,6 +590,7 @@ def batchnorm_gradients():
     layer(x).backward(ndl.Tensor([[1.0, 2.0], [0.0, -1.0], [0.0, 0.5]]))
     yield close(x.grad, rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: random batches and adjoints, also a single feature
     for shape in ((5, 4), (4, 4), (6, 1), (20, 3)):
         apart = np.tile(np.linspace(-3, 5, shape[0])[:, None], shape[1])  # no column of equal ones
         x = ndl.Tensor((rng.permuted(apart, axis=0) + rng.random(shape)).astype("float32"))
@@ -583,9 +613,11 @@ def batchnorm_dtype():
     for value in (layer.running_mean, layer.running_var):
         yield np.full(2, 3.0, dtype=value.dtype)
     ### BEGIN HIDDEN TESTS
+    #: a float64 batch of another shape
     layer = ndl.nn.BatchNorm1d(5, dtype="float64")
     x = ndl.Tensor(rng.permuted(np.tile(np.linspace(-3, 5, 5), (6, 1)).T, axis=0)[:, :5])
     yield close(layer(x), rtol=1e-3, atol=1e-4)
+    #: the running values of a float64 layer after a batch
     for value in (layer.running_mean, layer.running_var):
         yield np.full(5, 3.0, dtype=value.dtype)
     ### END HIDDEN TESTS
@@ -864,6 +896,7 @@ def dropout_forward():
     y = ndl.nn.Dropout(0.4)(ndl.Tensor(x)).numpy()
     yield np.where(y == 0, x / 0.6, y)
     ### BEGIN HIDDEN TESTS
+    #: other values of p, inputs of one to three axes
     for p in (0.5, 0.1, 0.75, 0.0):
         for shape in ((6, 5), (4, 4), (30,), (2, 3, 4)):
             x = ndl.Tensor((3 + rng.random(shape)).astype("float32"))
@@ -871,7 +904,9 @@ def dropout_forward():
             for _ in range(2):
                 y = layer(x).numpy()
                 yield np.where(y == 0, x.numpy() / (1 - p), y)
+            #: x itself after two calls
             yield x
+    #: a layer made without p
     x = (3 + rng.random((9, 3))).astype("float32")
     y = ndl.nn.Dropout()(ndl.Tensor(x)).numpy()
     yield np.where(y == 0, x / 0.5, y)
@@ -886,6 +921,7 @@ def dropout_draw():
     y = ndl.nn.Dropout(0.25)(ndl.Tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]))
     yield np.where(y.numpy() == 0, -1, np.arange(1, 9).reshape(2, 4))
     ### BEGIN HIDDEN TESTS
+    #: other values of p, inputs of one to three axes
     for p in (0.5, 0.1, 0.8):
         for shape in ((6, 5), (30,), (2, 3, 4)):
             x = (3 + rng.random(shape)).astype("float32")
@@ -905,6 +941,7 @@ def dropout_distribution():
     yield distribution(dropped[0].mean(axis=0))
     yield distribution(dropped[0] + 2 * dropped[1])
     ### BEGIN HIDDEN TESTS
+    #: other values of p, many entries on three axes
     for p in (0.1, 0.5, 0.9):
         layer, x = ndl.nn.Dropout(p), ndl.Tensor(1 + rng.random((120, 3, 140), dtype="float32"))
         dropped = [(layer(x).numpy() == 0).astype("float64") for _ in range(2)]
@@ -923,6 +960,7 @@ def dropout_eval():
     layer.eval()
     yield layer(ndl.Tensor([[1.0, -2.0, 3.0], [5.0, 7.0, -4.0]]))
     ### BEGIN HIDDEN TESTS
+    #: eval mode after a pass in train mode
     for p in (0.2, 0.9):
         model = ndl.nn.Sequential(ndl.nn.Dropout(p))
         x = ndl.Tensor((3 + rng.standard_normal((5, 6))).astype("float32"))
@@ -930,8 +968,10 @@ def dropout_eval():
         model.eval()
         y = model(x)
         yield y
+        #: backward in eval mode
         (y * 2.0).backward(ndl.Tensor(rng.standard_normal((5, 6)).astype("float32")))
         yield x.grad
+        #: train mode again after eval mode
         model.train()
         many = ndl.ones(40, 50)
         yield x.numpy() * (1 if (model(many).numpy() == 0).any() else 2)
@@ -950,6 +990,7 @@ def dropout_gradients():
     slope = np.where(y.numpy() == 0, 0, y.numpy() / x.numpy())
     yield x.grad.numpy() - slope * out_grad + out_grad
     ### BEGIN HIDDEN TESTS
+    #: other values of p, inputs of one to three axes
     for p, shape in ((0.5, (5, 6)), (0.8, (40,)), (0.3, (2, 3, 4))):
         x = ndl.Tensor((2 + rng.random(shape)).astype("float32"))
         y = ndl.nn.Dropout(p)(x)
@@ -969,6 +1010,7 @@ def dropout_dtype():
         y = ndl.nn.Dropout(0.25)(ndl.Tensor(x, dtype=dtype)).numpy()
         yield x.astype(y.dtype)
     ### BEGIN HIDDEN TESTS
+    #: another p, random entries of float32 and float64
     for dtype in ("float32", "float64"):
         x = ndl.Tensor(2 + rng.random((9, 8)), dtype=dtype)
         y = ndl.nn.Dropout(0.3)(x)

@@ -237,11 +237,13 @@ def decayed_gradient_adds():
     yield decayed_gradient(param, 0.25)
     yield decayed_gradient(param)
     ### BEGIN HIDDEN TESTS
+    #: several shapes, also a scalar, float32 and float64
     for shape, dtype in (((), "float32"), ((3, 4), "float32"), ((2, 3, 2), "float64")):
         param = ndl.Tensor(rng.standard_normal(shape), dtype=dtype)
         param.grad = ndl.Tensor(rng.standard_normal(shape), dtype=dtype)
         for weight_decay in (0.0, 0.01, 2.0):
             yield decayed_gradient(param, weight_decay)
+    #: float64 numbers beyond the range of float32
     param = ndl.Tensor(1e50 * rng.standard_normal(3))
     param.grad = ndl.Tensor(1e50 * rng.standard_normal(3))
     yield decayed_gradient(param, 0.5)
@@ -264,6 +266,7 @@ def decayed_gradient_is_clean():
     grad = decayed_gradient(a, 0.5)
     yield grad.numpy() * (2.0 if grad.requires_grad else 1.0)
     ### BEGIN HIDDEN TESTS
+    #: a float32 parameter, a float64 gradient with a graph
     w = ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32")
     x = ndl.Tensor(rng.standard_normal((5, 3)))
     for weight_decay in (0.0, 0.3):
@@ -271,6 +274,7 @@ def decayed_gradient_is_clean():
         grad = decayed_gradient(w, weight_decay)
         yield grad
         yield grad.numpy() * (2.0 if grad.requires_grad else 1.0)
+        #: gradient and parameter after the call
         yield w.grad
         yield w
     ### END HIDDEN TESTS
@@ -334,6 +338,7 @@ def clip_keeps_direction():
     yield a.grad
     yield b.grad
     ### BEGIN HIDDEN TESTS
+    #: norms above and below max_norm, also a scalar
     for scale, max_norm in ((1.0, 2.0), (50.0, 0.7), (0.01, 5.0), (0.4, 1000.0)):
         params = [ndl.Tensor(rng.standard_normal(shape)) for shape in ((4, 3), (7,), ())]
         for param in params:
@@ -342,6 +347,7 @@ def clip_keeps_direction():
         clip_grad_norm(params, max_norm)
         for param in params:
             yield param.grad
+        #: a second call, with the default max_norm
         clip_grad_norm(params)
         for param in params:
             yield param.grad
@@ -363,13 +369,16 @@ def clip_is_careful():
         clip_grad_norm([c], max_norm=0.5)
         yield close(c.grad, rtol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: a sum that one of the parameters enters twice
     out_grad = ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32")
     a, b = (ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32") for _ in range(2))
     (a + b + a).backward(out_grad)
     clip_grad_norm([b, a], max_norm=0.3)
     yield a.grad
     yield b.grad
+    #: out_grad itself after the clipping
     yield out_grad
+    #: huge, tiny and zero gradients
     for scale in (1e25, 1e-25, 0.0):
         grads = [scale * rng.standard_normal(4, dtype="float32") for _ in range(2)]
         for param, grad in zip((a, b), grads, strict=True):
@@ -393,6 +402,7 @@ def clip_walks_once():
         yield a.grad
         yield b.grad
     ### BEGIN HIDDEN TESTS
+    #: a generator of parameters, also of a scalar
     params = [ndl.Tensor(rng.standard_normal(shape)) for shape in ((4, 3), (7,), ())]
     for scale in (1.0, 20.0):
         for param in params:
@@ -523,6 +533,7 @@ def sgd_descends():
     yield theta
     yield other
     ### BEGIN HIDDEN TESTS
+    #: an iterator of parameters, several steps down a loss
     params = [ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32") for _ in range(2)]
     targets = [ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32") for _ in range(2)]
     opt = ndl.optim.SGD(iter(params), lr=0.1)
@@ -533,6 +544,7 @@ def sgd_descends():
         opt.step()
         for param in params:
             yield close(param, rtol=1e-4, atol=1e-6)
+    #: the default learning rate
     w = ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32")
     w.grad = ndl.Tensor(rng.standard_normal((3, 2)), dtype="float32")
     ndl.optim.SGD([w]).step()
@@ -552,6 +564,7 @@ def sgd_momentum():
         yield a
         yield b
     ### BEGIN HIDDEN TESTS
+    #: other values of momentum, several shapes, also a scalar
     for beta in (0.9, 0.6, 0.0):
         shapes = ((3, 2), (3, 2), (), (4,))
         params = [ndl.Tensor(rng.standard_normal(shape), dtype="float32") for shape in shapes]
@@ -585,6 +598,7 @@ def sgd_skips():
             alone.step()
         yield b.numpy() - twin.numpy() + np.array([5.0, 3.0], dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: float64, a gradient at every second step only
     start = rng.standard_normal((3, 2))
     a, b, twin = (ndl.Tensor(start) for _ in range(3))
     both, alone = (ndl.optim.SGD(params, lr=0.5, momentum=0.9) for params in ([a, b], [twin]))
@@ -620,6 +634,7 @@ def sgd_weight_decay():
         by_penalty.step()
         yield theta.numpy() - twin.numpy() + np.array([5.0, 3.0], dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: other values of weight_decay, no momentum
     for weight_decay in (0.3, 0.01):
         theta = ndl.Tensor(3 + rng.standard_normal((4, 2)), dtype="float32")
         opt = ndl.optim.SGD([theta], lr=0.7, weight_decay=weight_decay)
@@ -627,6 +642,7 @@ def sgd_weight_decay():
             theta.grad = ndl.Tensor(rng.standard_normal((4, 2)), dtype="float32")
             opt.step()
             yield theta
+    #: weight_decay and momentum, beside a twin with a penalty
     for beta, weight_decay in ((0.9, 0.3), (0.6, 0.05)):
         start = 3 + rng.standard_normal((4, 2))
         theta, twin = ndl.Tensor(start), ndl.Tensor(start)
@@ -653,6 +669,7 @@ def sgd_unbiased():
         yield a
         yield b
     ### BEGIN HIDDEN TESTS
+    #: other values of momentum, gradients that change
     for beta in (0.9, 0.99, 0.0):
         params = [ndl.Tensor(2 + rng.standard_normal((2, 3))) for _ in range(2)]
         opt = ndl.optim.SGD(params, 0.3, beta, unbiased=True)
@@ -677,6 +694,7 @@ def sgd_nesterov():
         opt.step()
         yield theta
     ### BEGIN HIDDEN TESTS
+    #: other values of momentum, a loss of two parameters
     for beta in (0.9, 0.7, 0.0):
         a, b = (ndl.Tensor(rng.standard_normal((2, 3))) for _ in range(2))
         scales = ndl.Tensor(rng.uniform(0.5, 2.0, (2, 3)))
@@ -698,6 +716,7 @@ def sgd_keeps_dtype():
     ndl.optim.SGD([theta], lr=0.1).step()
     yield theta
     ### BEGIN HIDDEN TESTS
+    #: other pairs of dtypes, also float64 beyond float32
     for dtype, of_grad, scale in (
         ("float32", "float64", 1.0),
         ("float64", "float32", 1.0),
@@ -734,6 +753,7 @@ def sgd_leaves_no_trace():
     grows = seen() is not None or counts[0] != counts[1]
     yield x.numpy() * (2 if grows else 1)
     ### BEGIN HIDDEN TESTS
+    #: the gradient after a step, with each of the options
     w = ndl.Tensor(1 + rng.random((3, 2)), dtype="float32")
     for keywords in ({}, {"weight_decay": 0.1}, {"nesterov": True}, {"unbiased": True}):
         x = ndl.Tensor(rng.standard_normal((5, 3)), dtype="float32")
@@ -748,6 +768,7 @@ def sgd_leaves_no_trace():
             yield w.grad.numpy() - grad + 3
             w.grad = None
             counts.append(count_tensors())
+        #: what is alive after steps with each of the options
         grows = any(ref() is not None for ref in seen) or counts[2] != counts[-1]
         yield x.numpy() * (2 if grows else 1)
     ### END HIDDEN TESTS
@@ -957,6 +978,7 @@ def adam_corrected():
         yield theta
         yield other
     ### BEGIN HIDDEN TESTS
+    #: other betas, gradients of different sizes, also a scalar
     for betas in ((0.9, 0.999), (0.5, 0.9), (0.0, 0.8)):
         params = [ndl.Tensor(rng.standard_normal(shape)) for shape in ((3, 2), (3, 2), ())]
         opt = ndl.optim.Adam(iter(params), 0.2, *betas)
@@ -966,6 +988,7 @@ def adam_corrected():
             opt.step()
             for param in params:
                 yield close(param, rtol=1e-4, atol=1e-6)
+    #: the default settings
     w = ndl.Tensor(rng.standard_normal(4), dtype="float32")
     opt = ndl.optim.Adam([w])
     for grad in ([1.0, -0.5, 2e-2, -1e-2], [3.0, 0.2, -5e-2, -4e-2]):
@@ -986,6 +1009,7 @@ def adam_uncorrected():
         opt.step()
         yield theta
     ### BEGIN HIDDEN TESTS
+    #: the default betas, small and large gradients
     for scale in (1.0, 30.0):
         params = [ndl.Tensor(rng.standard_normal((2, 3)), dtype="float32") for _ in range(2)]
         opt = ndl.optim.Adam(params, 0.3, bias_correction=False)
@@ -1009,6 +1033,7 @@ def adam_eps():
         opt.step()
         yield theta
     ### BEGIN HIDDEN TESTS
+    #: other values of eps, gradients that are partly zero
     for eps, scale in ((1e-8, 1e-7), (0.1, 0.3), (3.0, 2.0)):
         theta = ndl.Tensor(rng.standard_normal((2, 3)))
         opt = ndl.optim.Adam([theta], 0.3, 0.0, 0.0, eps)
@@ -1016,6 +1041,7 @@ def adam_eps():
             theta.grad = ndl.Tensor(scale * rng.standard_normal((2, 3)) * np.array([0.0, 1.0, 1.0]))
             opt.step()
             yield theta
+    #: one step with each of two values of eps
     grad, steps = ndl.Tensor(1 + rng.random(3)), []
     for eps in (0.5, 3.5):
         theta = ndl.Tensor(np.zeros(3))
@@ -1042,6 +1068,7 @@ def adam_weight_decay():
         by_penalty.step()
         yield theta.numpy() - twin.numpy() + start
     ### BEGIN HIDDEN TESTS
+    #: other values of weight_decay, small gradients
     for weight_decay in (0.05, 0.4):
         start = 3 + rng.standard_normal((4, 2))
         theta, twin = ndl.Tensor(start), ndl.Tensor(start)
@@ -1072,6 +1099,7 @@ def adam_skips():
         yield theta.numpy() - twin.numpy() + start
         yield np.sign(theta.numpy() - start) * start
     ### BEGIN HIDDEN TESTS
+    #: other betas, no gradient for a few of the late steps
     start = rng.standard_normal((3, 2))
     a, b, twin = (ndl.Tensor(start) for _ in range(3))
     both, alone = (ndl.optim.Adam(params, 0.1, 0.5, 0.5) for params in ([a, b], [twin]))
@@ -1098,6 +1126,7 @@ def adam_keeps_dtype():
     ndl.optim.Adam([theta], lr=0.1).step()
     yield np.sign(theta.numpy() - start) * np.array([5.0, 3.0, 2.0], dtype="float32")
     ### BEGIN HIDDEN TESTS
+    #: other pairs of dtypes, also a very small lr
     for dtype, of_grad, lr in (("float32", "float64", 0.1), ("float64", "float32", 1e-9)):
         start = 1 + rng.random((3, 2)).astype(dtype)
         theta = ndl.Tensor(start.copy())
@@ -1129,6 +1158,7 @@ def adam_leaves_no_trace():
     grows = seen() is not None or counts[0] != counts[1]
     yield x.numpy() * (2 if grows else 1)
     ### BEGIN HIDDEN TESTS
+    #: the gradient after a step, with each of the options
     w = ndl.Tensor(1 + rng.random((3, 2)), dtype="float32")
     for keywords in ({}, {"weight_decay": 0.1}, {"bias_correction": False}):
         x = ndl.Tensor(rng.standard_normal((5, 3)), dtype="float32")
@@ -1143,6 +1173,7 @@ def adam_leaves_no_trace():
             yield w.grad.numpy() - grad + 3
             w.grad = None
             counts.append(count_tensors())
+        #: what is alive after steps with each of the options
         grows = any(ref() is not None for ref in seen) or counts[2] != counts[-1]
         yield x.numpy() * (2 if grows else 1)
     ### END HIDDEN TESTS
@@ -1388,14 +1419,18 @@ def hessian_values():
 
     yield hessian(product, ndl.Tensor([2.0, 3.0, -1.0]))
     ### BEGIN HIDDEN TESTS
+    #: a quadratic form of a column, float32 and float64
     for dtype in ("float32", "float64"):
         matrix = ndl.Tensor(rng.standard_normal((4, 4)), dtype=dtype)
         for _ in range(2):
             theta = ndl.Tensor(rng.standard_normal((4, 1)), dtype=dtype)
             yield hessian(lambda t, a=matrix: (t.transpose() @ a @ t).sum(), theta)
+            #: a logsumexp of a column, float32 and float64
             yield hessian(lambda t, a=matrix: ndl.logsumexp(a @ t), theta)
+        #: a square matrix that is multiplied by itself
         square = ndl.Tensor(0.5 * rng.standard_normal((2, 2)), dtype=dtype)
         yield hessian(lambda t: ndl.exp(t @ t).sum() + (t**4).sum(), square)
+    #: a float64 scalar
     yield hessian(lambda t: t**3, ndl.Tensor(np.array(1.7)))
     ### END HIDDEN TESTS
 
@@ -1412,14 +1447,19 @@ def hessian_is_careful():
     yield theta.grad
     yield np.asarray(hessian(lambda t: (t * t * w).sum() + t.sum(), theta))
     ### BEGIN HIDDEN TESTS
+    #: a linear function, at a theta that holds a gradient
     theta = ndl.Tensor(rng.standard_normal(3))
     theta.grad = ndl.Tensor(rng.standard_normal(3))
     w = ndl.Tensor(rng.standard_normal(3))
     mask = ndl.Tensor(np.array([1.0, 0.0, 2.0]))
     yield hessian(lambda t: t.sum(), theta)
+    #: a linear function with a term without theta
     yield hessian(lambda t: (t * mask * mask).sum() + w.sum(), theta)
+    #: a function that is linear in one of the entries
     yield hessian(lambda t: (t * w).sum() + ((t * mask) ** 3).sum(), theta)
+    #: a sum of exponentials
     yield hessian(lambda t: (ndl.exp(t * w)).sum(), theta)
+    #: theta and its gradient after all calls
     yield theta
     yield theta.grad
     ### END HIDDEN TESTS
@@ -1480,6 +1520,7 @@ def newton_step_lands():
     newton_step(parabola, theta, lr=0.25)
     yield close(theta, atol=1e-4)
     ### BEGIN HIDDEN TESTS
+    #: no parabola, theta of several shapes, other values of lr
     for shape in ((3,), (2, 2), (4, 1)):
         theta = ndl.Tensor(rng.standard_normal(shape))
         w, v = (ndl.Tensor(rng.standard_normal(shape)) for _ in range(2))
@@ -1494,6 +1535,7 @@ def newton_step_lands():
     def saddle(t):
         return (t * t * np.array([1.0, -2.0])).sum() + (t**4).sum() / 10
 
+    #: a start near a saddle
     theta = ndl.Tensor(rng.uniform(0.2, 0.6, 2))
     for _ in range(2):
         newton_step(saddle, theta)
@@ -1519,6 +1561,7 @@ def newton_step_refuses():
         raised = 7
     yield close(theta.numpy() * raised, atol=1e-4)
     ### BEGIN HIDDEN TESTS
+    #: other singular Hessians, also one without curvature
     for weights in ((0.0, 4.0), (0.0, 0.0)):
         theta, raised = ndl.Tensor(rng.standard_normal(2), dtype="float32"), 1
         try:
@@ -1539,11 +1582,13 @@ def newton_step_is_careful():
     yield theta.grad
     yield close(theta, rtol=1e-3)
     ### BEGIN HIDDEN TESTS
+    #: theta.grad after a step, float32 and float64
     for dtype in ("float32", "float64"):
         theta = ndl.Tensor(1 + rng.random((2, 3)), dtype=dtype)
         theta.grad = ndl.Tensor(rng.standard_normal((2, 3)), dtype=dtype)
         newton_step(lambda t: (t**4).sum() + (t * t).sum(), theta, lr=0.6)
         yield theta.grad
+        #: a matrix of float32 and of float64
         yield close(theta, rtol=1e-3)
     ### END HIDDEN TESTS
 

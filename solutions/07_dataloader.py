@@ -147,6 +147,7 @@ def idx_parsed():
     yield ndl.data.parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 200, 1]))
     yield ndl.data.parse_idx(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 255]))
     ### BEGIN HIDDEN TESTS
+    #: other numbers of axes, also long and empty ones
     for shape in ((5,), (300,), (3, 4, 2), (7, 28, 28), (2, 3, 4, 5), (1, 1), (0, 8, 8), (260, 1)):
         yield ndl.data.parse_idx(pack_idx(rng.integers(0, 256, shape, dtype="uint8")))
     ### END HIDDEN TESTS
@@ -162,6 +163,7 @@ def idx_refused():
     contents.append(b"\1" + whole[1:])
     yield np.array([summary(ndl.data.parse_idx, content) for content in contents])
     ### BEGIN HIDDEN TESTS
+    #: contents that are whole, cut, lengthened or altered
     images = rng.integers(1, 256, (4, 3, 5), dtype="uint8")
     whole = pack_idx(images)
     contents = [
@@ -202,6 +204,7 @@ def idx_says():
     said = [[complaint(ndl.data.parse_idx, content) for content in pair] for pair in pairs]
     yield np.array([2 + (one != other) for one, other in said])
     ### BEGIN HIDDEN TESTS
+    #: pairs of contents with the same kind of damage
     images = rng.integers(1, 256, (4, 3, 5), dtype="uint8")
     whole = pack_idx(images)
     pairs = [(whole[:-15], whole[:-9]), (whole + bytes(15), whole + bytes(4))]
@@ -272,9 +275,11 @@ def idx_file():
         paths = [good, cut, plain, other, garbled, nowhere]
         yield np.array([summary(ndl.data.read_idx, path) for path in paths])
         ### BEGIN HIDDEN TESTS
+        #: a whole file of images
         images = rng.integers(0, 256, (6, 5, 4), dtype="uint8")
         good = write_idx(folder, "images.gz", images)
         yield ndl.data.read_idx(good)
+        #: files that are cut, altered, not gzip or not IDX
         packed = gzip.compress(pack_idx(images), 9)
         # not packed, so that what is flipped is a stored byte and only the checksum knows
         stored = gzip.compress(pack_idx(images), 0)
@@ -297,6 +302,7 @@ def idx_file():
         for content in contents:
             path = write_file(folder, "other.gz", content)
             yield np.array([summary(ndl.data.read_idx, p) for p in (path, good)])
+        #: a path into a folder that does not exist
         paths = [good, os.path.join(folder, "none", "labels.gz"), good]
         yield np.array([summary(ndl.data.read_idx, path) for path in paths])
         ### END HIDDEN TESTS
@@ -316,6 +322,7 @@ def idx_file_named():
         names = [os.path.basename(path) for path in paths]
         yield np.array([2 + (name in text) for name, text in zip(names, said, strict=True)])
         ### BEGIN HIDDEN TESTS
+        #: files that are cut, too long, garbled or not gzip
         images = rng.integers(0, 256, (6, 5, 4), dtype="uint8")
         packed = gzip.compress(pack_idx(images), 9)
         contents = {
@@ -443,6 +450,7 @@ def ndarray_items():
         yield y
     yield np.array([len(dataset), len(ndl.data.NDArrayDataset(labels[:3]))])
     ### BEGIN HIDDEN TESTS
+    #: one array or several, each kind of index
     n = int(rng.integers(20, 40))
     arrays = (
         rng.standard_normal((n, 3, 2)).astype("float32"),
@@ -456,6 +464,7 @@ def ndarray_items():
         for index in (0, 7, slice(3, 12), order, order[:5]):
             for part in dataset[index]:
                 yield np.asarray(part)
+        #: the lengths of a dataset and of the parts of an item
         yield np.array([len(dataset), *map(len, dataset[order[:6]])])
     ### END HIDDEN TESTS
 
@@ -470,6 +479,7 @@ def ndarray_indices():
         for part in dataset[index]:
             yield np.asarray(part)
     ### BEGIN HIDDEN TESTS
+    #: negative and NumPy ints, slices with steps, short arrays
     n = int(rng.integers(20, 40))
     arrays = (
         rng.standard_normal((n, 3, 2)).astype("float32"),
@@ -480,6 +490,7 @@ def ndarray_indices():
     for index in (-3, np.int64(5), slice(None, None, 3), slice(8, 2, -1), order[:1], order[:0]):
         for part in dataset[index]:
             yield np.asarray(part)
+    #: an array with a repeated and a negative index
     for part in dataset[np.array([2, 2, -1, 5])]:
         yield np.asarray(part)
     ### END HIDDEN TESTS
@@ -494,6 +505,7 @@ def ndarray_tuples():
         item = ndl.data.NDArrayDataset(*arrays)[2]
         yield labels * (1 if isinstance(item, tuple) else 2)
     ### BEGIN HIDDEN TESTS
+    #: the same array given twice, each kind of index
     values = rng.standard_normal(9)
     dataset = ndl.data.NDArrayDataset(values, values)
     for index in (4, slice(2, 5), rng.permutation(9)):
@@ -513,11 +525,13 @@ def ndarray_refused():
     pairs = [(inputs, labels), (inputs, labels[:3]), (inputs[:1], labels)]
     yield np.array([summary(length, *pair) for pair in pairs])
     ### BEGIN HIDDEN TESTS
+    #: pairs and triples of arrays, some cut, also to nothing
     n = int(rng.integers(20, 40))
     arrays = rng.standard_normal((n, 3, 2)), rng.integers(0, 256, n), rng.standard_normal((n, 4))
     for cut in (n - 1, 1, 0, n):
         groups = (arrays[0], arrays[1][:cut]), (arrays[2][:cut], arrays[0]), arrays
         yield np.array([summary(length, *group) for group in groups])
+        #: three arrays, the last one cut or not
         yield np.array([summary(length, *arrays[:2], arrays[2][:cut]), summary(length, *arrays)])
     ### END HIDDEN TESTS
 
@@ -621,6 +635,7 @@ def mnist_items():
             yield image
             yield label
         ### BEGIN HIDDEN TESTS
+        #: images of other sizes, none with a fully white pixel
         for n, height, width in ((12, 28, 28), (9, 3, 5), (30, 8, 8), (11, 1, 1)):
             pixels = rng.integers(0, 200, (n, height, width), dtype="uint8")
             images = write_idx(folder, "images.gz", pixels)
@@ -630,11 +645,14 @@ def mnist_items():
             for index in (0, 7, slice(2, 6), order):
                 for part in dataset[index]:
                     yield np.asarray(part)
+            #: the lengths of a dataset and of a batch
             yield np.array([len(dataset), len(dataset[order[:5]][0])])
+        #: an image that is white all over
         pixels = np.full((2, 3, 3), 255, dtype="uint8")
         images = write_idx(folder, "images.gz", pixels)
         labels = write_idx(folder, "labels.gz", np.array([1, 7], dtype="uint8"))
         yield ndl.data.MNISTDataset(images, labels)[1][0] * rng.random((3, 3, 1), dtype="float32")
+        #: a batch of the digits of the course
         digits = "data/digits/train-images-idx3-ubyte.gz", "data/digits/train-labels-idx1-ubyte.gz"
         dataset = ndl.data.MNISTDataset(*digits)
         for part in dataset[rng.integers(0, len(dataset), 20)]:
@@ -658,6 +676,7 @@ def mnist_indices():
             for part in dataset[index]:
                 yield np.asarray(part)
         ### BEGIN HIDDEN TESTS
+        #: all kinds of indices, without and with a transform
         n = 11
         pixels = rng.integers(0, 200, (n, 3, 5), dtype="uint8")
         pixels[:, 0, 0] = 255
@@ -669,6 +688,7 @@ def mnist_indices():
             for index in (-2, np.int64(5), slice(None, None, -3), order[:1], order[:0]):
                 for part in dataset[index]:
                     yield np.asarray(part)
+            #: the item for a whole permutation
             yield pixels[0] * (1 if isinstance(dataset[order], tuple) else 2)
         ### END HIDDEN TESTS
 
@@ -700,6 +720,7 @@ def mnist_transforms():
         def mask(image):
             return image * (np.random.rand(*image.shape) < 0.5)
 
+        #: pairs of transforms, some random, one that cuts rows off
         n = 14
         pixels = rng.integers(0, 256, (n, 4, 3), dtype="uint8")
         pixels[:, 0, 0] = 255  # what the largest pixel is for is another check's question
@@ -711,9 +732,11 @@ def mnist_transforms():
             for index in (3, 3, slice(1, 9, 2), order, order[:4]):
                 for part in dataset[index]:
                     yield np.asarray(part)
+        #: an empty list, None or a tuple of transforms
         for transforms in ([], None, (double,)):
             for part in ndl.data.MNISTDataset(images, labels, transforms=transforms)[order]:
                 yield np.asarray(part)
+        #: the next random numbers after all these calls
         yield np.random.rand(3)
         ### END HIDDEN TESTS
 
@@ -737,6 +760,7 @@ def mnist_refused():
         pairs = [(images, labels), (images, few), (images, many), (labels, images)]
         yield np.array([summary(first_image, *pair) for pair in pairs])
         ### BEGIN HIDDEN TESTS
+        #: files of unequal length or with wrong numbers of axes
         n = int(rng.integers(5, 9))
         pixels = rng.integers(1, 256, (n, 4, 3), dtype="uint8")
         pixels[:, 0, 0] = 255
@@ -811,14 +835,20 @@ def flip_mirrors():
     flip = ndl.data.RandomFlipHorizontal()
     yield np.stack([flip(img) for _ in range(6)])
     ### BEGIN HIDDEN TESTS
+    #: other values of p, also images of several channels
     for shape, p in (((28, 28, 1), 0.5), ((3, 5, 3), 0.2), ((6, 2, 2), 0.9), ((1, 4, 1), 0.5)):
         flip = ndl.data.RandomFlipHorizontal(p)
         img = rng.standard_normal(shape).astype("float32")
         yield np.stack([flip(img) for _ in range(40)])
+        #: img itself after many calls
         yield img
+        #: the next random numbers after many calls
         yield np.random.rand(3)
+    #: a uint8 image, p at its upper end
     yield ndl.data.RandomFlipHorizontal(1)(rng.integers(0, 256, (3, 4, 3), dtype="uint8"))
+    #: a float64 image, p at its lower end
     yield ndl.data.RandomFlipHorizontal(0)(rng.standard_normal((3, 4, 2)))
+    #: the next random numbers, after p at its ends
     yield np.random.rand(3)
     ### END HIDDEN TESTS
 
@@ -883,16 +913,22 @@ def crop_shifts():
         yield crop(img)
     yield ndl.data.RandomCrop(padding=0)(img)
     ### BEGIN HIDDEN TESTS
+    #: other paddings, also larger than the image
     for shape, padding in (((28, 28, 1), 3), ((5, 8, 3), 2), ((9, 4, 2), 5), ((2, 3, 1), 4)):
         crop = ndl.data.RandomCrop(padding)
         img = rng.standard_normal(shape).astype("float32")
         yield np.stack([crop(img) for _ in range(30)])
+        #: img itself after many calls
         yield img
+        #: the next random numbers after many calls
         yield np.random.rand(3)
+    #: uint8 images and the default padding
     crop = ndl.data.RandomCrop()
     yield np.stack([crop(rng.integers(1, 256, (6, 7, 3), dtype="uint8")) for _ in range(40)])
+    #: a float64 image, with padding and without
     yield ndl.data.RandomCrop(2)(rng.standard_normal((4, 6, 1)) + 3)
     yield ndl.data.RandomCrop(0)(rng.standard_normal((4, 6, 1)))
+    #: the next random numbers, also after no padding
     yield np.random.rand(3)
     ### END HIDDEN TESTS
 
@@ -1044,14 +1080,18 @@ def loader_batches():
         yield values(x)
         yield values(y)
     ### BEGIN HIDDEN TESTS
+    #: other batch sizes, also above the length
     for n, batch_size in ((10, 4), (12, 3), (7, 10), (5, 5), (9, 8), (3, 1)):
         for x, y in ndl.data.DataLoader(Numbers(n), batch_size):
             yield values(x)
             yield values(y)
+    #: the default batch size
     for x, y in ndl.data.DataLoader(Numbers(3)):
         yield values(x)
         yield values(y)
+    #: the next random numbers after loops without shuffle
     yield np.random.rand(3)  # nothing was drawn
+    #: an NDArrayDataset of one array and of several
     arrays = rng.standard_normal((7, 2, 3)), rng.integers(0, 9, 7), rng.random(7) < 0.5
     for count in (1, 3):
         for batch in ndl.data.DataLoader(ndl.data.NDArrayDataset(*arrays[:count]), 3, False):
@@ -1068,6 +1108,7 @@ def loader_tensors():
         yield values(batch[0]) * (1 if isinstance(batch, tuple) else 3)
         yield values(batch[0]) * (2 if batch[0].requires_grad else 1)
     ### BEGIN HIDDEN TESTS
+    #: float64 arrays, in order and shuffled
     arrays = rng.standard_normal((7, 2, 3)), rng.standard_normal(7)
     for shuffle in (False, True):
         for batch in ndl.data.DataLoader(ndl.data.NDArrayDataset(*arrays), 3, shuffle):
@@ -1086,13 +1127,16 @@ def loader_shuffles():
             yield values(x)
             yield values(y)
     ### BEGIN HIDDEN TESTS
+    #: several epochs, other batch sizes, also above the length
     for n, batch_size in ((100, 32), (17, 1), (30, 30), (8, 50)):
         loader = ndl.data.DataLoader(Numbers(n), batch_size=batch_size, shuffle=True)
         for _ in range(3):
             for x, y in loader:
                 yield values(x)
                 yield values(y)
+        #: the next random numbers after several epochs
         yield np.random.rand(3)  # one permutation for each epoch was drawn
+    #: one more epoch after another seed
     np.random.seed(int(rng.integers(1000)))
     for x, y in loader:
         yield values(x)
@@ -1112,29 +1156,37 @@ def loader_two_at_once():
     for epoch in zip(*zip(loader, loader, strict=True), strict=True):
         yield np.sort(np.concatenate([values(x)[:, 0] for x, _ in epoch]))
     ### BEGIN HIDDEN TESTS
+    #: a loop with another one inside it
     loader = ndl.data.DataLoader(Numbers(7), batch_size=3)
     for x, y in loader:
         yield values(x)
         yield values(y)
+        #: the loop inside another one
         inner = [np.concatenate([values(u), values(v)[:, None]], axis=1) for u, v in loader]
         yield np.concatenate(inner)
+    #: two iterators of one loader, asked in turn
     first = iter(loader)
     yield values(next(first)[0])
     second = iter(loader)
     yield values(next(second)[0])
     yield values(next(first)[1])
     yield values(next(second)[1])
+    #: a loop that is left in the middle
     for x, _ in loader:  # left in the middle
         yield values(x)
         break
+    #: a loop after one that was left in the middle
     for x, _ in loader:
         yield values(x)
+    #: an iterator that rested while other loops ran
     yield values(next(first)[0])
+    #: a shuffled loop inside another one
     loader = ndl.data.DataLoader(Numbers(9), batch_size=2, shuffle=True)
     outer = []
     for x, _ in loader:
         outer.append(values(x)[:, 0])
         yield np.sort(np.concatenate([values(u)[:, 0] for u, _ in loader]))
+    #: a shuffled loop with others inside it
     yield np.sort(np.concatenate(outer))
     ### END HIDDEN TESTS
 
@@ -1148,10 +1200,12 @@ def loader_asks_once():
         yield values(x)
     yield np.array(dataset.asked)
     ### BEGIN HIDDEN TESTS
+    #: the batches of other sizes, in order and shuffled
     for n, batch_size, shuffle in ((23, 5, True), (64, 16, False), (10, 100, True)):
         dataset = Numbers(n)
         for x, _ in ndl.data.DataLoader(dataset, batch_size, shuffle):
             yield np.full(x.shape, 2.0)
+        #: the requests for batches of other sizes
         yield np.array([*dataset.asked, n])
     ### END HIDDEN TESTS
 

@@ -139,14 +139,17 @@ def residual_block_forward():
     x = ndl.Tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0], [2.0, 1.0, 1.0]])
     yield close(block(x), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: other sizes and norms, in train mode
     norms = (ndl.nn.BatchNorm1d, ndl.nn.LayerNorm1d, lambda dim: ndl.nn.Identity())
     for n, dim, hidden_dim in ((6, 4, 7), (9, 5, 3), (8, 4, 4)):
         x = ndl.Tensor(rng.standard_normal((n, dim)).astype("float32"))
         for norm in norms:
             block = refill(ResidualBlock(dim, hidden_dim, norm=norm, drop_prob=0.0))
             yield close(block(x), rtol=1e-3, atol=1e-5)
+            #: other sizes and norms, in eval mode
             block.eval()
             yield close(block(x), rtol=1e-3, atol=1e-5)
+    #: a block with the weights that it drew
     np.random.seed(int(rng.integers(1000)))
     block = ResidualBlock(7, 5, norm=ndl.nn.LayerNorm1d, drop_prob=0.0)  # as it was drawn
     x = ndl.Tensor(rng.standard_normal((6, 7)).astype("float32"))
@@ -165,17 +168,21 @@ def residual_block_dropout():
     block.eval()
     yield close(block(x), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: other norms and values of drop_prob
     x = ndl.Tensor(rng.standard_normal((8, 6)).astype("float32"))
     for drop_prob in (0.05, 0.4, 0.9):
         for norm in (ndl.nn.BatchNorm1d, ndl.nn.LayerNorm1d, lambda dim: ndl.nn.Identity()):
             block = refill(ResidualBlock(6, 20, norm=norm, drop_prob=drop_prob))
             np.random.seed(int(rng.integers(1000)))
             yield close(block(x), rtol=1e-3, atol=1e-5)
+            #: eval mode after train mode
             block.eval()
             yield close(block(x), rtol=1e-3, atol=1e-5)
+            #: train mode again after eval mode
             block.train()
             np.random.seed(int(rng.integers(1000)))
             yield close(block(x), rtol=1e-3, atol=1e-5)
+    #: the default norm and drop_prob
     block = refill(ResidualBlock(6, 40))
     np.random.seed(11)
     yield close(block(x), rtol=1e-3, atol=1e-5)
@@ -191,12 +198,14 @@ def residual_block_gradients():
     block(x).backward(ndl.Tensor([[1.0, 2.0, 0.5], [-1.0, 1.0, 3.0], [0.5, -2.0, 1.0]]))
     yield close(x.grad, rtol=1e-3, atol=1e-4)
     ### BEGIN HIDDEN TESTS
+    #: the gradient of x, with either norm and dropout
     for norm in (ndl.nn.BatchNorm1d, ndl.nn.LayerNorm1d):
         block = refill(ResidualBlock(4, 6, norm=norm, drop_prob=0.2))
         x = ndl.Tensor(rng.standard_normal((8, 4)).astype("float32"))
         y = block(x)
         y.backward(ndl.Tensor(rng.standard_normal(y.shape).astype("float32")))
         yield close(x.grad, rtol=1e-3, atol=1e-4)
+        #: gradients of the parameters, either norm and dropout
         found = block.parameters()
         for parameter in sorted(found, key=lambda p: (p.shape, float(p.numpy().mean()))):
             yield close(parameter.grad, rtol=1e-3, atol=1e-4)
@@ -260,6 +269,7 @@ def mlp_resnet_forward():
     model = refill(MLPResNet(3, 5, 1, 2, norm=ndl.nn.LayerNorm1d, drop_prob=0.0))
     yield close(model(x), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: other depths and widths, also odd, with dropout or not
     options = (
         {"hidden_dim": 9, "num_blocks": 2, "num_classes": 4, "norm": ndl.nn.LayerNorm1d},
         {"hidden_dim": 6, "num_blocks": 3, "num_classes": 5, "norm": ndl.nn.BatchNorm1d},
@@ -272,6 +282,7 @@ def mlp_resnet_forward():
             model = refill(MLPResNet(5, **option, drop_prob=drop_prob))
             np.random.seed(number)
             yield close(model(x), rtol=1e-3, atol=1e-4)
+            #: other depths and widths, also odd, in eval mode
             model.eval()
             yield close(model(x), rtol=1e-3, atol=1e-4)
     ### END HIDDEN TESTS
@@ -286,17 +297,20 @@ def mlp_resnet_draws():
     model = MLPResNet(3, 4, num_blocks=2, num_classes=2, drop_prob=0.0)
     yield close(model(x), rtol=1e-3, atol=1e-4)
     ### BEGIN HIDDEN TESTS
+    #: seeded networks of other sizes, with dropout
     for dim, hidden_dim, num_blocks in ((6, 9, 0), (4, 6, 1), (7, 8, 4)):
         np.random.seed(dim)
         model = MLPResNet(dim, hidden_dim, num_blocks, norm=ndl.nn.LayerNorm1d)
         x = ndl.Tensor(rng.standard_normal((5, dim)).astype("float32"))
         np.random.seed(dim + 1)
         yield close(model(x), rtol=1e-3, atol=1e-4)
+    #: a seeded network with all defaults
     np.random.seed(int(rng.integers(1000)))
     model = MLPResNet(12)
     x = ndl.Tensor(rng.standard_normal((6, 12)).astype("float32"))
     np.random.seed(3)
     yield close(model(x), rtol=1e-3, atol=1e-4)
+    #: the gradients of a network with all defaults
     y = model(x)
     y.backward(ndl.Tensor(rng.standard_normal(y.shape).astype("float32")))
     sizes = [float((p.grad.numpy().astype("float64") ** 2).sum()) for p in model.parameters()]
@@ -425,6 +439,7 @@ def epoch_evaluates():
     model = refill(ndl.nn.Sequential(ndl.nn.Linear(2, 5), ndl.nn.Dropout(), ndl.nn.Linear(5, 3)))
     yield close(np.array(epoch(loader, model), "float64"), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: images of one to three axes, labels of dtype uint8
     for shape, batch_size, classes in (((2, 3, 2), 6, 3), ((4, 4, 1), 30, 5), ((7,), 1, 4)):
         n, k = 30, classes
         images = rng.standard_normal((n, *shape)).astype("float32")
@@ -436,8 +451,10 @@ def epoch_evaluates():
         model = refill(ndl.nn.Sequential(*layers, ndl.nn.Linear(6, k)))
         model(ndl.Tensor(2 * rows + 1))  # other statistics than those of the batches
         yield close(np.array(epoch(loader, model), "float64"), rtol=1e-3, atol=1e-5)
+        #: the running values afterwards
         yield close(norm.running_mean, rtol=1e-3, atol=1e-5)
         yield close(norm.running_var, rtol=1e-3, atol=1e-5)
+        #: the parameters afterwards
         yield from model.parameters()
     ### END HIDDEN TESTS
 
@@ -454,6 +471,7 @@ def epoch_weighs():
     opt = ndl.optim.SGD(model.parameters(), lr=0.5)
     yield close(np.array(epoch(loader, model, opt), "float64"), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: a last batch that is short, without an optimizer
     for n, batch_size, classes in ((11, 4, 3), (7, 6, 4), (3, 10, 5)):
         images = rng.standard_normal((n, 3, 2)).astype("float32")
         images[-1] *= 5  # in the short batch
@@ -461,6 +479,7 @@ def epoch_weighs():
         loader = ndl.data.DataLoader(dataset, batch_size)
         model = refill(ndl.nn.Linear(6, classes))
         yield close(np.array(epoch(loader, model), "float64"), rtol=1e-3, atol=1e-5)
+        #: a last batch that is short, with an optimizer
         opt = ndl.optim.SGD(model.parameters(), lr=0.2)
         yield close(np.array(epoch(loader, model, opt), "float64"), rtol=1e-3, atol=1e-5)
     ### END HIDDEN TESTS
@@ -479,6 +498,7 @@ def epoch_trains():
         yield close(np.array(epoch(loader, model, opt), "float64"), rtol=1e-3, atol=1e-5)
         yield close(np.array(epoch(loader, model), "float64"), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: other optimizers, shuffled, a model left in eval mode
     for optimizer, options in (
         (ndl.optim.SGD, {"lr": 0.2}),
         (ndl.optim.SGD, {"lr": 0.1, "momentum": 0.8, "weight_decay": 0.1}),
@@ -495,9 +515,13 @@ def epoch_trains():
         opt = optimizer(model.parameters(), **options)
         model.eval()
         yield close(np.array(epoch(loader, model, opt), "float64"), rtol=2e-3, atol=1e-4)
+        #: the running mean after an epoch of training
         yield close(norm.running_mean, rtol=2e-3, atol=1e-4)
+        #: a measurement after an epoch of training
         yield close(np.array(epoch(loader, model), "float64"), rtol=2e-3, atol=1e-4)
+        #: training again after a measurement
         yield close(np.array(epoch(loader, model, opt), "float64"), rtol=2e-3, atol=1e-4)
+        #: the parameters after two epochs of training
         for number in (0, 1, 2):
             yield close(model.parameters()[number], rtol=5e-3, atol=5e-4)
     ### END HIDDEN TESTS
@@ -536,7 +560,9 @@ def epoch_resets_gradients():
     epoch(loader, model, Descent(model.parameters()))
     yield close(model.layers[0].weight, rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: the other one of the two layers that take turns
     yield close(model.layers[1].weight, rtol=1e-3, atol=1e-5)
+    #: more batches for two layers that take turns
     images = rng.standard_normal((15, 3, 2)).astype("float32")
     dataset = ndl.data.NDArrayDataset(images, rng.integers(0, 4, 15))
     model = refill(Turns(ndl.nn.Linear(6, 4), ndl.nn.Linear(6, 4)))
@@ -573,6 +599,7 @@ def epoch_lets_go():
     opt = ndl.optim.SGD(model.parameters(), lr=0.1)
     yield close(np.array(epoch(loader, model, opt), "float64"), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
+    #: more batches, with Adam and without an optimizer
     images = rng.standard_normal((24, 3, 2)).astype("float32")
     dataset = ndl.data.NDArrayDataset(images, rng.integers(0, 3, 24))
     model = refill(Jealous(6, 3))
@@ -580,6 +607,7 @@ def epoch_lets_go():
     for arguments in ((model, opt), (model,)):
         figures = epoch(ndl.data.DataLoader(dataset, 2), *arguments)
         yield close(np.array(figures, "float64"), rtol=1e-3, atol=1e-5)
+    #: the weight after training and a measurement
     yield close(model.layer.weight, rtol=1e-3, atol=1e-5)
     ### END HIDDEN TESTS
 
@@ -597,6 +625,7 @@ def epoch_learns_digits():
     few = ndl.data.DataLoader(ndl.data.NDArrayDataset(*dataset[:400]), 20, shuffle=True)
     yield close(np.array(epoch(few, model, opt), "float64"), rtol=1e-2, atol=6e-3)
     ### BEGIN HIDDEN TESTS
+    #: unseen digits after several epochs of training
     with gzip.open(f"{folder}/t10k-images-idx3-ubyte.gz") as file:
         unseen = np.frombuffer(file.read()[16:], dtype="uint8").reshape(-1, 64)
     hidden = ndl.nn.Linear(64, 60), ndl.nn.BatchNorm1d(60), ndl.nn.ReLU(), ndl.nn.Dropout(0.1)
@@ -726,12 +755,14 @@ def train_mnist_figures():
     yield close(figures[[0, 2]], rtol=0.0, atol=0.02)
     yield close(figures[[1, 3]], rtol=5e-3)
     ### BEGIN HIDDEN TESTS
+    #: the two errors for more data, default hidden_dim
     with tempfile.TemporaryDirectory() as folder:
         write_digits(folder, 200, 100, rng)
         plain = {"optimizer": ndl.optim.SGD, "lr": 0.02, "weight_decay": 1e-5, "data_dir": folder}
         for options in ({"epochs": 1, "batch_size": 50}, {"epochs": 3}):
             figures = np.array(train_mnist(**options, **plain), "float64")
             yield close(figures[[0, 2]], rtol=0.0, atol=0.02)
+            #: the two losses for more data, default hidden_dim
             yield close(figures[[1, 3]], rtol=5e-3)
     ### END HIDDEN TESTS
 
@@ -750,6 +781,7 @@ def train_mnist_settings():
     def named(params, *, lr, weight_decay):
         return ndl.optim.SGD(params, lr, weight_decay=2 * weight_decay)
 
+    #: the two errors under other settings, also the defaults
     with tempfile.TemporaryDirectory() as folder:
         write_digits(folder, 200, 100, rng)
         for options in (
@@ -761,6 +793,7 @@ def train_mnist_settings():
         ):
             figures = np.array(train_mnist(**options, data_dir=folder), "float64")
             yield close(figures[[0, 2]], rtol=0.0, atol=0.02)
+            #: the two losses under other settings, also the defaults
             yield close(figures[[1, 3]], rtol=5e-3)
     ### END HIDDEN TESTS
 

@@ -225,6 +225,7 @@ def profile_costs():
     loss.backward()
     yield as_row(ndl.fast.profile.profile(loss, clock=clock)["Reshape"])
     ### BEGIN HIDDEN TESTS
+    #: a graph with branches, other values of repeats
     profile = ndl.fast.profile.profile
     for repeats in (1, 3, 8):
         for shape in ((2, 3), (7,)):
@@ -237,12 +238,14 @@ def profile_costs():
             costs = profile(loss, repeats, clock)
             for name in ("Slower", "EWiseMul", "EWiseAdd", "Summation"):
                 yield as_row(costs[name])
+    #: float64, with views among the ops
     a = ndl.Tensor(rng.standard_normal((3, 4)))
     loss = (ndl.logsumexp(a.reshape((4, 3)).transpose(), axes=0) * 2.0).sum()
     loss.backward()
     costs = profile(loss, clock=Clock())
     for name in ("Reshape", "Transpose", "LogSumExp", "MulScalar", "Summation"):
         yield as_row(costs[name])
+    #: how many kinds of ops were found
     yield np.array([len(costs), 7.5])
     ### END HIDDEN TESTS
 
@@ -259,6 +262,7 @@ def profile_order():
     yield np.stack([as_row(cost) for cost in costs.values()])
     yield np.array([loss.op.seen, clock.now])
     ### BEGIN HIDDEN TESTS
+    #: other durations, and a third kind of op
     for forward, backward in ((1.0, 5.0), (9.0, 5.0), (0.5, 0.25)):
         clock = Clock()
         a = ndl.Tensor(rng.standard_normal((2, 6)))
@@ -267,7 +271,9 @@ def profile_order():
         loss.backward()
         costs = ndl.fast.profile.profile(loss, 4, clock)
         yield np.stack([as_row(cost) for cost in costs.values()])
+        #: the ops and the clock afterwards
         yield np.array([first.seen, second.seen, len(first.runs), len(second.runs), clock.now])
+        #: the gradient of a leaf afterwards
         yield a.grad
     ### END HIDDEN TESTS
 
@@ -693,12 +699,14 @@ def fast_linear_forward():
     weight = ndl.Tensor([[1.0, 0.5, -1.0], [2.0, 0.0, 1.0]])
     yield ndl.fast.ops.linear(x, weight, ndl.Tensor([[10.0, 20.0, 30.0]]))
     ### BEGIN HIDDEN TESTS
+    #: two axes and more, also one row, float32 and float64
     for shape, m in (((4, 3), 5), ((1, 6), 2), ((2, 5, 3), 3), ((2, 1, 4, 3), 1)):
         for dtype in ("float32", "float64"):
             x = random_tensor(rng, *shape, dtype=dtype)
             weight = random_tensor(rng, shape[-1], m, dtype=dtype)
             bias = random_tensor(rng, 1, m, dtype=dtype)
             yield ndl.fast.ops.linear(x, weight, bias)
+            #: x and bias after the call
             yield x
             yield bias
     ### END HIDDEN TESTS
@@ -719,6 +727,7 @@ def fast_linear_gradients():
     stack = ndl.Tensor([[[1.0, 2.0], [3.0, -1.0]]])
     yield from tried(rng, ndl.fast.ops.linear, (1, 2, 3), stack, weight, bias)
     ### BEGIN HIDDEN TESTS
+    #: float32 and float64, two axes and more, backward twice
     for shape, m in (((4, 3), 5), ((1, 6), 2), ((3, 3), 3), ((2, 5, 3), 4), ((2, 1, 4, 3), 1)):
         for dtype in ("float32", "float64"):
             inputs = (
@@ -746,6 +755,7 @@ def fast_linear_data():
     yield sizes(True)
     yield sizes(False)
     ### BEGIN HIDDEN TESTS
+    #: three axes, an x that requires a gradient or does not
     inputs = random_tensor(rng, 2, 5, 3), random_tensor(rng, 3, 4), random_tensor(rng, 1, 4)
     for requires_grad in (True, False):
         inputs[0].requires_grad = requires_grad
@@ -834,12 +844,14 @@ def fast_dropout_forward():
     x = ndl.Tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
     yield ndl.fast.ops.dropout(x, 0.25)
     ### BEGIN HIDDEN TESTS
+    #: other values of p, one axis or more, float32 and float64
     for p in (0.5, 0.1, 0.8, 0.0):
         for shape in ((6, 5), (30,), (2, 3, 4)):
             for dtype in ("float32", "float64"):
                 x = random_tensor(rng, *shape, dtype=dtype)
                 yield ndl.fast.nn.Dropout(p)(x)
                 yield ndl.fast.ops.dropout(x, p)
+                #: x itself after both calls
                 yield x
     ### END HIDDEN TESTS
 
@@ -855,10 +867,12 @@ def fast_dropout_gradients():
     yield x.grad
     yield from tried(rng, lambda x: ndl.fast.ops.dropout(x, 0.25), (2, 4), x)
     ### BEGIN HIDDEN TESTS
+    #: other values of p, float32 and float64, backward twice
     for p, shape in ((0.5, (5, 6)), (0.8, (40,)), (0.3, (2, 3, 4)), (0.0, (3, 3))):
         for dtype in ("float32", "float64"):
             x = random_tensor(rng, *shape, dtype=dtype)
             yield from tried(rng, lambda x, p=p: ndl.fast.ops.dropout(x, p), shape, x)
+    #: an x of zeros, and a second op before backward
     x = ndl.Tensor(np.zeros((4, 6), "float32"))
     y = ndl.fast.ops.dropout(x, 0.4)
     ndl.fast.ops.dropout(x, 0.7)
@@ -954,12 +968,15 @@ def fast_loss_value():
     logits = ndl.Tensor([[1.0, 2.0, 3.0], [1000.0, 1001.0, 0.0]])
     yield ndl.fast.ops.softmax_loss(logits, np.array([2, 0]))
     ### BEGIN HIDDEN TESTS
+    #: small and huge logits, also one row, float32 and float64
     for n, k, scale in ((4, 3, 1.0), (1, 5, 30.0), (7, 2, 1e4), (3, 3, 0.01)):
         for dtype in ("float32", "float64"):
             logits = ndl.Tensor((scale * rng.standard_normal((n, k))).astype(dtype))
             labels = rng.integers(0, k, n)
             yield ndl.fast.ops.softmax_loss(logits, labels)
+            #: the layer, with labels of dtype uint8
             yield ndl.fast.nn.SoftmaxLoss()(logits, ndl.Tensor(labels.astype("uint8")))
+            #: the logits after both calls
             yield logits
     ### END HIDDEN TESTS
 
@@ -973,6 +990,7 @@ def fast_loss_gradients():
     yield logits.grad
     yield from tried(rng, lambda z: ndl.fast.ops.softmax_loss(z, np.array([2, 0])), (), logits)
     ### BEGIN HIDDEN TESTS
+    #: small and huge logits, also one row, float32 and float64
     for n, k, scale in ((4, 3, 1.0), (1, 5, 30.0), (7, 2, 1e4), (3, 3, 0.01)):
         for dtype in ("float32", "float64"):
             logits = ndl.Tensor((scale * rng.standard_normal((n, k))).astype(dtype))
@@ -981,8 +999,10 @@ def fast_loss_gradients():
             for _ in range(2):
                 loss.backward()
                 yield logits.grad
+                #: a random adjoint of the loss, float32 and float64
                 loss.backward(ndl.Tensor(rng.standard_normal(), dtype=dtype))
                 yield logits.grad
+            #: the logits after several backward passes
             yield logits
     ### END HIDDEN TESTS
 
@@ -1101,12 +1121,14 @@ def fast_layernorm_forward():
     weight, bias = ndl.Tensor([1.0, 2.0, -1.0]), ndl.Tensor([0.0, 10.0, 20.0])
     yield ndl.fast.ops.layernorm(x, weight, bias, 1e-5)
     ### BEGIN HIDDEN TESTS
+    #: several shapes, also a single row, float32 and float64
     for shape, eps in (((5, 4), 1e-5), ((4, 4), 1e-5), ((1, 6), 1e-5), ((3, 50), 1e-5)):
         for dtype in ("float32", "float64"):
             apart = np.tile(np.linspace(-9, 15, shape[1]), (shape[0], 1))  # eps does not matter
             x = ndl.Tensor((rng.permuted(apart, axis=1) + rng.random(shape)).astype(dtype))
             weight, bias = (random_tensor(rng, shape[1], dtype=dtype) for _ in range(2))
             yield close(ndl.fast.ops.layernorm(x, weight, bias, eps), rtol=1e-3, atol=1e-5)
+            #: x itself after the call
             yield x
     ### END HIDDEN TESTS
 
@@ -1118,9 +1140,11 @@ def fast_layernorm_eps():
     inputs = random_tensor(rng, 2, 3), random_tensor(rng, 3), random_tensor(rng, 3)
     yield ndl.fast.ops.layernorm(*inputs, 2.0)
     ### BEGIN HIDDEN TESTS
+    #: other values of eps
     for eps in (0.5, 1e-3):
         inputs = random_tensor(rng, 4, 6), random_tensor(rng, 6), random_tensor(rng, 6)
         yield ndl.fast.ops.layernorm(*inputs, eps)
+        #: other values of eps, rows of small entries
         inputs[0].data = ndl.Tensor(0.05 * inputs[0].numpy())
         yield ndl.fast.ops.layernorm(*inputs, eps)
     ### END HIDDEN TESTS
@@ -1141,6 +1165,7 @@ def fast_layernorm_gradients():
     inputs[0].data = ndl.Tensor([[4.0, -3.0, 0.5], [2.0, 5.0, -8.0]])
     yield from tried(rng, lambda *a: ndl.fast.ops.layernorm(*a, eps=1e-5), (2, 3), *inputs)
     ### BEGIN HIDDEN TESTS
+    #: several shapes, float32 and float64, backward twice
     for shape, eps in (((5, 4), 1e-5), ((4, 4), 1e-5), ((1, 6), 1e-5), ((3, 20), 1e-5)):
         for dtype in ("float32", "float64"):
             apart = np.tile(np.linspace(-9, 15, shape[1]), (shape[0], 1))  # eps does not matter
@@ -1259,6 +1284,7 @@ def fast_batchnorm_forward():
     yield op.mean
     yield op.var
     ### BEGIN HIDDEN TESTS
+    #: several shapes, also one feature, float32 and float64
     for shape, eps in (((5, 4), 1e-5), ((4, 4), 1e-5), ((6, 1), 1e-5), ((50, 3), 1e-5)):
         for dtype in ("float32", "float64"):
             apart = np.tile(np.linspace(-9, 15, shape[0])[:, None], shape[1])  # eps does not matter
@@ -1268,12 +1294,15 @@ def fast_batchnorm_forward():
             yield close(op(x, weight, bias), rtol=1e-3, atol=1e-5)
             yield close(op.mean, rtol=1e-3, atol=1e-5)
             yield close(op.var, rtol=1e-3, atol=1e-5)
+            #: x itself after the call
             yield x
+    #: the layer in train mode, with another momentum
     layer = ndl.fast.nn.BatchNorm1d(3, momentum=0.3)
     for _ in range(3):
         yield close(layer(random_tensor(rng, 40, 3)), rtol=1e-3, atol=1e-4)
         yield close(layer.running_mean, rtol=1e-3, atol=1e-5)
         yield close(layer.running_var, rtol=1e-3, atol=1e-5)
+    #: the layer in eval mode after training
     layer.eval()
     yield close(layer(random_tensor(rng, 2, 3)), rtol=1e-3, atol=1e-5)
     ### END HIDDEN TESTS
@@ -1288,9 +1317,11 @@ def fast_batchnorm_eps():
     yield op(*inputs)
     yield close(op.var, rtol=1e-3)
     ### BEGIN HIDDEN TESTS
+    #: other values of eps
     for eps in (0.5, 1e-3):
         inputs = random_tensor(rng, 7, 4), random_tensor(rng, 4), random_tensor(rng, 4)
         yield ndl.fast.ops.FusedBatchNorm(eps)(*inputs)
+        #: other values of eps, columns of small entries
         inputs[0].data = ndl.Tensor(0.05 * inputs[0].numpy())
         yield ndl.fast.ops.FusedBatchNorm(eps)(*inputs)
     ### END HIDDEN TESTS
@@ -1313,6 +1344,7 @@ def fast_batchnorm_gradients():
     inputs[0].data = ndl.Tensor(rows)
     yield from tried(rng, op, (4, 3), *inputs)
     ### BEGIN HIDDEN TESTS
+    #: several shapes, float32 and float64, backward twice
     for shape, eps in (((5, 4), 1e-5), ((4, 4), 1e-5), ((6, 1), 1e-5), ((20, 3), 1e-5)):
         for dtype in ("float32", "float64"):
             apart = np.tile(np.linspace(-9, 15, shape[0])[:, None], shape[1])  # eps does not matter
@@ -1553,6 +1585,7 @@ def fast_adam_steps():
     params, _ = trained(rng, [(2, 3), (4,)], 3, lr=0.1)
     yield from params
     ### BEGIN HIDDEN TESTS
+    #: other settings, float32 and float64, one step and more
     for settings in ({}, {"lr": 0.02}, {"beta1": 0.5, "beta2": 0.7}, {"lr": 0.5, "beta1": 0.0}):
         for dtype in ("float32", "float64"):
             for steps in (1, 4):
@@ -1577,6 +1610,7 @@ def fast_adam_weight_decay():
         by_penalty.step()
         yield theta.numpy() - twin.numpy() + start
     ### BEGIN HIDDEN TESTS
+    #: other values of weight_decay, small gradients
     for weight_decay in (0.05, 0.4):
         start = 3 + rng.standard_normal((4, 2))
         theta, twin = ndl.Tensor(start.copy()), ndl.Tensor(start.copy())
@@ -1598,6 +1632,7 @@ def fast_adam_uncorrected():
     params, _ = trained(rng, [(2, 3)], 2, lr=0.1, beta2=0.99, bias_correction=False)
     yield from params
     ### BEGIN HIDDEN TESTS
+    #: the default betas, a single step and several
     for steps in (1, 4):
         params, _ = trained(rng, [(3, 4), (2,)], steps, lr=0.02, bias_correction=False)
         for param in params:
@@ -1616,6 +1651,7 @@ def fast_adam_eps():
         opt.step()
         yield theta
     ### BEGIN HIDDEN TESTS
+    #: one step with each of two values of eps
     grad, steps = ndl.Tensor(1 + rng.random(3)), []
     for eps in (0.5, 3.5):
         theta = ndl.Tensor(np.zeros(3))
@@ -1635,10 +1671,12 @@ def fast_adam_state():
     yield opt.flats[0].u
     yield opt.flats[0].v
     ### BEGIN HIDDEN TESTS
+    #: gradients missing at some steps, even all of a step
     for missing in ({(0, 1), (2, 1)}, {(1, 0), (1, 2)}, {(0, 0), (0, 1), (0, 2), (2, 2)}):
         params, opt = trained(rng, [(2, 3), (4,), (1, 2)], 4, missing)
         for array in (*params, opt.flats[0].u, opt.flats[0].v):
             yield close(array, rtol=1e-3, atol=1e-5)
+    #: a large parameter beside a small one
     (large, small), opt = trained(rng, [(300, 400), (30,)], 2, lr=0.1)
     for array in (large.numpy()[::60, ::80], small, opt.flats[0].u[-100:], opt.flats[0].v[::9999]):
         yield close(array, rtol=1e-3, atol=1e-5)
