@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test python-3.14 mutants peers portable browser bench-engine bench-grading bench-scale soak lab build dist clean
+.PHONY: demo test nbgrader python-3.14 mutants peers portable browser bench-engine bench-grading bench-scale soak lab build dist clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -19,6 +19,10 @@ test: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/mugrade build --check
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# The stages that `make test` leaves out of nbgrader's whole round
+nbgrader: .venv/ready
+	$(BIN)/pytest -n 2 -m long tests/test_nbgrader.py
 
 # What pip would install for it, and for other systems; asks the package index.
 python-3.14: .venv/ready

@@ -303,7 +303,8 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float = 0.25) -> None:
     $g \leftarrow g \min(1, m / \|g\|)$, where $\|g\|$ is the root of the sum of the squares of
     all entries of all gradients, summed in float64. Each clipped gradient is a new tensor of the
     old one's dtype, because two parameters may share one; parameters without a gradient are
-    skipped and stay without one. `params` may be an iterator, which can be walked only once.
+    skipped and stay without one, and if none has a gradient, nothing happens. `params` may be an
+    iterator, which can be walked only once.
 
     Source: Pascanu, Mikolov and Bengio (2013), algorithm 1.
     """
@@ -386,8 +387,10 @@ def clip_is_careful():
         clip_grad_norm([a, b], max_norm=2.0)
         yield close(a.grad, atol=0.0)
         yield close(b.grad, atol=0.0)
-    clip_grad_norm([unused])
-    clip_grad_norm([])
+    #: no parameter with a gradient, then no parameter
+    for params in ([unused], []):
+        clip_grad_norm(params)
+        yield np.array([param.grad is None for param in params])
     ### END HIDDEN TESTS
 
 

@@ -2,7 +2,8 @@
 
 `python` runs with a `sitecustomize` that removes what only Unix has, from mugrade and from the
 processes that it starts; with another console encoding, and no default encoding for files but
-ASCII.
+ASCII; but UTF-8 where this project lies in a folder with an accent, which Windows reads whatever
+its encoding, and NumPy on a Linux that knows ASCII alone cannot be imported from.
 """
 
 import os
@@ -53,7 +54,7 @@ def environment(folder: Path, encoding: str = "utf-8") -> dict[str, str]:
         "PYTHONIOENCODING": encoding,
         "PYTHONUTF8": "0",
         "PYTHONCOERCECLOCALE": "0",
-        "LC_ALL": "C",
+        "LC_ALL": "C" if str(ROOT).isascii() else "C.UTF-8",
         "COLUMNS": "100",
     }
 

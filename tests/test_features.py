@@ -12,8 +12,8 @@ from tests.test_answers import Edits, edited, outcome
 # what computes with an exercise's function cannot be right where the function is wrong
 BUILT_ON = defaultdict(set, {"stable-logsumexp": {"logsumexp"}, "logsoftmax": {"softmax-loss"}})
 WHOLE = {  # of which no feature is taken out
-    "by-hand", "relu-layer", "residual-block", "mlp-resnet", "train-mnist", "profile",
-    "fast-linear", "fast-dropout", "fast-softmax-loss",
+    "by-hand", "relu-layer", "decayed-gradient", "flip", "crop", "residual-block", "mlp-resnet",
+    "train-mnist", "profile", "fast-linear", "fast-dropout", "fast-softmax-loss",
 }  # fmt: skip
 
 

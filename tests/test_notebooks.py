@@ -11,7 +11,6 @@ from nbclient import NotebookClient
 
 from mugrade.author.build import nbgrader_root, source_notebook
 from mugrade.author.course import Course
-from mugrade.blocks import parse_module
 from mugrade.manifest import ANSWERS, MANIFEST
 from tests.conftest import ROOT, STAGES
 
@@ -49,6 +48,7 @@ def borrow(folder: Path, course: Course, stages: tuple) -> None:
 
 
 def test_solved_notebooks_in_order_rebuild_the_package(course: Course, tmp_path: Path) -> None:
+    """Each needs only those before it, for there is nothing else."""
     folder = student_folder(tmp_path / "notebooks")
     for stage in course.stages:
         notebook = source_notebook(stage)
@@ -56,17 +56,6 @@ def test_solved_notebooks_in_order_rebuild_the_package(course: Course, tmp_path:
         for cell in notebook.cells:
             assert not any(o.get("name") == "stderr" for o in cell.get("outputs", [])), cell.id
     assert package(folder / course.package) == package(ROOT / "solutions" / course.package)
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stage_needs_only_the_stages_before_it(course: Course, tmp_path: Path, name: str) -> None:
-    folder = student_folder(tmp_path / "notebooks")
-    stage = course.find(name)
-    borrow(folder, course, course.before(stage))
-    execute(source_notebook(stage), folder)
-    for path, blocks in course.modules([*course.before(stage), stage]).items():
-        built = parse_module((folder / path).read_text(encoding="utf-8"))
-        assert [(b.id, b.source) for b in built] == [(b.id, b.source) for b in blocks], path
 
 
 @pytest.mark.parametrize("name", STAGES)

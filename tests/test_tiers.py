@@ -59,7 +59,7 @@ def test_the_systems_bubblewrap_comes_first_if_it_works(
 ) -> None:
     there = probe.strongest().tier.bwrap
     program = tmp_path / "bwrap"
-    program.write_text(f'#!/bin/sh\nexec {there} "$@"\n' if works else "#!/bin/sh\nexit 1\n")
+    program.write_text(f'#!/bin/sh\nexec "{there}" "$@"\n' if works else "#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     found = strongest()

@@ -1,6 +1,7 @@
 """Make the course's own mistakes: run the reference with each edit through its checks."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -28,19 +29,21 @@ def rehearse(
     graph, where a later check differentiates it. `job` is the reference and `answers` what it
     yields for `tasks`. Raises CourseError.
     """
-    known: dict[str, list[Trace]] = {}
-    for mistake in stage.mistakes:
-        found: dict[str, Trace] = {}
+
+    def traces(mistake: Mistake) -> dict[str, Trace]:
         with made(stage, mistake, job, sandbox) as process:
             for group in own_first(stage, mistake):
-                for task in [] if found else [task for task in tasks if task.id in group]:
-                    told = trace_of(mistake, process.run(task), answers[task.id])
-                    if told:
-                        found[task.id] = told
-        if not found:
-            raise CourseError(f"{place(stage, mistake)}: no check tells it by a value")
-        for check, told in found.items():
-            known.setdefault(check, []).append(told)
+                runs = ((t.id, process.run(t)) for t in tasks if t.id in group)
+                told = {id: trace_of(mistake, values, answers[id]) for id, values in runs}
+                if found := {id: trace for id, trace in told.items() if trace}:
+                    return found
+        raise CourseError(f"{place(stage, mistake)}: no check tells it by a value")
+
+    known: dict[str, list[Trace]] = {}
+    with ThreadPoolExecutor(sandbox.at_once) as pool:
+        for found in pool.map(traces, stage.mistakes):
+            for check, told in found.items():
+                known.setdefault(check, []).append(told)
     return known
 
 

@@ -5,7 +5,6 @@ fail it as the secret draws it, too. Where one passes, the check is drawn again.
 """
 
 import hmac
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -134,7 +133,7 @@ class Rehearsal:
         asked: Callable[[Mistake], Sequence[Sequence[Part]]],
     ) -> list[Missed]:
         """What the mistakes miss of what each is asked, all of them made side by side."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(self.sandbox.at_once) as pool:
             found = pool.map(lambda mistake: self._made(mistake, asked(mistake)), mistakes)
             return [miss for misses in found for miss in misses]
 

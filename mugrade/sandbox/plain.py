@@ -94,6 +94,8 @@ class Plain:
     each of a course's many mistakes would take minutes.
     """
 
+    at_once = 1
+
     def __init__(self) -> None:
         self.scratch = tempfile.TemporaryDirectory(prefix="mugrade-", ignore_cleanup_errors=True)
         self.child: Child | None = None

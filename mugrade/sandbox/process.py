@@ -100,6 +100,8 @@ class Sandbox:
     Each `base` of a job has a nursery, a process that has loaded it and is forked per submission.
     """
 
+    at_once = os.cpu_count() or 1  # jobs that keep the machine busy
+
     def __init__(self, tier: Tier) -> None:
         self.tier = tier
         self.nurseries: dict[Hashable, Nursery] = {}

@@ -69,7 +69,8 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float = 0.25) -> None:
     $g \leftarrow g \min(1, m / \|g\|)$, where $\|g\|$ is the root of the sum of the squares of
     all entries of all gradients, summed in float64. Each clipped gradient is a new tensor of the
     old one's dtype, because two parameters may share one; parameters without a gradient are
-    skipped and stay without one. `params` may be an iterator, which can be walked only once.
+    skipped and stay without one, and if none has a gradient, nothing happens. `params` may be an
+    iterator, which can be walked only once.
 
     Source: Pascanu, Mikolov and Bengio (2013), algorithm 1.
     """
