@@ -17,6 +17,7 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/mugrade build --check
 	$(BIN)/pytest -n 2 --dist worksteal
 

@@ -10,15 +10,16 @@ import time
 import warnings
 from pathlib import Path
 
-from mugrade.author.build import make_manifest
-from mugrade.author.course import load_course
-from mugrade.author.reference import check_names, check_tasks, reference
-from mugrade.grader.exercises import find_answers, submission_job
+from mugrade.course.exercises import find_answers
+from mugrade.course.listing import make_manifest
+from mugrade.course.reading import load_course
+from mugrade.grader.job import submission_job
 from mugrade.grader.submissions import find_submissions
-from mugrade.ipynb import read_cells
-from mugrade.observe import seed_of
+from mugrade.package.ipynb import read_cells
+from mugrade.reference.record import check_names, check_tasks, reference
 from mugrade.sandbox.loader import load_package, package_to_json
 from mugrade.sandbox.worker import load, run_check
+from mugrade.values.observe import seed_of
 
 
 def main(root: Path, name: str, folder: Path) -> None:

@@ -37,8 +37,9 @@ from bench.measure import Cost, adopt_orphans, run
 from bench.otter import otter_notebook, write_autograder
 from bench.submissions import COUNT, FEW, STAGE, hand_in, submissions
 from mugrade.author.build import build, nbgrader_root
-from mugrade.author.course import Course, Stage, load_course
-from mugrade.author.reference import check_tasks, record_answers
+from mugrade.course.model import Course, Stage
+from mugrade.course.reading import load_course
+from mugrade.reference.record import check_tasks, record_answers
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox
 

@@ -10,10 +10,10 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mugrade.answers import Answer, answers_from_json, answers_to_json, judge
-from mugrade.author.course import Course, Stage
-from mugrade.blocks import export_path
-from mugrade.observe import observe, seed_of
+from mugrade.course.model import Course, Stage
+from mugrade.package.blocks import export_path
+from mugrade.values.answers import Answer, answers_from_json, answers_to_json, judge
+from mugrade.values.observe import observe, seed_of
 
 CHECKS = "checks.json"
 TEST = '''\

@@ -29,7 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.submissions import COUNT, STAGE, hand_in, submissions
-from mugrade.author.course import Course, load_course
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
 from mugrade.grader.attempts import Basis
 from mugrade.grader.bundle import Bundle, Outcome
 from mugrade.grader.bundle import run as run_here

@@ -24,7 +24,8 @@ from rich.console import Console
 
 from bench.measure import adopt_orphans
 from mugrade.author.build import build
-from mugrade.author.course import Course, load_course
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
 from tests.test_grade import SCALER, hand_in
 from tests.test_sandbox import DEADLY
 from tests.tiny import write_course

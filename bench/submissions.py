@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mugrade.author.course import Course, Stage
+from mugrade.course.model import Course, Stage
 from sample_class.students import Notebook, edit, rewrite, solved
 
 STAGE = "03_logsumexp"

@@ -10,11 +10,11 @@ for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 if TYPE_CHECKING:
-    from mugrade.judges import close, distribution, labels
-    from mugrade.observe import rng
+    from mugrade.values.judges import close, distribution, labels
+    from mugrade.values.observe import rng
     from mugrade.student.checks import check, load_ipython_extension
     from mugrade.student.overview import progress
-    from mugrade.student.plots import show
+    from mugrade.view.plots import show
     from mugrade.version import __version__
 
 __all__ = [
@@ -30,10 +30,10 @@ __all__ = [
 ]
 HOMES = {
     **dict.fromkeys(("check", "load_ipython_extension"), "mugrade.student.checks"),
-    **dict.fromkeys(("close", "distribution", "labels"), "mugrade.judges"),
+    **dict.fromkeys(("close", "distribution", "labels"), "mugrade.values.judges"),
     "progress": "mugrade.student.overview",
-    "rng": "mugrade.observe",
-    "show": "mugrade.student.plots",
+    "rng": "mugrade.values.observe",
+    "show": "mugrade.view.plots",
     "__version__": "mugrade.version",
 }
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mugrade.author.course import Course, Stage, load_course
+from mugrade.course.model import Course, Stage
+from mugrade.course.reading import load_course
 
 Notebook = dict[str, Any]
 Student = Callable[[Stage, Notebook], Notebook | str | None]

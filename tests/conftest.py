@@ -6,7 +6,8 @@ import pytest
 from hypothesis import settings
 
 from mugrade.author.build import build
-from mugrade.author.course import Course, load_course
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
 from mugrade.grader.attempts import Basis, next_row
 from mugrade.grader.grade import Grader
 from mugrade.grader.models import Attempt

@@ -17,14 +17,15 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from mugrade.answers import Verdict, judge
-from mugrade.author.course import Stage, load_course
-from mugrade.blocks import cell_body
+from mugrade.course.model import Stage
+from mugrade.course.reading import load_course
 from mugrade.grader.bundle import Outcome
 from mugrade.grader.grade import Grader
-from mugrade.mistakes import uncontradicted
+from mugrade.package.blocks import cell_body
 from mugrade.sandbox.process import Limits
 from mugrade.student.workspace import Workspace
+from mugrade.values.answers import Verdict, judge
+from mugrade.values.mistakes import uncontradicted
 from tests.answers.named import NAMED
 from tests.answers.unseen import unseen as read_unseen
 from tests.conftest import ROOT, STAGES

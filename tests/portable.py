@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mugrade.author.course import load_course
-from mugrade.blocks import cell_body
+from mugrade.course.reading import load_course
 from mugrade.grader.grade import Grader
-from mugrade.observe import Observed
+from mugrade.package.blocks import cell_body
 from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
 from mugrade.sandbox.tiers import Tier
+from mugrade.values.observe import Observed
 from tests.conftest import ROOT, STAGES
 from tests.mutants import wrong_answers
 from tests.test_answers import edited, outcome, table

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from mugrade.author.build import build
-from mugrade.author.course import Course, load_course
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
 from tests.tiny import STAGES, write_course
 
 NOISE = STAGES["01_scale.py"].partition('# %% id="noise"')[2]

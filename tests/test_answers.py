@@ -9,15 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from mugrade.answers import Verdict
-from mugrade.author.course import Stage
-from mugrade.blocks import cell_body
+from mugrade.course.exercises import Answers
+from mugrade.course.model import Stage
 from mugrade.grader.bundle import Bundle, Outcome, Part, run
 from mugrade.grader.draw import drawn, hidden_parts
-from mugrade.grader.exercises import Answers, submission_job
 from mugrade.grader.grade import Grader
+from mugrade.grader.job import submission_job
 from mugrade.grader.key import StageKey
+from mugrade.package.blocks import cell_body
 from mugrade.sandbox.process import Sandbox
+from mugrade.values.answers import Verdict
 from tests.answers.named import NAMED
 from tests.conftest import STAGES
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mugrade import archives
 from mugrade.errors import Unreadable
-from mugrade.grader import archives
 from mugrade.grader.submissions import Submission, find_submissions
-from mugrade.ipynb import MAX_BYTES, read_cells
+from mugrade.package.ipynb import MAX_BYTES, read_cells
 
 STAGES = ["00_mean", "01_scale"]
 NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()

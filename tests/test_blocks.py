@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mugrade.blocks import (
+from mugrade.package.blocks import (
     Block,
     arrange,
     cell_body,

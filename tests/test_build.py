@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 
 from mugrade.author.build import build, check_build, nbgrader_root
-from mugrade.author.course import Course, CourseError, load_course, solution_lines
-from mugrade.manifest import START
+from mugrade.course.cells import solution_lines
+from mugrade.course.manifest import START
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
+from mugrade.errors import CourseError
 from mugrade.sandbox.tiers import WEAK
 from tests.conftest import ROOT
 from tests.portable import another, differing

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.author.course import Course
+from mugrade.course.model import Course
 from mugrade.student.progress import take_stage
 from mugrade.student.workspace import Workspace
 from tests.test_checks import CHECK, kernel

@@ -12,8 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mugrade.judges import Close, Distribution
-from mugrade.observe import Observed
 from mugrade.sandbox import channel
 from mugrade.sandbox.channel import (
     DTYPES,
@@ -32,6 +30,8 @@ from mugrade.sandbox.channel import (
     read_frames,
     value_frame,
 )
+from mugrade.values.judges import Close, Distribution
+from mugrade.values.observe import Observed
 
 quick = settings(max_examples=60)
 NONCE = bytes(range(16))

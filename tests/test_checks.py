@@ -22,15 +22,16 @@ from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from typer.testing import CliRunner
 
-from mugrade import visible
-from mugrade.author.course import Course, CourseError
 from mugrade.cli import app
-from mugrade.manifest import ANSWERS
-from mugrade.observe import observe, rng, seed_of
+from mugrade.course.manifest import ANSWERS
+from mugrade.course.model import Course
+from mugrade.errors import CourseError, WorkspaceError
 from mugrade.sandbox.loader import Piece, load_package
 from mugrade.student.checks import passing
 from mugrade.student.progress import stage_progress, take_stage
-from mugrade.student.workspace import Workspace, WorkspaceError
+from mugrade.student.workspace import Workspace
+from mugrade.values.observe import observe, rng, seed_of
+from mugrade.view import visible
 from tests.test_live import GOOD_MEAN, IMPORTS, INDEX, MEAN, SCALE, Kernel, student_folder
 from tests.test_panels import Tree
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from mugrade import visible
-from mugrade.author.course import Course
 from mugrade.cli import app
+from mugrade.course.model import Course
 from mugrade.student.progress import stage_progress, take_stage
 from mugrade.student.runner import run_checks
 from mugrade.student.workspace import Workspace
+from mugrade.view import visible
 from tests.test_checks import answer, kernel
 from tests.test_draw import MISTAKE
 from tests.test_live import Kernel, student_folder

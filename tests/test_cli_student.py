@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mugrade import visible
-from mugrade.author.course import Course
+from mugrade.course.model import Course
 from mugrade.student.hints import HINTS
 from mugrade.student.workspace import Workspace
+from mugrade.view import visible
 from tests.test_cli_check import folder, mugrade, write_mean
 
 __all__ = ["folder"]

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from mugrade import visible
 from mugrade.author.build import build, nbgrader_root
-from mugrade.author.course import Course, load_course
 from mugrade.cli import submitting
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
 from mugrade.student.submit import NAME
 from mugrade.student.workspace import Workspace
 from mugrade.version import __version__
+from mugrade.view import visible
 from tests.test_cli_check import folder, mugrade, write_mean
 from tests.test_cli_reset import MINE, written
 from tests.test_nbgrader import nbgrader

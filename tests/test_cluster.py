@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mugrade.author.course import Course
+from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.bundle import Bundle, Outcome
 from mugrade.grader.cluster import Cluster
 from mugrade.grader.grade import Grader
+from mugrade.grader.plan import Order
 from mugrade.grader.results import Result
-from mugrade.grader.run import Order, grade_class
+from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.process import Limits
 from tests.test_grade import SCALER, hand_in, table

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.author.course import CourseError, find_course, load_course
+from mugrade.course.reading import find_course, load_course
+from mugrade.errors import CourseError
 from mugrade.grader.grade import Grader
 from mugrade.sandbox.process import Limits
 from tests.conftest import ROOT

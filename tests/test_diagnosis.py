@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mugrade.answers import Answer, Verdict, judge
 from mugrade.author.build import build
-from mugrade.author.course import CourseError, load_course
-from mugrade.diagnosis import Diagnosis, Evidence, diagnose
-from mugrade.judges import Close, Distribution
-from mugrade.messages import message
-from mugrade.mistakes import (
+from mugrade.course.reading import load_course
+from mugrade.errors import CourseError
+from mugrade.values.answers import Answer, Verdict, judge
+from mugrade.values.diagnosis import diagnose
+from mugrade.values.diagnosis.evidence import Diagnosis, Evidence
+from mugrade.values.judges import Close, Distribution
+from mugrade.values.mistakes import (
     Print,
     Trace,
     kept_traces,
@@ -27,7 +28,8 @@ from mugrade.mistakes import (
     trace,
     uncontradicted,
 )
-from mugrade.observe import Observed
+from mugrade.values.observe import Observed
+from mugrade.view.report import message
 from tests.tiny import write_course
 
 rng = np.random.default_rng(7)

@@ -11,16 +11,18 @@ import pytest
 from rich.console import Console
 
 from mugrade.author.build import build
-from mugrade.author.course import Course, load_course
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
 from mugrade.grader import draw
 from mugrade.grader.draw import drawn
 from mugrade.grader.drawn import DRAWS, SECRET
 from mugrade.grader.grade import Grader
+from mugrade.grader.plan import Order
 from mugrade.grader.results import Result
-from mugrade.grader.run import Order, grade_class
+from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission
-from mugrade.observe import seed_of
 from mugrade.sandbox.process import Task
+from mugrade.values.observe import seed_of
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mugrade.diagnosis.exceptions import RULES, explain
-from mugrade.observe import describe
+from mugrade.values.diagnosis.exceptions import RULES, explain
+from mugrade.values.observe import describe
 
 
 def deep() -> None:

@@ -11,9 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from mugrade.author.build import check_tasks, record_answers, reference_job
-from mugrade.author.course import Course, load_course
-from mugrade.author.settings import Settings
 from mugrade.cli import app
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
+from mugrade.course.settings import Settings
 from mugrade.grader.explain import explain as answer_appeal
 from mugrade.grader.explain import read_secret
 from mugrade.grader.history import attempt_of

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from mugrade.answers import Verdict
-from mugrade.author.build import make_manifest
-from mugrade.author.course import Course, load_course
-from mugrade.author.settings import Late, Settings
 from mugrade.cli import app
+from mugrade.course.listing import make_manifest
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
+from mugrade.course.settings import Late, Settings
 from mugrade.grader.attempts import Basis
 from mugrade.grader.final import Final, Part, Reviews
 from mugrade.grader.grade import Grader
@@ -30,6 +30,7 @@ from mugrade.grader.publish import Publisher
 from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
+from mugrade.values.answers import Verdict
 from tests.test_grade import LIMITS, SCALER, SOLVED, hand_in
 from tests.tiny import write_course
 

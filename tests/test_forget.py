@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mugrade.author.course import Course
 from mugrade.cli import app
+from mugrade.course.model import Course
 from mugrade.grader.gradebook import Scores
 from tests.test_history import Class, klass, quick
 

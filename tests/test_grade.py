@@ -19,18 +19,20 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import mugrade.grader.bundle
-from mugrade.answers import Verdict
-from mugrade.author.course import Course, load_course
-from mugrade.author.reference import reference_job
 from mugrade.cli import app
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
 from mugrade.grader.autograded import autograded_notebook
 from mugrade.grader.final import Reviews
 from mugrade.grader.grade import Grader, Result
 from mugrade.grader.gradebook import Scores
+from mugrade.grader.plan import Order
 from mugrade.grader.report import safe, write_feedback
-from mugrade.grader.run import Order, grade_class
+from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission, find_submissions
+from mugrade.reference.record import reference_job
 from mugrade.sandbox.process import Death, Limits
+from mugrade.values.answers import Verdict
 from tests.conftest import standing_of
 from tests.tiny import write_course
 
@@ -290,7 +292,7 @@ def test_hostile_values_are_only_values(
 FORGE = """\
 import sys
 from mugrade.sandbox.channel import END, Frame, encode, value_frame
-from mugrade.observe import Observed
+from mugrade.values.observe import Observed
 frame = sys._getframe()
 while "reply" not in frame.f_locals: frame = frame.f_back
 nonce = bytes.fromhex(frame.f_locals["request"]["nonce"])
@@ -307,9 +309,9 @@ for f in (value_frame(Observed("array", np.zeros(6))), Frame(END, {"verdict": "p
         ("import numpy.testing\nnumpy.testing.assert_allclose = print", "return 0 * y"),
         ("np.allclose = np.isclose = np.array_equal = lambda *a, **k: True", "return 0 * y"),
         ("import builtins\nbuiltins.all = builtins.any = lambda *a: True", "return 0 * y"),
-        ("import mugrade.judges as j\nj.Close.compare = lambda *a: None", "return 0 * y"),
-        ("import mugrade.answers as a\na.judge = lambda *a: a.PASS", "return 0 * y"),
-        ("import mugrade.observe as o\no.observe = lambda *a: []", "return 0 * y"),
+        ("import mugrade.values.judges as j\nj.Close.compare = lambda *a: None", "return 0 * y"),
+        ("import mugrade.values.answers as a\na.judge = lambda *a: a.PASS", "return 0 * y"),
+        ("import mugrade.values.observe as o\no.observe = lambda *a: []", "return 0 * y"),
         ("import mugrade.sandbox.worker as w\nw.run_check = lambda *a: []", "return 0 * y"),
         ("", FORGE + "\n        return 0 * y"),
         ('print(\'{"scaler-centres": "pass"}\')', "x -= x; return x"),

@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import mugrade.grader.run
-from mugrade.answers import Verdict
-from mugrade.author.build import make_manifest
-from mugrade.author.course import Course
-from mugrade.author.settings import Policy, Settings
 from mugrade.cli import app
+from mugrade.course.listing import make_manifest
+from mugrade.course.model import Course
+from mugrade.course.settings import Policy, Settings
 from mugrade.grader.grade import Grader
 from mugrade.grader.plan import Order, Plan, make_plan
 from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.process import Limits
+from mugrade.values.answers import Verdict
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course
 
@@ -147,7 +147,7 @@ def test_what_cannot_be_graded_does_not_replace_what_could(klass: Class, text: s
 
 def test_the_policy_decides(klass: Class, monkeypatch: pytest.MonkeyPatch) -> None:
     course = replace(klass.course, settings=Settings(deadlines={"00": DEADLINE}))
-    monkeypatch.setattr("mugrade.author.course.load_course", lambda root: course)
+    monkeypatch.setattr("mugrade.course.model.load_course", lambda root: course)
     for text, when in (
         ("good", -2 * DAY),
         ("bad", -DAY),
@@ -167,7 +167,7 @@ def test_what_is_late_gives_nothing_where_the_deadline_decides(
     klass: Class, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     course = replace(klass.course, settings=Settings(deadlines={"00": DEADLINE}))
-    monkeypatch.setattr("mugrade.author.course.load_course", lambda root: course)
+    monkeypatch.setattr("mugrade.course.model.load_course", lambda root: course)
     klass.hand_in("ada", "good", DEADLINE + DAY)
     assert "late: handed in after the deadline" in klass.grade("--policy", "before-deadline")
     assert (klass.points, klass.csv["ada"]["status"]) == ({"ada": "0"}, "late")

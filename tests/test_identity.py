@@ -20,16 +20,17 @@ from hypothesis import strategies as st
 from rich.console import Console
 from typer.testing import CliRunner
 
-from mugrade.author.course import Course
-from mugrade.author.settings import Settings
 from mugrade.cli import app
+from mugrade.course.model import Course
+from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.fingerprint import Fingerprints
+from mugrade.grader.plan import Order
 from mugrade.grader.roster import read_roster
-from mugrade.grader.run import Order, grade_class
+from mugrade.grader.run import grade_class
 from mugrade.grader.store import NAME, Store
 from mugrade.grader.submissions import Submission, find_submissions
-from mugrade.ipynb import read_cells
+from mugrade.package.ipynb import read_cells
 from tests.test_archives import NOTEBOOK, STAGES, pack
 from tests.test_grade import LIMITS, hand_in
 
@@ -277,7 +278,7 @@ def test_an_archive_in_an_archive_is_named(root: Path) -> None:
 def test_what_one_student_packs_takes_no_room_from_another(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mugrade.grader.archives.MAX_ARCHIVE", 1 << 20)
+    monkeypatch.setattr("mugrade.archives.MAX_ARCHIVE", 1 << 20)
     for i in range(20):
         pack(root / "eve" / f"{i}.zip", "00_mean.ipynb", content=bytes(100_000 + i))
     pack(root / "fay.zip", "00_mean.ipynb")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mugrade.author.course import Course
-from mugrade.blocks import replace
+from mugrade.course.model import Course
+from mugrade.package.blocks import replace
 from mugrade.student.index import complete_indices
 from mugrade.student.workspace import Workspace
 from tests.conftest import ROOT

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mugrade.answers import (
+from mugrade.values.answers import (
     Answer,
     answers_from_json,
     answers_to_json,
@@ -17,7 +17,7 @@ from mugrade.answers import (
     kept_answers,
     record,
 )
-from mugrade.judges import (
+from mugrade.values.judges import (
     TOLERANCES,
     Close,
     Distribution,
@@ -27,8 +27,8 @@ from mugrade.judges import (
     judge_from_json,
     judge_to_json,
 )
-from mugrade.messages import message
-from mugrade.observe import Observed
+from mugrade.values.observe import Observed
+from mugrade.view.report import message
 
 DTYPES = ("float16", "float32", "float64", "complex64", "complex128", "int64", "uint8", "bool")
 ARRAYS = st.sampled_from(DTYPES).flatmap(

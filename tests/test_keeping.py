@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mugrade import files
-from mugrade.author.course import Course
+from mugrade.course.model import Course
 from mugrade.errors import WorkspaceError
 from mugrade.student.kept import every_kept, keep
 from mugrade.student.progress import take_stage

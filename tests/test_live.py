@@ -23,9 +23,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 from traitlets.config import Config
 
-from mugrade.author.course import Course
-from mugrade.blocks import Block
-from mugrade.manifest import ANSWERS, CELLS, MANIFEST
+from mugrade.course.manifest import ANSWERS, CELLS, MANIFEST
+from mugrade.course.model import Course
+from mugrade.package.blocks import Block
 from mugrade.student import checks
 from mugrade.student.live import PackageFinder
 from mugrade.student.reload import run_block

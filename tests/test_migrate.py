@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from mugrade.author.settings import Settings
+from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.migrate import MIGRATIONS, backups
 from mugrade.grader.models import HEAD, REVISION_TABLE, Base

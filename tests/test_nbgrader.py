@@ -16,7 +16,8 @@ import nbformat
 import pytest
 
 from mugrade.author.build import build, nbgrader_root
-from mugrade.author.course import Course, Stage, load_course
+from mugrade.course.model import Course, Stage
+from mugrade.course.reading import load_course
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import find_submissions
 from mugrade.sandbox.process import Limits

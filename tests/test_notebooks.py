@@ -9,9 +9,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from mugrade.author.build import nbgrader_root, source_notebook
-from mugrade.author.course import Course
-from mugrade.manifest import ANSWERS, MANIFEST
+from mugrade.author.build import nbgrader_root
+from mugrade.course.manifest import ANSWERS, MANIFEST
+from mugrade.course.model import Course
+from mugrade.course.notebooks import source_notebook
 from tests.conftest import ROOT, STAGES
 
 ONE_SENTENCE = {"CheckFailed", "NotImplementedError", "NotBuilt"}

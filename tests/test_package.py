@@ -20,11 +20,13 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mugrade import visible
-from mugrade.author.build import source_notebook
-from mugrade.author.course import LONGEST_SHARED_LINE, Course, Stage, solution_lines
+from mugrade.course.cells import solution_lines
+from mugrade.course.model import Course, Stage
+from mugrade.course.notebooks import source_notebook
+from mugrade.course.problems import LONGEST_SHARED_LINE
 from mugrade.extras import IMPORTED
 from mugrade.version import __version__
+from mugrade.view import visible
 from tests.conftest import ROOT
 from tests.test_cli_check import mugrade
 from tests.test_environment import PROJECT

@@ -13,14 +13,23 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from rich.console import Console
 
-from mugrade.answers import Answer, Verdict, judge
-from mugrade.diagnosis import Diagnosis
-from mugrade.formula import readable
-from mugrade.judges import Close
-from mugrade.messages import MEANING, Report
-from mugrade.observe import Observed
-from mugrade.panel import page_panel, panel
-from mugrade.picture import COLUMNS, LISTED, RIGHT, ROWS, SMALLEST, SOME, WRONG, Picture, where
+from mugrade.values.answers import Answer, Verdict, judge
+from mugrade.values.diagnosis.evidence import Diagnosis
+from mugrade.values.judges import Close
+from mugrade.values.observe import Observed
+from mugrade.values.picture import (
+    COLUMNS,
+    LISTED,
+    RIGHT,
+    ROWS,
+    SMALLEST,
+    SOME,
+    WRONG,
+    Picture,
+    where,
+)
+from mugrade.view.formula import readable
+from mugrade.view.report import MEANING, Report
 
 HOSTILE = (
     "<script>alert(1)</script>\x1b[2J\u202e\" onload='x' {{ 7 * 7 }} $\\href{javascript:1}{x}$"
@@ -95,7 +104,7 @@ def test_every_form_is_safe_and_says_the_same(verdict: Verdict, why: str) -> Non
     found = report(verdict, why)
     lines = found.text.split("\n")
     assert len(lines) <= 8 and all(line.isprintable() and len(line) <= 120 for line in lines)
-    tree = Tree(panel(found))
+    tree = Tree(found.panel())
     assert {tag for tag, _ in tree.tags} <= {
         *("section", "style", "p", "span", "code", "dl", "dt", "dd"),
         *("svg", "title", "rect", "path", "small"),
@@ -122,9 +131,9 @@ def test_hidden_inputs_are_shown_in_no_form(verdict: Verdict) -> None:
         Picture("SECRET", ("x",)),
     )
     found = report(secret)
-    forms = [found.text, panel(found), in_terminal(found), json.dumps(found.to_json())]
+    forms = [found.text, found.panel(), in_terminal(found), json.dumps(found.to_json())]
     assert not any("SECRET" in form for form in forms)
-    assert found.picture is None and "<svg" not in panel(found)
+    assert found.picture is None and "<svg" not in found.panel()
 
 
 def test_a_hidden_miss_has_no_picture() -> None:
@@ -133,7 +142,7 @@ def test_a_hidden_miss_has_no_picture() -> None:
 
 
 def test_the_panel_is_read_aloud() -> None:
-    tree = Tree(panel(report(wrong_array())))
+    tree = Tree(report(wrong_array()).panel())
     (section,) = tree.attributes("section")
     assert section["role"] == "group"
     assert section["aria-label"] == "Check a_check: not passed, 0 of 3 points"
@@ -141,7 +150,7 @@ def test_the_panel_is_read_aloud() -> None:
     assert svg["role"] == "img"
     assert svg["aria-label"] == "8 of 40 entries differ, all in column 3"
     assert "not passed" in tree.text and "0 of 3 points" in tree.text
-    passed = Tree(panel(report(Verdict("pass"))))
+    passed = Tree(report(Verdict("pass")).panel())
     assert passed.attributes("section")[0]["aria-label"] == "Check a_check: passed, 3 of 3 points"
     assert "passed" in passed.text and "not passed" not in passed.text
 
@@ -149,7 +158,7 @@ def test_the_panel_is_read_aloud() -> None:
 def test_that_visible_inputs_pass_is_called_that() -> None:
     found = replace(report(Verdict("pass")), visible_only=True)
     said = "all visible inputs pass; the grader tries others"
-    assert Tree(panel(found)).attributes("section")[0]["aria-label"].endswith(f"passed, {said}")
+    assert Tree(found.panel()).attributes("section")[0]["aria-label"].endswith(f"passed, {said}")
     assert found.text == f"a_check   {said}" and said in in_terminal(found)
     assert replace(report(wrong_array()), visible_only=True).score == "0 of 3 points"
 
@@ -202,10 +211,10 @@ def test_nothing_of_tex_is_left(tex: str) -> None:
 
 def test_formulas_stay_for_the_notebook_and_are_typed_elsewhere() -> None:
     found = report(Verdict("value", "$x$", "2"), r"divide by $\sqrt{n}$")
-    assert r"<dd>divide by $\sqrt{n}$</dd>" in panel(found)
-    assert "<dd>divide by sqrt(n)</dd>" in page_panel(found)
+    assert r"<dd>divide by $\sqrt{n}$</dd>" in found.panel()
+    assert "<dd>divide by sqrt(n)</dd>" in found.panel(notebook=False)
     assert "why       divide by sqrt(n)" in found.text
-    assert "<code>$x$</code>" in panel(found)  # MathJax leaves code alone
+    assert "<code>$x$</code>" in found.panel()  # MathJax leaves code alone
 
 
 # pictures

@@ -3,7 +3,7 @@
 import jupytext
 import pytest
 
-from mugrade.author.percent import FormatError, read_percent
+from mugrade.course.percent import FormatError, read_percent
 from tests.conftest import ROOT, STAGES
 from tests.tiny import STAGES as TINY
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mugrade.author.course import Course
+from mugrade.course.model import Course
 from mugrade.grader.grade import Grader
 from tests.answers.named import NAMED
 from tests.test_answers import asked, edited, table

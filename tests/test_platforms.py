@@ -14,7 +14,7 @@ import pytest
 import mugrade as package
 from mugrade import files, streams
 from mugrade.author.build import check_build
-from mugrade.author.course import Course
+from mugrade.course.model import Course
 from mugrade.errors import WorkspaceError
 from mugrade.student.progress import take_stage
 from mugrade.student.workspace import Workspace

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mugrade.answers import _yields
-from mugrade.author.course import Course, Stage
+from mugrade.course.model import Course, Stage
+from mugrade.values.answers import _yields
 from tests.answers.promises import PROMISES
 from tests.conftest import STAGES
 

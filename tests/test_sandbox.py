@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.answers import Verdict
-from mugrade.author.course import Course
+from mugrade.course.model import Course
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.confine import landlock_version
 from mugrade.sandbox.probe import ESCAPES, probe, strongest
 from mugrade.sandbox.process import Death, Limits, SandboxError
 from mugrade.sandbox.tiers import WEAK, Tier
+from mugrade.values.answers import Verdict
 from tests.test_grade import SCALER, hand_in
 
 STRONG = strongest().tier.name == "strong"
@@ -88,8 +88,8 @@ LEAVES = {
     ),
     "a change of NumPy": ("np.pi = 3", "np.pi == 3"),
     "a change of mugrade": (
-        "import mugrade.judges as j; j.left = 1",
-        "hasattr(__import__('mugrade.judges').judges, 'left')",
+        "import mugrade.values.judges as j; j.left = 1",
+        "hasattr(__import__('mugrade.values.judges').judges, 'left')",
     ),
     "an environment variable": ("import os; os.environ['LEFT'] = '1'", "'LEFT' in os.environ"),
     "a signal handler": (

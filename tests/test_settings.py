@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.author.course import load_course
-from mugrade.author.settings import Late, Policy, Settings, read_settings
+from mugrade.course.reading import load_course
+from mugrade.course.settings import Late, Policy, Settings, read_settings
 from mugrade.errors import CourseError
 from tests.conftest import ROOT
 from tests.tiny import write_course

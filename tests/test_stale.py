@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.author.course import Course
-from mugrade.manifest import dump
+from mugrade.course.manifest import dump
+from mugrade.course.model import Course
 from tests.test_live import GOOD_MEAN, IMPORTS, MEAN, SCALE, Kernel, kernel
 
 __all__ = ["kernel"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.author.course import Course
-from mugrade.manifest import START
+from mugrade.course.manifest import START
+from mugrade.course.model import Course
 from mugrade.student import start
 from mugrade.student.start import bundled_course
 from tests.test_cli_check import mugrade

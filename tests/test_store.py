@@ -26,27 +26,28 @@ from typer.testing import CliRunner
 
 import mugrade.grader.grade
 import mugrade.grader.run
-from mugrade.answers import Verdict
-from mugrade.author.course import Course, load_course
-from mugrade.author.settings import Settings
 from mugrade.cli import app
-from mugrade.diagnosis import Diagnosis
+from mugrade.course.manifest import CheckEntry
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
+from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis
 from mugrade.grader.fingerprint import JUDGING, Fingerprints
 from mugrade.grader.gradebook import Scores
 from mugrade.grader.models import Attempt, Review
-from mugrade.grader.plan import planned
+from mugrade.grader.plan import Order, planned
 from mugrade.grader.policy import Standing
 from mugrade.grader.publish import Publisher
 from mugrade.grader.report import to_json, write_csv, write_feedback
 from mugrade.grader.results import Grade, Notebook, Result
-from mugrade.grader.run import Order, grade_class, regrade_class
+from mugrade.grader.run import grade_class, regrade_class
 from mugrade.grader.store import Filter, Store
 from mugrade.grader.submissions import Submission, by_student, find_submissions
-from mugrade.manifest import CheckEntry
-from mugrade.picture import Picture
 from mugrade.sandbox.process import Limits
+from mugrade.values.answers import Verdict
+from mugrade.values.diagnosis.evidence import Diagnosis
+from mugrade.values.picture import Picture
 from tests.conftest import ROOT, standing_of
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course
@@ -691,32 +692,30 @@ def test_a_gradebook_that_was_lost_is_written_again(tiny: Course, folder: Path) 
 
 NOT_JUDGING = {
     "__init__": "loads others when they are asked for",
-    "author/percent": "the cells that it reads are hashed themselves",
-    "author/settings": "which attempt counts, not what it gives",
-    "author/start_page": "the first page, on which nothing is checked",
-    "diagnosis/": "why a value is wrong, not whether",
+    "course/__init__": "says what the folder is",
+    "course/percent": "the cells that it reads are hashed themselves",
+    "course/problems": "refuses a course before anybody is graded on it",
+    "course/settings": "which attempt counts, not what it gives",
     "errors": "sentences",
     "extras": "how to install what is missing",
     "files": "how a file is replaced",
-    "formula": "how a message writes a formula",
     **dict.fromkeys(
         (
-            *("grader/archives", "grader/candidates", "grader/desk", "grader/results"),
+            *("archives", "grader/candidates", "grader/desk", "grader/results"),
             *("grader/roster", "grader/submissions", "grader/times"),
         ),
         "finds what was handed in, and holds what came of it",
     ),
     "grader/reaching": "whose mistake is named, not whether it is one",
-    "messages": "what a verdict says",
-    "mistakes": "names what is wrong already",
-    "panel": "how a message looks",
-    "picture": "what a message shows",
     "sandbox/probe": "which sandbox holds, which is recorded with each result",
     "sandbox/plain": "runs what is trusted where nothing can be walled in; it grades nobody",
     "streams": "how a console shows text",
     "student/": "a student's notebook; the sandbox loads it for its names",
+    "values/diagnosis/": "why a value is wrong, not whether",
+    "values/mistakes": "names what is wrong already",
+    "values/picture": "what a message shows",
     "version": "is recorded with each result",
-    "visible": "what it is called that visible inputs pass",
+    "view/": "what a verdict says, and how it looks",
 }
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.author.build import make_manifest
-from mugrade.author.course import Course
-from mugrade.author.reference import check_names
-from mugrade.blocks import Block
+from mugrade.course.exercises import Answers, find_answers
+from mugrade.course.listing import make_manifest
+from mugrade.course.model import Course
 from mugrade.errors import Unreadable
-from mugrade.grader.exercises import Answers, find_answers, submission_job
+from mugrade.grader.job import submission_job
 from mugrade.grader.submissions import find_submissions
-from mugrade.ipynb import MAX_BYTES, MAX_CELLS, SubmittedCell, read_cells
+from mugrade.package.blocks import Block
+from mugrade.package.ipynb import MAX_BYTES, MAX_CELLS, SubmittedCell, read_cells
+from mugrade.reference.record import check_names
 
 STAGES = ["00_mean", "01_scale"]
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
@@ -404,7 +405,7 @@ def test_any_depth_is_an_answer_or_a_problem(tiny: Course, depth: int) -> None:
         "stats/scale/__init__.py",
         "stats.py",
         "numpy/evil.py",
-        "mugrade/judges.py",
+        "mugrade/values/judges.py",
         "/stats/evil.py",
         "stats/../../evil.py",
         "stats/évil.py",

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from nbgrader.api import Gradebook
 
-from mugrade.author.course import Course, load_course
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
 from tests.test_grade import hand_in
 from tests.test_history import Class
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mugrade.author.course import Course, Stage
+from mugrade.course.model import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader import key
 from mugrade.grader.draw import Rehearsal

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mugrade.answers import Verdict
-from mugrade.author.build import build, make_manifest
-from mugrade.author.course import Course, load_course
+from mugrade.author.build import build
+from mugrade.course.exercises import find_answers
+from mugrade.course.listing import make_manifest
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
 from mugrade.grader.bundle import Bundle
-from mugrade.grader.exercises import find_answers
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Submission
-from mugrade.ipynb import SubmittedCell, read_cells
-from mugrade.libraries import library_paths, unknown_imports
+from mugrade.package.ipynb import SubmittedCell, read_cells
+from mugrade.sandbox.libraries import library_paths, unknown_imports
 from mugrade.sandbox.process import Limits
 from mugrade.student.doctor import import_findings
+from mugrade.values.answers import Verdict
 from tests.conftest import ROOT, STAGES
 from tests.test_grade import SOLVED, hand_in
 from tests.tiny import write_course

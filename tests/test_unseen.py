@@ -3,8 +3,8 @@ passed. `make mutants` plays all of them."""
 
 import pytest
 
-from mugrade.blocks import cell_body
 from mugrade.grader.grade import Grader
+from mugrade.package.blocks import cell_body
 from tests.answers.unseen import Unseen, unseen
 from tests.conftest import STAGES
 from tests.test_answers import outcome, secret_of

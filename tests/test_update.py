@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mugrade.author.course import Course
-from mugrade.blocks import cell_body
-from mugrade.manifest import START
+from mugrade.course.manifest import START
+from mugrade.course.model import Course
+from mugrade.package.blocks import cell_body
 from mugrade.student import sources
 from mugrade.student.kept import every_kept
 from mugrade.student.update import update

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mugrade.author.course import Course
-from mugrade.blocks import cell_body, export_path
+from mugrade.course.manifest import read_released
+from mugrade.course.model import Course
 from mugrade.errors import WorkspaceError
-from mugrade.ipynb import read_cells
-from mugrade.manifest import read_released
+from mugrade.package.blocks import cell_body, export_path
+from mugrade.package.ipynb import read_cells
 from mugrade.student.kept import every_kept, find_kept
 from mugrade.student.live import ExportError, Session
 from mugrade.student.progress import take_stage

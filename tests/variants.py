@@ -25,19 +25,21 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from mugrade.answers import Answer, compare
-from mugrade.author.course import Course, Stage, load_course
-from mugrade.author.reference import reference_job
-from mugrade.blocks import cell_body
+from mugrade.course.exercises import Answers
+from mugrade.course.model import Course, Stage
+from mugrade.course.reading import load_course
 from mugrade.grader.bundle import Part
 from mugrade.grader.draw import drawn, hidden_parts
-from mugrade.grader.exercises import Answers, submission_job
+from mugrade.grader.job import submission_job
 from mugrade.grader.key import StageKey
-from mugrade.judges import Close
-from mugrade.mistakes import first_miss
-from mugrade.observe import Observed
+from mugrade.package.blocks import cell_body
+from mugrade.reference.record import reference_job
 from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
 from mugrade.sandbox.tiers import WEAK
+from mugrade.values.answers import Answer, compare
+from mugrade.values.judges import Close
+from mugrade.values.mistakes import first_miss
+from mugrade.values.observe import Observed
 from tests.conftest import ROOT, STAGES
 from tests.test_answers import edited, table
 

@@ -5,7 +5,6 @@ ordinary library) and `build/nbgrader/` (the instructor's nbgrader course, ignor
 """
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -15,31 +14,33 @@ from typing import Any
 import nbformat
 
 from mugrade import files
-from mugrade.answers import (
-    HIDDEN_MARK,
+from mugrade.author.start_page import start_cells
+from mugrade.course.listing import make_manifest
+from mugrade.course.manifest import (
+    ANSWERS,
+    CELLS,
+    INSTRUCTOR,
+    MANIFEST,
+    START,
+    ReleasedCell,
+    dump,
+)
+from mugrade.course.model import Course, Stage
+from mugrade.course.notebooks import notebook, release, source_notebook
+from mugrade.errors import CourseError
+from mugrade.package.blocks import render_module
+from mugrade.reference.record import check_tasks, record_answers, reference_job
+from mugrade.reference.rehearse import rehearse
+from mugrade.sandbox.plain import for_trusted
+from mugrade.sandbox.process import Task
+from mugrade.values.answers import (
     Answer,
     answers_from_json,
     answers_to_json,
     kept_answers,
 )
-from mugrade.author.course import Cell, Course, CourseError, Stage
-from mugrade.author.reference import check_tasks, record_answers, reference_job
-from mugrade.author.rehearse import rehearse
-from mugrade.author.start_page import start_cells
-from mugrade.blocks import render_module
-from mugrade.judges import Labels
-from mugrade.manifest import (
-    ANSWERS,
-    CELLS,
-    MANIFEST,
-    START,
-    CheckEntry,
-    Manifest,
-    ReleasedCell,
-    dump,
-    manifest_blocks,
-)
-from mugrade.mistakes import (
+from mugrade.values.judges import Labels
+from mugrade.values.mistakes import (
     MISTAKES,
     Known,
     Trace,
@@ -48,10 +49,7 @@ from mugrade.mistakes import (
     read_known,
     shown_part,
 )
-from mugrade.observe import seed_of
-from mugrade.sandbox.plain import for_trusted
-from mugrade.sandbox.process import Task
-from mugrade.student.workspace import INSTRUCTOR
+from mugrade.values.observe import seed_of
 
 Tree = dict[str, str]
 Report = Callable[[str], None]
@@ -125,7 +123,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     committed = {f"solutions/{path}": text for path, text in package.items()}
     committed |= {f"notebooks/{name}": text for name, text in shared.items()}
     committed |= {f"notebooks/{stage.name}.ipynb": _text(nb) for stage, nb in student.items()}
-    committed[f"notebooks/{START}"] = _text(_notebook(page))
+    committed[f"notebooks/{START}"] = _text(notebook(page))
     tree = _instructor_tree(course, instructor, package, shared)
     tree[f"{INSTRUCTOR}/{ANSWERS}"] = dump(
         {
@@ -154,86 +152,12 @@ def nbgrader_root(course: Course) -> Path:
     return course.root.resolve() / "build" / "nbgrader"
 
 
-def source_notebook(stage: Stage) -> nbformat.NotebookNode:
-    """The instructor's notebook: solutions, hidden tests and nbgrader's metadata (schema 3)."""
-    return _notebook([c for c in stage.cells if c.role not in ("hints", "index")])
-
-
-def _notebook(cells: Sequence[Cell]) -> nbformat.NotebookNode:
-    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
-    nodes = [_notebook_cell(cell) for cell in cells]
-    notebook = nbformat.v4.new_notebook(cells=nodes, metadata=metadata)
-    nbformat.validate(notebook)
-    return notebook
-
-
-def _notebook_cell(cell: Cell) -> nbformat.NotebookNode:
-    if cell.role == "prose":
-        return nbformat.v4.new_markdown_cell(cell.source, id=cell.id)
-    source = f"#| export {cell.export}\n{cell.source}" if cell.export else cell.source
-    node = nbformat.v4.new_code_cell(source, id=cell.id)
-    if cell.folded:
-        node.metadata["jupyter"] = {"source_hidden": True}
-    if cell.role != "demo":
-        node.metadata["nbgrader"] = {
-            "grade": cell.role == "check",
-            "solution": cell.role == "solution",
-            "locked": cell.role != "solution",
-            "task": False,
-            "grade_id": cell.id,
-            "schema_version": 3,
-            **({"points": cell.points} if cell.role == "check" else {}),
-            "cell_type": "code",
-        }
-    return node
-
-
-def release(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The student's version, made by nbgrader's own preprocessors."""
-    from nbgrader import preprocessors
-
-    steps = (
-        preprocessors.LockCells(),
-        preprocessors.ClearSolutions(),
-        preprocessors.ClearOutput(),
-        preprocessors.CheckCellMetadata(),
-        preprocessors.ClearHiddenTests(),
-        preprocessors.ComputeChecksums(),
-    )
-    notebook = nbformat.from_dict(json.loads(json.dumps(notebook)))
-    for step in steps:
-        notebook, _ = step.preprocess(notebook, {})
-    nbformat.validate(notebook)
-    return notebook
-
-
 def _released(stage: Stage, notebook: nbformat.NotebookNode) -> Iterable[ReleasedCell]:
     """The cells of a student's notebook, for commands that run, compare, restore or update them."""
     of = {cell.id: cell for cell in stage.cells}
     for node in notebook.cells:
         if cell := of.get(node.id):
             yield ReleasedCell(cell.id, stage.name, cell.role, node.source, cell.data)
-
-
-def make_manifest(course: Course) -> Manifest:
-    """What a student's folder may know of the course."""
-    blocks = [(s.name, c.role, c.export, c.block) for s in course.stages for c in s.exports]
-    checks = [
-        CheckEntry(
-            cell.id,
-            stage.name,
-            cell.points,
-            cell.of,
-            _docstring(cell),
-            HIDDEN_MARK in cell.source,
-        )
-        for stage in course.stages
-        for cell in stage.role("check")
-    ]
-    hints = {cell.of: split_hints(cell) for s in course.stages for cell in s.role("hints")}
-    titles = {stage.name: stage.title for stage in course.stages}
-    return Manifest(course.package, titles, manifest_blocks(blocks), checks, hints)
 
 
 def _keep_labels_secret(course: Course, public: dict[str, list[Answer]]) -> None:
@@ -243,19 +167,6 @@ def _keep_labels_secret(course: Course, public: dict[str, list[Answer]]) -> None
             if any(isinstance(answer.judge, Labels) for answer in public[cell.id]):
                 where = f"{stage.path.name}:{cell.line}"
                 raise CourseError(f"{where}: {cell.id} yields labels() outside its hidden tests")
-
-
-def _docstring(cell: Cell) -> str:
-    import ast
-
-    functions = [n for n in ast.parse(cell.source).body if isinstance(n, ast.FunctionDef)]
-    return ast.get_docstring(functions[0]) or ""
-
-
-def split_hints(cell: Cell) -> list[str]:
-    """The items of a numbered list, in order."""
-    items = re.split(r"^\d+\.\s+", cell.source.strip(), flags=re.MULTILINE)
-    return [" ".join(item.split()) for item in items[1:]]
 
 
 def shown_tasks(stage: Stage, notebook: nbformat.NotebookNode) -> list[Task]:
@@ -324,4 +235,4 @@ def _write(root: Path, path: str, text: str | None) -> None:
 
 
 def _text(notebook: Any) -> str:
-    return nbformat.writes(notebook) + "\n"
+    return f"{nbformat.writes(notebook)}\n"

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from mugrade.answers import Answer
-from mugrade.author.course import Course
-from mugrade.author.reference import check_tasks, record_answers
+from mugrade.course.model import Course
+from mugrade.reference.record import check_tasks, record_answers
 from mugrade.sandbox.plain import for_trusted
+from mugrade.values.answers import Answer
 
 
 def lint(course: Course) -> Iterator[str]:

@@ -4,7 +4,9 @@ import re
 from dataclasses import replace
 from importlib.resources import as_file, files
 
-from mugrade.author.course import Cell, Course, Stage, link, read_cells
+from mugrade.course.cells import Cell
+from mugrade.course.model import Course, Stage
+from mugrade.course.reading import link, read_cells
 
 FACT = r"^- \*\*{name}\*\*: (.*?)(?=\n\n|\n- |\Z)"
 
@@ -20,7 +22,7 @@ def start_cells(course: Course) -> list[Cell]:
         "{stages}": stage_table(course),
     }
     own = course.root / "solutions" / "start.py"
-    with as_file(files("mugrade") / "templates" / "start.py") as standard:
+    with as_file(files("mugrade.author") / "templates" / "start.py") as standard:
         cells = read_cells(own if own.is_file() else standard)
     return [_filled(cell, values) for cell in cells]
 

@@ -19,7 +19,7 @@ def build(
     require("build", "author")
     from mugrade.author.build import build as write
     from mugrade.author.build import check_build, nbgrader_root
-    from mugrade.author.course import find_course, load_course
+    from mugrade.course.reading import find_course, load_course
 
     found = load_course(find_course(course or Path.cwd()))
     with console().status("reading") as status:
@@ -39,8 +39,8 @@ def build(
 def lint(course: CourseFolder = None) -> None:
     """Warn about checks that can be passed by guessing."""
     require("lint", "author")
-    from mugrade.author.course import find_course, load_course
     from mugrade.author.lint import lint as warnings
+    from mugrade.course.reading import find_course, load_course
 
     if found := list(warnings(load_course(find_course(course or Path.cwd())))):
         raise fail("\n".join(found))

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mugrade import visible
 from mugrade.cli.shared import Json, console, find_stage, find_workspace, say, say_of_hidden
 from mugrade.errors import WorkspaceError
+from mugrade.view import visible
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mugrade.messages import Report
     from mugrade.student.installation import Finding
     from mugrade.student.whole import Whole
     from mugrade.student.workspace import Workspace
+    from mugrade.view.report import Report
 
 INTERRUPTED = 130
 
@@ -138,7 +138,7 @@ def _run(
     advance: Any,
     look: "Callable[[str], Whole] | None",
 ) -> None:
-    from mugrade.grader.exercises import Answers
+    from mugrade.course.exercises import Answers
     from mugrade.student.doctor import import_findings
     from mugrade.student.runner import run_checks
 

@@ -40,7 +40,7 @@ def explain(
     """
     demand_fork()
     require("explain", "grade")
-    from mugrade.author.course import find_course, load_course
+    from mugrade.course.reading import find_course, load_course
     from mugrade.grader.explain import explain, read_secret
     from mugrade.grader.explained import lines
     from mugrade.grader.history import attempt_of

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mugrade.author.settings import Policy, Settings, read_settings
 from mugrade.cli.shared import (
     RESULTS,
     CourseFolder,
@@ -21,6 +20,7 @@ from mugrade.cli.shared import (
     fail,
     say,
 )
+from mugrade.course.settings import Policy, Settings, read_settings
 from mugrade.errors import CourseError
 from mugrade.extras import require
 
@@ -101,7 +101,7 @@ def forget(
 ) -> None:
     """Delete everything that is kept of a student: results, notebooks, pages, gradebook rows."""
     require("forget", "grade")
-    from mugrade.author.course import find_course, load_course
+    from mugrade.course.reading import find_course, load_course
     from mugrade.grader.forget import forget_student
 
     found = load_course(find_course(course or Path.cwd()))
@@ -118,7 +118,7 @@ def _results(
     course: Path | None, out: Path | None, db: str | None, policy: Policy | None
 ) -> Iterator[tuple["Store", Settings]]:
     """The store, and by which rules its results count; what goes wrong is one sentence."""
-    from mugrade.author.course import find_course
+    from mugrade.course.reading import find_course
     from mugrade.grader.ledger import listen
     from mugrade.grader.publish import GRADEBOOK, stale
     from mugrade.grader.store import NAME, Store
@@ -143,7 +143,7 @@ def _results(
 
 def _root(course: Path | None, out: Path | None) -> Path | None:
     """The course whose rules hold: the named one, the one here, or the one that `out` lies in."""
-    from mugrade.author.course import find_course
+    from mugrade.course.reading import find_course
 
     if course:
         return find_course(course)
@@ -156,7 +156,7 @@ def _root(course: Path | None, out: Path | None) -> Path | None:
 def _use(
     course: Path | None, out: Path | None, db: str | None, student: str, stage: str, number: str
 ) -> None:
-    from mugrade.author.course import find_course, load_course
+    from mugrade.course.reading import find_course, load_course
     from mugrade.grader.history import choose_by_hand
 
     found = load_course(find_course(course or Path.cwd()))
@@ -165,7 +165,7 @@ def _use(
 
 
 def _write(course: Path | None, out: Path | None, db: str | None) -> None:
-    from mugrade.author.course import find_course, load_course
+    from mugrade.course.reading import find_course, load_course
     from mugrade.grader.plan import opened
     from mugrade.grader.publish import CSV, FEEDBACK, republish
 

@@ -85,9 +85,10 @@ def grade(
     demand_fork()
     require("grade", "cluster" if scheduler else "grade")
     with console().status("reading the course"):
-        from mugrade.author.course import find_course, load_course
+        from mugrade.course.reading import find_course, load_course
+        from mugrade.grader.plan import Order
         from mugrade.grader.roster import read_roster
-        from mugrade.grader.run import Order, grade_class, regrade_class
+        from mugrade.grader.run import grade_class, regrade_class
         from mugrade.sandbox.process import Limits
 
         found = load_course(find_course(course or Path.cwd()))
@@ -131,7 +132,7 @@ def _confirmed() -> bool:
 def _are_students(names: Sequence[str]) -> bool:
     if not sys.stdin.isatty():
         return False
-    from mugrade.messages import printable
+    from mugrade.view.report import printable
 
     say("only the archive says that it holds the work of")
     say(wrapped(printable(", ".join(names))))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mugrade import streams, visible
-from mugrade.author.settings import Policy
+from mugrade import streams
+from mugrade.course.settings import Policy
 from mugrade.errors import MugradeError
+from mugrade.view import visible
 
 if TYPE_CHECKING:
     from rich.console import Console

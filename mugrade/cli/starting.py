@@ -10,8 +10,8 @@ import typer
 
 import mugrade
 from mugrade.cli.shared import fail, find_workspace, say
+from mugrade.course.manifest import START
 from mugrade.extras import install, is_installed
-from mugrade.manifest import START
 
 FOLDER = Path("notebooks")
 

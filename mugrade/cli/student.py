@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mugrade import visible
 from mugrade.cli.shared import (
     CourseFolder,
     console,
@@ -19,6 +18,7 @@ from mugrade.cli.shared import (
     shown,
     wrapped,
 )
+from mugrade.view import visible
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -95,8 +95,8 @@ def hint(
     Without a name, list the exercises. Once its checks pass, your answer is compared with the
     reference's.
     """
-    from mugrade.formula import readable
     from mugrade.student.hints import next_hint, remember_hint, solved
+    from mugrade.view.formula import readable
 
     workspace = find_workspace()
     if not exercise:

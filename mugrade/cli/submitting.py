@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mugrade import visible
 from mugrade.cli.shared import (
     Json,
     console,
@@ -19,6 +18,7 @@ from mugrade.cli.shared import (
     say_of_hidden,
 )
 from mugrade.errors import WorkspaceError
+from mugrade.view import visible
 
 if TYPE_CHECKING:
     from mugrade.student.copies import Rivals

@@ -14,12 +14,12 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from mugrade.author.build import release, source_notebook
-from mugrade.author.course import Stage
+from mugrade.course.model import Stage
+from mugrade.course.notebooks import release, source_notebook
 from mugrade.errors import Unreadable
 from mugrade.grader.policy import Standing
-from mugrade.ipynb import joined, raw_cells_in
-from mugrade.messages import printable
+from mugrade.package.ipynb import joined, raw_cells_in
+from mugrade.view.report import printable
 
 MAX_TEXT = 50_000
 MAX_IMAGE = 4 << 20

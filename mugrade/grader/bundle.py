@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mugrade.answers import UNSOLVED, Answer, Verdict, compare
-from mugrade.author.course import visible_lines
-from mugrade.observe import Observed
+from mugrade.course.cells import visible_lines
 from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
+from mugrade.values.answers import UNSOLVED, Answer, Verdict, compare
+from mugrade.values.observe import Observed
 
 MAX_RESTARTS = 3
 DEATHS = {"timeout", "crash", "memory", "output", "protocol"}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from mugrade.errors import Unreadable
-from mugrade.ipynb import read_bytes
+from mugrade.package.ipynb import read_bytes
 
 LONGEST = 120
 

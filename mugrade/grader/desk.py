@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
 
-from mugrade.errors import Unreadable
-from mugrade.grader.archives import (
+from mugrade.archives import (
     MAX_FILES,
     MAX_INNER,
     Budget,
@@ -18,6 +17,7 @@ from mugrade.grader.archives import (
     is_hidden,
     opened,
 )
+from mugrade.errors import Unreadable
 from mugrade.grader.candidates import Candidate, place, stage_of
 from mugrade.grader.times import collected, modified
 

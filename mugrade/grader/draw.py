@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from mugrade.answers import compare
-from mugrade.author.course import Course, Mistake, Stage
-from mugrade.author.reference import record_answers, reference_job
-from mugrade.author.rehearse import made, own_first, place, trace_of
+from mugrade.course.model import Course, Mistake, Stage
 from mugrade.grader.bundle import Part
-from mugrade.mistakes import Known, Trace
+from mugrade.reference.record import record_answers, reference_job
+from mugrade.reference.rehearse import made, own_first, place, trace_of
 from mugrade.sandbox.process import Sandbox, Task
+from mugrade.values.answers import compare
+from mugrade.values.mistakes import Known, Trace
 
 DRAWS = 10  # of a check, before it is called too weak
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mugrade import files
-from mugrade.author.course import Course
+from mugrade.course.manifest import dump
+from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.fingerprint import judging, sha256
 from mugrade.grader.key import StageKey
-from mugrade.manifest import dump
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 

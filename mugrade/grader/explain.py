@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mugrade.answers import Answer
-from mugrade.author.course import Course
-from mugrade.author.reference import REFERENCE_LIMITS, reference_job
+from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.bundle import Bundle, Outcome, Part
 from mugrade.grader.drawn import SECRET
@@ -20,11 +18,13 @@ from mugrade.grader.results import Grade, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.grader.versions import Version, course_of
-from mugrade.messages import MEANING
-from mugrade.observe import Observed
+from mugrade.reference.record import REFERENCE_LIMITS, reference_job
 from mugrade.sandbox.process import Death, Limits, Sandbox
 from mugrade.sandbox.tiers import Tier
+from mugrade.values.answers import Answer
+from mugrade.values.observe import Observed
 from mugrade.version import __version__
+from mugrade.view.report import MEANING
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from mugrade.answers import Answer
 from mugrade.grader.explain import Explained, Explanation, Step
 from mugrade.grader.inputs import Input
 from mugrade.grader.report import utc
-from mugrade.judges import Close, Distribution, number
-from mugrade.messages import printable
-from mugrade.observe import Observed
+from mugrade.values.answers import Answer
+from mugrade.values.judges import Close, Distribution, number
+from mugrade.values.observe import Observed
+from mugrade.view.report import printable
 
 LABEL = 12
 WIDTH, SHOWN = 84, 60  # of a line, and entries of an array that is shown whole

@@ -8,40 +8,43 @@ from pathlib import Path
 from typing import Any
 
 import mugrade
-from mugrade.author.course import Course, Stage
+from mugrade.course.model import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis
 from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
-from mugrade.ipynb import read_bytes
+from mugrade.package.ipynb import read_bytes
 from mugrade.sandbox.process import Limits
 from mugrade.version import __version__
 
 GRADED = ("given", "index", "solution", "check")
 JUDGING = (
-    "answers.py",
-    "author/build.py",
-    "author/course.py",
-    "author/reference.py",
-    "author/rehearse.py",
-    "blocks.py",
+    "course/cells.py",
+    "course/exercises.py",
+    "course/listing.py",
+    "course/manifest.py",
+    "course/model.py",
+    "course/reading.py",
     "grader/bundle.py",
     "grader/draw.py",
-    "grader/exercises.py",
     "grader/grade.py",
+    "grader/job.py",
     "grader/key.py",
-    "ipynb.py",
-    "judges.py",
-    "libraries.py",
-    "manifest.py",
-    "observe.py",
+    "package/blocks.py",
+    "package/ipynb.py",
+    "reference/record.py",
+    "reference/rehearse.py",
     "sandbox/channel.py",
     "sandbox/confine.py",
+    "sandbox/libraries.py",
     "sandbox/loader.py",
     "sandbox/nursery.py",
     "sandbox/process.py",
     "sandbox/tiers.py",
     "sandbox/worker.py",
+    "values/answers.py",
+    "values/judges.py",
+    "values/observe.py",
 )
 """The sources, below mugrade/, whose change may change a verdict."""
 NOTHING = "missing"

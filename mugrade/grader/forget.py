@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mugrade.author.course import Course
+from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.gradebook import Scores
 from mugrade.grader.migrate import backups
@@ -23,7 +23,7 @@ from mugrade.grader.publish import (
 )
 from mugrade.grader.store import Store
 from mugrade.grader.vacuum import vacuum
-from mugrade.messages import printable
+from mugrade.view.report import printable
 
 
 def forget_student(

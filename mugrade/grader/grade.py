@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
-from mugrade.answers import Verdict
-from mugrade.author.build import make_manifest
-from mugrade.author.course import Course
+from mugrade.course.exercises import Answers, find_answers
+from mugrade.course.listing import make_manifest
+from mugrade.course.manifest import Manifest
+from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.bundle import Bundle, Outcome, Part, conceal, left_out
 from mugrade.grader.bundle import run as run_here
-from mugrade.grader.exercises import Answers, find_answers, submission_job
+from mugrade.grader.job import submission_job
 from mugrade.grader.key import StageKey
 from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.submissions import Submission, by_student
-from mugrade.ipynb import cells_in, read_bytes
-from mugrade.manifest import Manifest
-from mugrade.observe import describe
+from mugrade.package.ipynb import cells_in, read_bytes
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Limits, Sandbox
 from mugrade.sandbox.tiers import Tier
+from mugrade.values.answers import Verdict
+from mugrade.values.observe import describe
 
 
 class Grader:

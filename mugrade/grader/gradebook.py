@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mugrade.author.course import Course, Stage
+from mugrade.course.model import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader import ledger
 from mugrade.grader.final import Part

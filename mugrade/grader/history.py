@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mugrade.author.course import Course
-from mugrade.author.settings import Settings
+from mugrade.course.model import Course
+from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.final import figure
 from mugrade.grader.models import Attempt
@@ -18,7 +18,7 @@ from mugrade.grader.policy import Standing
 from mugrade.grader.publish import republish
 from mugrade.grader.report import utc
 from mugrade.grader.store import Filter, Store
-from mugrade.messages import printable
+from mugrade.view.report import printable
 
 POLICY = "policy"
 

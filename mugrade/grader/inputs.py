@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mugrade.judges import JUDGES
-from mugrade.observe import Observed
 from mugrade.sandbox.process import Task
+from mugrade.values.judges import JUDGES
+from mugrade.values.observe import Observed
 
 TEXT, VALUE, YIELD = "text", "value", "yield"
 SHOW = '''

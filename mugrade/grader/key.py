@@ -4,9 +4,12 @@ import threading
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
-from mugrade.answers import Verdict, judge
-from mugrade.author.course import Course, CourseError, Stage
-from mugrade.author.reference import (
+from mugrade.course.model import Course, Stage
+from mugrade.errors import CourseError
+from mugrade.grader.bundle import Bundle, Outcome, Part, run
+from mugrade.grader.draw import Draw, Missed, Rehearsal, known_of
+from mugrade.grader.reaching import Reaching
+from mugrade.reference.record import (
     REFERENCE_LIMITS,
     check_names,
     check_tasks,
@@ -14,12 +17,10 @@ from mugrade.author.reference import (
     reference,
     reference_job,
 )
-from mugrade.grader.bundle import Bundle, Outcome, Part, run
-from mugrade.grader.draw import Draw, Missed, Rehearsal, known_of
-from mugrade.grader.reaching import Reaching
-from mugrade.mistakes import uncontradicted
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.process import Sandbox, Task
+from mugrade.values.answers import Verdict, judge
+from mugrade.values.mistakes import uncontradicted
 
 
 class StageKey:

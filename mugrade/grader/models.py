@@ -21,13 +21,13 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
-from mugrade.answers import Verdict
-from mugrade.diagnosis import Diagnosis
+from mugrade.course.manifest import CheckEntry
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.submissions import Submission
-from mugrade.manifest import CheckEntry
-from mugrade.messages import printable
-from mugrade.picture import Picture
+from mugrade.values.answers import Verdict
+from mugrade.values.diagnosis.evidence import Diagnosis
+from mugrade.values.picture import Picture
+from mugrade.view.report import printable
 
 FIRST, HEAD = "1", "3"  # schemas; the first did not say its number
 REVISION_TABLE = "mugrade_revision"

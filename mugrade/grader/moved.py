@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mugrade.grader.final import Part, figure
 from mugrade.grader.policy import Standing
-from mugrade.messages import printable
+from mugrade.view.report import printable
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from mugrade.author.course import Course
-from mugrade.author.settings import Settings
+from mugrade.course.model import Course
+from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis, in_order
 from mugrade.grader.drawn import Draws
@@ -24,8 +24,8 @@ from mugrade.grader.results import Result
 from mugrade.grader.roster import Roster
 from mugrade.grader.store import NAME, Key, Store
 from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
-from mugrade.messages import printable
 from mugrade.sandbox.process import Limits
+from mugrade.view.report import printable
 
 LOCK = ".mugrade.lock"
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from mugrade.answers import Verdict
-from mugrade.author.settings import Policy, Settings
+from mugrade.course.settings import Policy, Settings
 from mugrade.grader.attempts import in_order
 from mugrade.grader.final import NOTHING_SAID, Final, Part, Reviews
 from mugrade.grader.models import Attempt, Pin, Review
 from mugrade.grader.results import Grade, Result
+from mugrade.values.answers import Verdict
 
 NEVER = "nothing was handed in"
 TOO_LATE = "handed in after the deadline"

@@ -13,9 +13,9 @@ from pathlib import Path
 from rich.console import Console
 
 from mugrade import files
-from mugrade.author.course import Course, CourseError
-from mugrade.author.settings import Settings
-from mugrade.errors import Unreadable
+from mugrade.course.model import Course
+from mugrade.course.settings import Settings
+from mugrade.errors import CourseError, Unreadable
 from mugrade.grader.gradebook import Scores
 from mugrade.grader.ledger import listen
 from mugrade.grader.models import MARK
@@ -156,7 +156,7 @@ class Publisher:
 
         An nbgrader course that somebody else has put there is left as it is.
         """
-        from mugrade.author.build import source_notebook
+        from mugrade.course.notebooks import source_notebook
         from mugrade.grader.autograded import CONFIG as TEXT
         from mugrade.grader.autograded import write_notebook
 

@@ -4,12 +4,12 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from mugrade.answers import compare
-from mugrade.author.course import Course, Stage
-from mugrade.author.reference import REFERENCE_LIMITS, reference_job
-from mugrade.blocks import Block
+from mugrade.course.model import Course, Stage
 from mugrade.grader.bundle import Outcome, Part
+from mugrade.package.blocks import Block
+from mugrade.reference.record import REFERENCE_LIMITS, reference_job
 from mugrade.sandbox.process import Death, Job, Process, Sandbox
+from mugrade.values.answers import compare
 
 
 class Reaching:

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from mugrade.grader.final import Final, Part, figure
 from mugrade.grader.policy import Standing
-from mugrade.messages import printable, summary
-from mugrade.panel import page_panel, style
+from mugrade.view.html import style
+from mugrade.view.report import printable, summary
 
 COLUMNS = (
     *("student", "stage", "status", "check", "points", "max_points", "verdict", "reason"),
@@ -154,7 +154,7 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
         graded_at=utc(standing.attempt.graded_at),
         outcome=summary,
         style=Markup(style()),
-        panel=lambda report: Markup(page_panel(report)),
+        panel=lambda report: Markup(report.panel(notebook=False)),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", errors="replace")

@@ -5,10 +5,10 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mugrade.answers import Verdict
+from mugrade.course.manifest import CheckEntry
 from mugrade.grader.submissions import Submission
-from mugrade.manifest import CheckEntry
-from mugrade.messages import Report, summary
+from mugrade.values.answers import Verdict
+from mugrade.view.report import Report, summary
 
 
 @dataclass(frozen=True)

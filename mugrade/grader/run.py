@@ -29,9 +29,9 @@ from mugrade.grader.report import class_table
 from mugrade.grader.results import Result
 from mugrade.grader.store import Key
 from mugrade.grader.submissions import Submission
-from mugrade.messages import printable
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.tiers import WEAK, Tier
+from mugrade.view.report import printable
 
 FINISHING = "finishing what is running; Ctrl-C again stops at once"
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, selectinload
 
-from mugrade.author.settings import Settings
+from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis, next_row
 from mugrade.grader.final import NOTHING_SAID, Reviews
@@ -33,7 +33,7 @@ from mugrade.grader.migrate import bring_up_to_date, create_tables
 from mugrade.grader.models import Attempt, Base, CheckRow, Earlier, NotebookRow, Pin, Review
 from mugrade.grader.policy import Standing, choose
 from mugrade.grader.results import Notebook, Result
-from mugrade.messages import printable
+from mugrade.view.report import printable
 
 NAME = "results.db"
 NO_URL = (

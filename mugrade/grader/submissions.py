@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 
+from mugrade.archives import Exhausted, Packed, is_archive, is_hidden, opened
 from mugrade.errors import Unreadable
-from mugrade.grader.archives import Exhausted, Packed, is_archive, is_hidden, opened
 from mugrade.grader.candidates import Candidate, place, take
 from mugrade.grader.desk import Desk
 from mugrade.grader.roster import Roster
 from mugrade.grader.times import modified
-from mugrade.messages import printable
+from mugrade.view.report import printable
 
 SUBMITTED = "submitted"
 Confirm = Callable[[Sequence[str]], bool]

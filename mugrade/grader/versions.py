@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mugrade.author.course import Course, load_course
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
 from mugrade.errors import CourseError
 from mugrade.grader.fingerprint import course_digest
 

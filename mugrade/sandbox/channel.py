@@ -16,8 +16,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from mugrade.judges import judge_from_json, judge_to_json
-from mugrade.observe import DEFAULT, Observed
+from mugrade.values.judges import judge_from_json, judge_to_json
+from mugrade.values.observe import DEFAULT, Observed
 
 MAGIC = b"MGR1"
 FRAME = struct.Struct("<4s16sBIQ")

@@ -12,8 +12,8 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-from mugrade.blocks import indices
-from mugrade.observe import describe
+from mugrade.package.blocks import indices
+from mugrade.values.observe import describe
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,9 @@ def compile_block(source: str, id: str, scope: Mapping[str, Any]) -> types.CodeT
     for value in scope.values():
         if isinstance(value, __future__._Feature):
             flags |= value.compiler_flag
-    return compile(source, f"{scope['__name__']} [{id}]", "exec", flags, dont_inherit=True)
+    name = f"{scope['__name__']} [{id}]"
+    code: types.CodeType = compile(source, name, "exec", flags, dont_inherit=True)
+    return code
 
 
 def _run(source: str, id: str, module: types.ModuleType) -> None:

@@ -13,11 +13,11 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from mugrade.observe import Observed, describe
 from mugrade.sandbox.loader import BlockImporter
 from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task, first_request
 from mugrade.sandbox.tiers import WEAK
 from mugrade.sandbox.worker import load, run_check, write_files
+from mugrade.values.observe import Observed, describe
 
 
 class Child:

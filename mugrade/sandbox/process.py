@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from mugrade.observe import Observed
 from mugrade.sandbox.channel import (
     END,
     FORK,
@@ -37,6 +36,7 @@ from mugrade.sandbox.channel import (
 )
 from mugrade.sandbox.loader import Package, added, extends, package_to_json
 from mugrade.sandbox.tiers import Tier
+from mugrade.values.observe import Observed
 
 GRACE = 0.05  # seconds that a worker has to end by itself
 

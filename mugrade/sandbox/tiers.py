@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mugrade.libraries import library_paths
+from mugrade.sandbox.libraries import library_paths
 
 KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")  # what a processor may need set
 INSIDE = "/packages"

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import mugrade
-import mugrade.student.plots  # loaded before the fork, not once for each submission
-from mugrade.observe import Observed, observe
+import mugrade.view.plots  # loaded before the fork, not once for each submission
 from mugrade.sandbox.channel import END, LOADED, LOADING, Frame, encode, value_frame
 from mugrade.sandbox.loader import Package, load_package, package_from_json
+from mugrade.values.observe import Observed, observe
 
 
 def work(requests: int, reply: int, base: Package) -> None:

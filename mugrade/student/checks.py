@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from mugrade import streams
-from mugrade.answers import HIDDEN_MARK, Answer, judge
-from mugrade.manifest import CheckEntry
-from mugrade.messages import Report
-from mugrade.mistakes import Trace, uncontradicted
-from mugrade.observe import Observed, observe, seed_of
+from mugrade.course.manifest import CheckEntry
+from mugrade.errors import WorkspaceError
 from mugrade.student.kernels import leave_note
 from mugrade.student.live import PackageFinder, Session, show_unsolved
 from mugrade.student.magic import run_command
 from mugrade.student.reach import reached
 from mugrade.student.stale import Runs, staleness
-from mugrade.student.workspace import Workspace, WorkspaceError
+from mugrade.student.workspace import Workspace
+from mugrade.values.answers import HIDDEN_MARK, Answer, judge
+from mugrade.values.mistakes import Trace, uncontradicted
+from mugrade.values.observe import Observed, observe, seed_of
+from mugrade.view.report import Report
 
 Check = Callable[[], Any]
 

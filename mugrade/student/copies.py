@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mugrade.course.exercises import find_answers
 from mugrade.errors import Unreadable, WorkspaceError
-from mugrade.grader.exercises import find_answers
-from mugrade.ipynb import read_cells
+from mugrade.package.ipynb import read_cells
 from mugrade.student.notebook import notebook_path
 from mugrade.student.sides import NOTHING, at, definitions, how_far
 from mugrade.student.workspace import Workspace

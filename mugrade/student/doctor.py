@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from mugrade.blocks import render_module
+from mugrade.course.exercises import Answers, find_answers
+from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import Unreadable, WorkspaceError
-from mugrade.grader.exercises import Answers, find_answers
-from mugrade.ipynb import read_cells
-from mugrade.libraries import unknown_imports
-from mugrade.manifest import ReleasedCell
+from mugrade.package.blocks import render_module
+from mugrade.package.ipynb import read_cells
+from mugrade.sandbox.libraries import unknown_imports
 from mugrade.student.installation import (
     Finding,
     installation_findings,

@@ -1,7 +1,7 @@
 """Hints, one more each time; and the reference, once the exercise's checks pass."""
 
-from mugrade.blocks import parse_module
 from mugrade.errors import CourseError
+from mugrade.package.blocks import parse_module
 from mugrade.student.progress import stage_progress
 from mugrade.student.workspace import Workspace
 
@@ -37,7 +37,7 @@ def own_source(workspace: Workspace, exercise: str) -> str:
 
 def reference_source(workspace: Workspace, exercise: str) -> tuple[str, str]:
     """The module and the reference's answer; empty where the course has no solutions."""
-    from mugrade.author.course import find_course
+    from mugrade.course.reading import find_course
 
     (module,) = {b.module for b in workspace.manifest.blocks if b.id == exercise}
     try:

@@ -6,8 +6,8 @@ No notebook shows them, so nobody can skip one or run it too early.
 import ast
 from collections.abc import Callable, Iterator
 
-from mugrade.blocks import Block, replace
-from mugrade.manifest import Manifest
+from mugrade.course.manifest import Manifest
+from mugrade.package.blocks import Block, replace
 from mugrade.student.workspace import Workspace
 
 Modules = Callable[[str], list[Block]]  # path of a module -> its blocks

@@ -13,8 +13,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 import mugrade
+from mugrade.course.manifest import MANIFEST
 from mugrade.extras import install, is_installed
-from mugrade.manifest import MANIFEST
 from mugrade.student.kernels import Kernel, running
 from mugrade.student.workspace import Workspace
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from mugrade import files
-from mugrade.blocks import Block, cell_body
+from mugrade.course.manifest import digest
 from mugrade.errors import WorkspaceError
-from mugrade.manifest import digest
+from mugrade.package.blocks import Block, cell_body
 from mugrade.student.notebook import writable
 from mugrade.student.releases import released_texts
 from mugrade.student.workspace import Workspace

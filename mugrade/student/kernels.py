@@ -12,8 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mugrade.course.manifest import dump
 from mugrade.errors import WorkspaceError
-from mugrade.manifest import dump
 from mugrade.student.workspace import Workspace
 
 

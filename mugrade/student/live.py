@@ -12,7 +12,9 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mugrade.blocks import (
+from mugrade.course.manifest import Manifest, digest
+from mugrade.errors import WorkspaceError
+from mugrade.package.blocks import (
     Block,
     cell_body,
     export_path,
@@ -22,15 +24,14 @@ from mugrade.blocks import (
     render_module,
     replace,
 )
-from mugrade.manifest import Manifest, digest
-from mugrade.observe import describe
 from mugrade.sandbox.loader import module_name
 from mugrade.student.index import complete_indices
 from mugrade.student.kept import Kept, keep_blocks, withdraw
 from mugrade.student.releases import remember_release
 from mugrade.student.reload import run_blocks
 from mugrade.student.stale import Runs
-from mugrade.student.workspace import Workspace, WorkspaceError
+from mugrade.student.workspace import Workspace
+from mugrade.values.observe import describe
 
 Stamp = tuple[int, int]
 DEFINITION = re.compile(r"^(?:class|def)\s+(\w+)", re.MULTILINE)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mugrade.blocks import EXPORT, STUB, cell_body
-from mugrade.grader.exercises import DEFINITION
-from mugrade.ipynb import CELL_TYPES, joined
+from mugrade.course.exercises import DEFINITION
+from mugrade.package.blocks import EXPORT, STUB, cell_body
+from mugrade.package.ipynb import CELL_TYPES, joined
 from mugrade.student.notebook import Notebook, grade_id, is_as_handed_out
 
 Raw = dict[str, Any]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mugrade.blocks import Block, cell_body
+from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import Unreadable, WorkspaceError
-from mugrade.ipynb import CELL_TYPES, joined, notebook_in, read_bytes
-from mugrade.manifest import ReleasedCell
+from mugrade.package.blocks import Block, cell_body
+from mugrade.package.ipynb import CELL_TYPES, joined, notebook_in, read_bytes
 from mugrade.student.workspace import Workspace
 
 FORM = re.compile(rb"\{(\r?\n)([ \t]+)\S")

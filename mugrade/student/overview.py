@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mugrade import visible
+from mugrade.errors import WorkspaceError
 from mugrade.student.built import Built, what_was_built
 from mugrade.student.checks import current_workspace
 from mugrade.student.progress import Progress, stage_progress
-from mugrade.student.workspace import WorkspaceError
+from mugrade.view import visible
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,13 @@ class Overview:
         return "\n".join((*built, *here, *_stages(self.course), *note))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        from mugrade.panel import progress_panel
+        from mugrade.view.html import render
 
-        html = progress_panel(self.here, self.course, self.built)
+        hidden = any(stage.hidden for stage in self.course)
+        known = {"columns": visible.columns(hidden), "note": visible.NOTE * hidden}
+        html = render(
+            "progress.html", here=self.here, course=self.course, built=self.built, **known
+        )
         return {"text/html": html, "text/plain": self.text}
 
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mugrade import visible
-from mugrade.blocks import Block, is_stub, parse_module, replace
+from mugrade.course.manifest import BlockEntry, CheckEntry
 from mugrade.errors import CourseError
-from mugrade.manifest import BlockEntry, CheckEntry
+from mugrade.package.blocks import Block, is_stub, parse_module, replace
 from mugrade.student.kept import keep_blocks
 from mugrade.student.workspace import Outcome, Workspace
+from mugrade.view import visible
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
     Raises CourseError where the course has no solutions, WorkspaceError where nothing can be
     written.
     """
-    from mugrade.author.course import find_course
+    from mugrade.course.reading import find_course
 
     try:
         solutions = find_course(start) / "solutions"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from mugrade.observe import observe
+from mugrade.values.observe import observe
 
 
 def reached(function: Callable[[], Any], seed: int) -> set[str]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from mugrade.blocks import cell_body
-from mugrade.manifest import CELLS, ReleasedCell, released_cells
+from mugrade.course.manifest import CELLS, ReleasedCell, released_cells
+from mugrade.package.blocks import cell_body
 from mugrade.student.workspace import Workspace
 
 FOLDER = "released"

@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
-from mugrade.blocks import Block
+from mugrade.package.blocks import Block
 from mugrade.sandbox.loader import compile_block
 
 KEPT = {"__dict__", "__weakref__", "__slots__", "__module__"}
@@ -84,7 +84,7 @@ def _class_statements(
     original = builtins.__build_class__
 
     def build(body: Any, name: str, *bases: Any, **options: Any) -> type:
-        new = original(body, name, *bases, **options)
+        new: type = original(body, name, *bases, **options)
         old = before.get(name)
         if body.__globals__ is not scope or not _same_class(old, new) or new.__qualname__ != name:
             return new

@@ -4,9 +4,9 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from mugrade.blocks import Block, cell_body, replace
+from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import WorkspaceError
-from mugrade.manifest import ReleasedCell
+from mugrade.package.blocks import Block, cell_body, replace
 from mugrade.student.kept import Kept, keep, keep_blocks
 from mugrade.student.notebook import Notebook, notebook_path, place_of
 from mugrade.student.workspace import Workspace

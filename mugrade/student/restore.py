@@ -5,9 +5,16 @@ What is replaced on the way is kept; a stub never replaces an answer.
 
 from dataclasses import dataclass, field
 
-from mugrade.blocks import Block, cell_body, export_path, is_module_path, render_module, replace
+from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import WorkspaceError
-from mugrade.manifest import ReleasedCell
+from mugrade.package.blocks import (
+    Block,
+    cell_body,
+    export_path,
+    is_module_path,
+    render_module,
+    replace,
+)
 from mugrade.student.index import complete_indices
 from mugrade.student.kept import Kept, keep, keep_blocks
 from mugrade.student.notebook import Notebook, notebook_path, place_of

@@ -13,13 +13,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from mugrade.answers import Verdict
-from mugrade.author.course import plain_python
-from mugrade.blocks import export_path
+from mugrade.course.cells import plain_python
+from mugrade.course.manifest import BlockEntry, CheckEntry
 from mugrade.errors import WorkspaceError
-from mugrade.manifest import BlockEntry, CheckEntry
-from mugrade.messages import Report
-from mugrade.observe import Observed, describe, seed_of
+from mugrade.package.blocks import export_path
 from mugrade.sandbox.loader import module_name
 from mugrade.sandbox.plain import Child, silence
 from mugrade.sandbox.process import Death
@@ -29,6 +26,9 @@ from mugrade.student.live import NotBuilt, Session, how_to_build
 from mugrade.student.notebook import notebook_path
 from mugrade.student.whole import Whole
 from mugrade.student.workspace import Workspace
+from mugrade.values.answers import Verdict
+from mugrade.values.observe import Observed, describe, seed_of
+from mugrade.view.report import Report
 
 LOAD_SECONDS = 60.0
 ADVICE = {

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from mugrade.blocks import Block, cell_body, is_stub
-from mugrade.grader.exercises import find_answers
-from mugrade.ipynb import cells_in
-from mugrade.manifest import BlockEntry
+from mugrade.course.exercises import find_answers
+from mugrade.course.manifest import BlockEntry
+from mugrade.package.blocks import Block, cell_body, is_stub
+from mugrade.package.ipynb import cells_in
 from mugrade.student.kept import Kept, every_kept
 from mugrade.student.notebook import Notebook
 from mugrade.student.releases import released_texts

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from mugrade.course.manifest import dump
 from mugrade.errors import WorkspaceError
-from mugrade.manifest import dump
 from mugrade.student.workspace import Workspace
 
 FOLDER, RECORD, UNDONE = "updates", "record.json", "undone"

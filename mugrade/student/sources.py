@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mugrade.course.manifest import MANIFEST
 from mugrade.errors import CourseError
-from mugrade.manifest import MANIFEST
 from mugrade.student.start import bundled_course
 
 LARGEST = 1 << 30  # bytes in an archive

@@ -3,9 +3,9 @@
 import time
 from dataclasses import dataclass, field
 
-from mugrade.blocks import cell_body, is_stub
+from mugrade.course.manifest import BlockEntry
 from mugrade.errors import WorkspaceError
-from mugrade.manifest import BlockEntry
+from mugrade.package.blocks import cell_body, is_stub
 from mugrade.student.notebook import Notebook, notebook_path
 from mugrade.student.workspace import Workspace
 

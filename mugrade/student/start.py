@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import mugrade
+from mugrade.course.manifest import ANSWERS, CELLS, MANIFEST, START, Manifest
 from mugrade.errors import CourseError, WorkspaceError
-from mugrade.manifest import ANSWERS, CELLS, MANIFEST, START, Manifest
-from mugrade.mistakes import MISTAKES
 from mugrade.student.workspace import Workspace, read_manifest
+from mugrade.values.mistakes import MISTAKES
 
 NAMED = 3
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mugrade.blocks import is_stub
+from mugrade.archives import Budget, Packed, opened
+from mugrade.course.exercises import find_answers
 from mugrade.errors import Unreadable, WorkspaceError
-from mugrade.grader.archives import Budget, Packed, opened
-from mugrade.grader.exercises import find_answers
-from mugrade.ipynb import cells_in, read_cells
+from mugrade.package.blocks import is_stub
+from mugrade.package.ipynb import cells_in, read_cells
 from mugrade.student.doctor import difference_findings, import_findings
 from mugrade.student.notebook import Notebook, notebook_path
 from mugrade.student.progress import Progress, stage_progress

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from mugrade.blocks import Block, arrange, cell_body, indices, render_module
+from mugrade.course.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCell, dump
 from mugrade.errors import WorkspaceError
-from mugrade.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCell, dump
+from mugrade.package.blocks import Block, arrange, cell_body, indices, render_module
 from mugrade.student.index import missing_indices
 from mugrade.student.kept import Kept, keep
 from mugrade.student.merge import History, Merged, Raw, cell_id, cell_source, merge, positions

@@ -4,18 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mugrade.answers import Answer
-from mugrade.author.course import BEGIN_HIDDEN, END_HIDDEN, Course, find_course, load_course
-from mugrade.author.reference import check_tasks, record_answers, reference_job
-from mugrade.author.rehearse import rehearse
+from mugrade.course.cells import BEGIN_HIDDEN, END_HIDDEN
+from mugrade.course.manifest import CheckEntry
+from mugrade.course.model import Course
+from mugrade.course.reading import find_course, load_course
 from mugrade.errors import CourseError
-from mugrade.manifest import CheckEntry
-from mugrade.messages import Report
-from mugrade.mistakes import Known, uncontradicted
-from mugrade.observe import Observed
+from mugrade.reference.record import check_tasks, record_answers, reference_job
+from mugrade.reference.rehearse import rehearse
 from mugrade.sandbox.plain import for_trusted
 from mugrade.student.checks import compared
 from mugrade.student.workspace import Workspace
+from mugrade.values.answers import Answer
+from mugrade.values.mistakes import Known, uncontradicted
+from mugrade.values.observe import Observed
+from mugrade.view.report import Report
 
 
 @dataclass

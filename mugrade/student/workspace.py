@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from mugrade import files
-from mugrade.blocks import Block, indices, parse_module, render_module
-from mugrade.errors import WorkspaceError
-from mugrade.manifest import (
+from mugrade.course.manifest import (
     ANSWERS,
     CELLS,
+    INSTRUCTOR,
     MANIFEST,
     BlockEntry,
     Manifest,
@@ -29,12 +28,13 @@ from mugrade.manifest import (
     dump,
     read_released,
 )
+from mugrade.errors import WorkspaceError
+from mugrade.package.blocks import Block, indices, parse_module, render_module
 
 if TYPE_CHECKING:  # they need NumPy, which most commands do without
-    from mugrade.answers import Answer
-    from mugrade.mistakes import Known
+    from mugrade.values.answers import Answer
+    from mugrade.values.mistakes import Known
 
-INSTRUCTOR = "instructor"
 COURSE = "MUGRADE_COURSE"  # names the course's folder, whoever owns it
 PROGRESS = "progress.json"
 RAN = "ran.json"
@@ -108,7 +108,7 @@ class Workspace:
     @cached_property
     def answers(self) -> "dict[str, dict[str, list[Answer]]]":
         """Recorded answers: part (`public`, `full`) -> check -> answers."""
-        from mugrade.answers import read_answers
+        from mugrade.values.answers import read_answers
 
         path = (self.instructor or self.folder) / ANSWERS
         try:
@@ -132,7 +132,7 @@ class Workspace:
     @cached_property
     def known(self) -> "Known":
         """The recorded mistakes: in an instructor's tree of the whole checks."""
-        from mugrade.mistakes import read_known
+        from mugrade.values.mistakes import read_known
 
         return read_known(self.instructor or self.folder)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page
 
-from mugrade import visible
-from mugrade.manifest import START
+from mugrade.course.manifest import START
+from mugrade.view import visible
 from tests.browser.jupyter import MODEL, browsing, find, run, serving, shoot, wait_for_kernel, write
 from tests.conftest import ROOT
 

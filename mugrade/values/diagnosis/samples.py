@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from mugrade.diagnosis.evidence import Diagnosis, Evidence, Rule, rule
-from mugrade.judges import Distribution
+from mugrade.values.diagnosis.evidence import Diagnosis, Evidence, Rule, rule
+from mugrade.values.judges import Distribution
 
 RULES: list[Rule] = []
 

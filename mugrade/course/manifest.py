@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mugrade.blocks import Block
 from mugrade.errors import WorkspaceError
+from mugrade.package.blocks import Block
 
 FORMAT = 1  # of all these files; what an older mugrade may ignore does not raise it
 Entry = TypeVar("Entry")
 MANIFEST, ANSWERS, CELLS = "course.json", "answers.json", "cells.json"
+INSTRUCTOR = "instructor"  # the folder of what students do not get
 START = "00_start.ipynb"  # what one opens first
 
 

@@ -1,6 +1,6 @@
 """A wrong dtype."""
 
-from mugrade.diagnosis.evidence import Diagnosis, Evidence, Rule, rule
+from mugrade.values.diagnosis.evidence import Diagnosis, Evidence, Rule, rule
 
 RULES: list[Rule] = []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from mugrade.blocks import Block
+from mugrade.package.blocks import Block
 
 LIBRARIES = ("numpy", "matplotlib")
 

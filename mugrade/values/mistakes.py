@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from mugrade.diagnosis import ENOUGH, Diagnosis, distinct
-from mugrade.judges import Close, Distribution, Judge
-from mugrade.observe import Observed
+from mugrade.values.diagnosis.evidence import ENOUGH, Diagnosis, distinct
+from mugrade.values.judges import Close, Distribution, Judge
+from mugrade.values.observe import Observed
 
 MISTAKES = "mistakes.json"
 PROJECTIONS = 4

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mugrade.judges import TOLERANCES, Distribution, Judge
+from mugrade.values.judges import TOLERANCES, Distribution, Judge
 
 LARGEST = 1 << 20
 ENOUGH = 3  # distinct entries below which agreement may be chance

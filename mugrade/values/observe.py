@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mugrade.judges import Close, Judge, Judged
+from mugrade.values.judges import Close, Judge, Judged
 
 ALLOWED_KINDS = "biufc"
 DEFAULT = Close()

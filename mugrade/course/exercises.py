@@ -1,26 +1,22 @@
-"""Which cells of a notebook answer which exercise, and the job that runs them."""
+"""Which cells of a notebook answer which exercise."""
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from mugrade.author.course import Course, Stage
-from mugrade.blocks import (
+from mugrade.course.manifest import BlockEntry, Manifest, digest
+from mugrade.package.blocks import (
     STUB,
     Block,
-    arrange,
     cell_body,
     export_path,
     is_module_path,
     without_magics,
 )
-from mugrade.ipynb import SubmittedCell
-from mugrade.manifest import BlockEntry, Manifest, digest
-from mugrade.sandbox.loader import Piece
-from mugrade.sandbox.process import Job
+from mugrade.package.ipynb import SubmittedCell
 
 MAX_SOURCE = 1 << 18
 MAX_SHARED = 1 << 12  # a larger cell is not kept in memory for the next notebook
@@ -192,34 +188,3 @@ def _may_extend(module: str, manifest: Manifest, stage: str) -> bool:
     )
     inside = is_module_path(module) and module.startswith(f"{manifest.package}/")
     return inside and module not in taken and not shadows
-
-
-def submission_job(
-    course: Course,
-    stage: Stage,
-    answers: dict[str, Answers],
-    names: Sequence[tuple[str, Sequence[str]]],
-) -> Job:
-    """A stage with the student's answers on top of the stages before it.
-
-    Stages that are not in `answers` come from the reference; an exercise without an answer is its
-    stub, which also stands in for an answer that raises while it is being defined.
-    """
-    package: dict[str, list[Piece]] = {}
-    stages = [*course.before(stage), stage]
-    reference = course.modules(stages)
-    fallback = {c.id: c.unsolved for s in stages for c in s.role("solution")}
-    given: dict[str, str] = {}
-    for s in stages:
-        if s.name in answers:
-            own = answers[s.name].exercises
-            given |= {c.id: own.get(c.id, fallback[c.id]) for c in s.role("solution")}
-    helpers = [item for a in answers.values() for item in a.helpers.items()]
-    for path, _ in helpers:
-        reference.setdefault(path, [])
-    for path, blocks in reference.items():
-        own_blocks = [Block(b.id, given.get(b.id, b.source)) for b in blocks]
-        extra = [b for p, found in helpers if p == path for b in found]
-        placed = arrange([*own_blocks, *extra], [b.id for b in blocks])
-        package[path] = [Piece(b.id, b.source, fallback.get(b.id, "")) for b in placed]
-    return Job(package, stage.setup, names, course.files(stage))

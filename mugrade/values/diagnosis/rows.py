@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mugrade.diagnosis.evidence import (
+from mugrade.values.diagnosis.evidence import (
     ENOUGH,
     Diagnosis,
     Evidence,

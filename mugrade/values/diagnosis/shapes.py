@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mugrade.diagnosis.evidence import (
+from mugrade.values.diagnosis.evidence import (
     Diagnosis,
     Evidence,
     Rule,

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from mugrade.answers import Answer, record
-from mugrade.author.course import Course, CourseError, Stage
-from mugrade.observe import seed_of
+from mugrade.course.model import Course, Stage
+from mugrade.errors import CourseError
 from mugrade.sandbox.loader import Package, Piece, module_name
 from mugrade.sandbox.plain import Plain
 from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
+from mugrade.values.answers import Answer, record
+from mugrade.values.observe import seed_of
 
 REFERENCE_LIMITS = Limits(load=60, check=60, total=600)
 

@@ -12,9 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from mugrade.diagnosis import Diagnosis, Evidence, diagnose
-from mugrade.diagnosis.exceptions import A_COLLECTION, NO_GRADIENT, NO_RETURN, TOO_FEW, explain
-from mugrade.judges import (
+from mugrade.values.diagnosis import diagnose
+from mugrade.values.diagnosis.evidence import Diagnosis, Evidence
+from mugrade.values.diagnosis.exceptions import (
+    A_COLLECTION,
+    NO_GRADIENT,
+    NO_RETURN,
+    TOO_FEW,
+    explain,
+)
+from mugrade.values.judges import (
     JUDGES,
     Close,
     Distribution,
@@ -25,9 +32,9 @@ from mugrade.judges import (
     judge_to_json,
     same_judge,
 )
-from mugrade.mistakes import Trace, recognise
-from mugrade.observe import Observed
-from mugrade.picture import Picture
+from mugrade.values.mistakes import Trace, recognise
+from mugrade.values.observe import Observed
+from mugrade.values.picture import Picture
 
 HIDDEN_MARK = "BEGIN HIDDEN TESTS"
 UNSOLVED = "NotImplementedError"

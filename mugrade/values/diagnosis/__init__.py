@@ -9,11 +9,9 @@ limit, so that it may be shown for hidden inputs too.
 
 import numpy as np
 
-from mugrade.diagnosis import dtypes, rows, samples, shapes, values
-from mugrade.diagnosis.evidence import ENOUGH as ENOUGH
-from mugrade.diagnosis.evidence import LARGEST, Diagnosis, Evidence, Rule
-from mugrade.diagnosis.evidence import distinct as distinct
-from mugrade.judges import Close, Distribution
+from mugrade.values.diagnosis import dtypes, rows, samples, shapes, values
+from mugrade.values.diagnosis.evidence import LARGEST, Diagnosis, Evidence, Rule
+from mugrade.values.judges import Close, Distribution
 
 VALUE_RULES = [*values.RULES, *rows.RULES]
 

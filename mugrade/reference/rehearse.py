@@ -5,13 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
-from mugrade.answers import Answer
-from mugrade.author.course import CourseError, Mistake, Stage
-from mugrade.blocks import cell_body
-from mugrade.mistakes import Known, Trace, trace
-from mugrade.observe import Observed
+from mugrade.course.model import Mistake, Stage
+from mugrade.errors import CourseError
+from mugrade.package.blocks import cell_body
 from mugrade.sandbox.plain import Plain, PlainJob
 from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
+from mugrade.values.answers import Answer
+from mugrade.values.mistakes import Known, Trace, trace
+from mugrade.values.observe import Observed
 
 LIMITS = Limits(load=60, check=60, total=600)
 

@@ -1,7 +1,7 @@
 """A check's outcome as people and tools read it: `Report`, and the forms it is shown in.
 
-Its text has at most eight lines: what, where, why and what to try. A notebook shows the panel of
-`mugrade.panel`, a terminal the same through rich, and tools take the JSON.
+Its text has at most eight lines: what, where, why and what to try. A notebook shows a panel, a
+terminal the same through rich, and tools take the JSON.
 """
 
 import textwrap
@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mugrade import visible
-from mugrade.answers import Verdict
-from mugrade.formula import readable
-from mugrade.picture import Picture
+from mugrade.values.answers import Verdict
+from mugrade.values.picture import Picture
+from mugrade.view import visible
+from mugrade.view.formula import readable
 
 if TYPE_CHECKING:
     from rich.console import Group
 
 WIDTH = 100
+PASSED, FAILED = "\u2713 passed", "\u2717 not passed"
 LONGEST = 400
 MEANING = {
     "pass": "passed",
@@ -111,17 +112,38 @@ class Report:
             "picture": picture,
         }
 
-    def __rich__(self) -> "Group":
-        """The outcome in a terminal."""
-        from mugrade.panel import terminal
+    def panel(self, notebook: bool = True) -> str:
+        """The outcome as HTML, escaped: for a notebook, where MathJax typesets its formulas.
 
-        return terminal(self)
+        Or for a page that has none; it needs `html.style()`.
+        """
+        from mugrade.view.html import render
+
+        rows = self.rows if notebook else self.plain_rows
+        return render("report.html", report=self, rows=rows, notebook=notebook, values=VALUES)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """The panel, and the text for whatever shows no HTML."""
-        from mugrade.panel import panel
+        return {"text/html": self.panel(), "text/plain": self.text}
 
-        return {"text/html": panel(self), "text/plain": self.text}
+    def __rich__(self) -> "Group":
+        """The outcome in a terminal: the lines of its text, and the picture below."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        word, style = (PASSED, "green") if self.passed else (FAILED, "red")
+        head = Text.assemble((word, f"bold {style}"), f"  {self.name}  {self.score}")
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for key, text in self.plain_rows.items():
+            table.add_row(Text(f"  {key}", style="bold"), Text(text))
+        if self.picture:
+            legend = ", ".join(f"{mark} {text}" for mark, text in self.picture.legend.items())
+            table.add_row(Text("  where", style="bold"), Text("\n".join(self.picture.rows)))
+            table.add_row("", Text("; ".join(filter(None, (legend, self.picture.note)))))
+        return Group(head, table) if self.rows else Group(head)
 
 
 def _rows(verdict: Verdict, why: str, exercise: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""The language of a course: its cells, exercises, checks, mistakes, manifest and settings."""

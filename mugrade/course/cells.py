@@ -1,0 +1,70 @@
+"""The cells of a stage's script, and the regions that a student's notebook does not show."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from mugrade.package.blocks import Block, cell_body
+
+BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
+BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a stage's script; `line` is that of its header, `of` the exercise it serves."""
+
+    id: str
+    role: str
+    source: str
+    line: int
+    points: int = 0
+    export: str = ""
+    of: str = ""
+    data: str = ""
+
+    @cached_property
+    def block(self) -> Block:
+        return Block(self.id, cell_body(self.source))
+
+    @property
+    def folded(self) -> bool:
+        """Whether its code is folded away at first: what is given, and what only draws."""
+        given = self.role == "given" and bool(self.export)
+        return given or (self.role == "demo" and "plt." in self.source)
+
+    @cached_property
+    def unsolved(self) -> str:
+        """What an exercise is before a student writes anything."""
+        return cell_body(stub(self.source))
+
+
+def plain_python(source: str) -> list[str]:
+    """The lines of a cell without IPython's magics and shell escapes."""
+    return [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
+
+
+def solution_lines(source: str) -> list[str]:
+    """The stripped lines between solution markers."""
+    regions = re.findall(rf"{BEGIN_SOLUTION}\n(.*?){END_SOLUTION}", source, re.DOTALL)
+    return [line.strip() for region in regions for line in region.splitlines() if line.strip()]
+
+
+def stub(source: str) -> str:
+    """A solution cell with each region replaced by `raise NotImplementedError()`."""
+    return re.sub(
+        rf"^([ \t]*){BEGIN_SOLUTION}\n.*?{END_SOLUTION}[ \t]*$",
+        r"\1raise NotImplementedError()",
+        source,
+        flags=re.DOTALL | re.MULTILINE,
+    )
+
+
+def visible_lines(source: str) -> list[str]:
+    """The lines of a cell, blank where a solution or a hidden test stands."""
+    lines, hidden = [], False
+    for line in source.splitlines():
+        hidden = hidden or line.strip() in (BEGIN_SOLUTION, BEGIN_HIDDEN)
+        lines.append("" if hidden else line)
+        hidden = hidden and line.strip() not in (END_SOLUTION, END_HIDDEN)
+    return lines

@@ -1,0 +1,40 @@
+"""What a student's folder may know of a course: its manifest."""
+
+import ast
+import re
+
+from mugrade.course.cells import Cell
+from mugrade.course.manifest import CheckEntry, Manifest, manifest_blocks
+from mugrade.course.model import Course
+from mugrade.values.answers import HIDDEN_MARK
+
+
+def make_manifest(course: Course) -> Manifest:
+    """What a student's folder may know of the course."""
+    blocks = [(s.name, c.role, c.export, c.block) for s in course.stages for c in s.exports]
+    checks = [
+        CheckEntry(
+            cell.id,
+            stage.name,
+            cell.points,
+            cell.of,
+            _docstring(cell),
+            HIDDEN_MARK in cell.source,
+        )
+        for stage in course.stages
+        for cell in stage.role("check")
+    ]
+    hints = {cell.of: split_hints(cell) for s in course.stages for cell in s.role("hints")}
+    titles = {stage.name: stage.title for stage in course.stages}
+    return Manifest(course.package, titles, manifest_blocks(blocks), checks, hints)
+
+
+def _docstring(cell: Cell) -> str:
+    functions = [n for n in ast.parse(cell.source).body if isinstance(n, ast.FunctionDef)]
+    return ast.get_docstring(functions[0]) or ""
+
+
+def split_hints(cell: Cell) -> list[str]:
+    """The items of a numbered list, in order."""
+    items = re.split(r"^\d+\.\s+", cell.source.strip(), flags=re.MULTILINE)
+    return [" ".join(item.split()) for item in items[1:]]

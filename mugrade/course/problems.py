@@ -1,0 +1,204 @@
+"""What is wrong with a course before anything of it is run."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from mugrade.course.cells import (
+    BEGIN_HIDDEN,
+    BEGIN_SOLUTION,
+    END_HIDDEN,
+    END_SOLUTION,
+    Cell,
+    solution_lines,
+    visible_lines,
+)
+from mugrade.course.model import Course, Stage
+from mugrade.package.blocks import is_module_path
+
+ROLES = {"prose", "given", "index", "solution", "check", "demo", "hints"}
+LONGEST_SHARED_LINE = 20
+Problem = tuple[Path, int, str]
+
+
+def problems(course: Course) -> Iterator[Problem]:
+    """Every problem of a course: the file, the line, and what is wrong there."""
+    for stage in course.stages:
+        if not stage.cells:
+            yield stage.path, 1, "no cell in it: a cell begins with # %% and an id"
+        for cell in stage.cells:
+            yield from ((stage.path, line, text) for line, text in _cell_problems(cell))
+    yield from _repeated_ids(course)
+    yield from _missing_data(course)
+    yield from _module_owners(course)
+    yield from _missing_exercises(course)
+    yield from _shown_solutions(course)
+    yield from _impossible_mistakes(course)
+
+
+def _cell_problems(cell: Cell) -> Iterator[tuple[int, str]]:
+    where, source = cell.line, cell.source
+    if not cell.id:
+        yield where, 'cell without an id: write # %% id="..."'
+    elif not re.fullmatch(r"[a-z0-9-]{1,60}", cell.id):
+        yield where, f"id {cell.id!r}: only lower-case letters, digits and hyphens, at most 60"
+    if cell.role not in ROLES:
+        yield where, f"role {cell.role!r} of cell {cell.id}: one of {', '.join(sorted(ROLES))}"
+        return
+    if cell.role not in ("prose", "hints"):
+        yield from _syntax(cell)
+    marked = BEGIN_SOLUTION in source and END_SOLUTION in source
+    if cell.role == "solution" and not marked:
+        yield where, f"solution {cell.id} has no {BEGIN_SOLUTION} ... {END_SOLUTION}"
+    if cell.role != "solution" and (BEGIN_SOLUTION in source or END_SOLUTION in source):
+        yield where, f"{BEGIN_SOLUTION} in {cell.id}, which is not a solution"
+    if cell.role == "check" and cell.points <= 0:
+        yield where, f"check {cell.id} has no points: write points=3"
+    if cell.role != "check" and cell.points:
+        yield where, f"points on {cell.id}, which is not a check"
+    if cell.role != "check" and ("BEGIN HIDDEN" in source or "END HIDDEN" in source):
+        yield where + _offset(source, "HIDDEN"), f"hidden test in {cell.id}, which is not a check"
+    if cell.role == "check":
+        yield from _check_problems(cell)
+    for begin, end in ((BEGIN_SOLUTION, END_SOLUTION), (BEGIN_HIDDEN, END_HIDDEN)):
+        if not _paired(source, begin, end):
+            yield (
+                where + _offset(source, begin[4:]),
+                f"{begin} and {end} of {cell.id} do not pair up",
+            )
+    if cell.export or cell.role == "index":
+        yield from ((where, text) for text in _export_problems(cell))
+
+
+def _check_problems(cell: Cell) -> Iterator[tuple[int, str]]:
+    if f"def {cell.id.replace('-', '_')}(" not in cell.source or "@check" not in cell.source:
+        yield (
+            cell.line,
+            f"check {cell.id} must hold one @check function {cell.id.replace('-', '_')}()",
+        )
+    if cell.source.partition(END_HIDDEN)[2].strip():
+        yield cell.line, f"check {cell.id} goes on after {END_HIDDEN}: hidden tests come last"
+    if "yield" not in cell.source:
+        yield cell.line, f"check {cell.id} yields nothing"
+
+
+def _export_problems(cell: Cell) -> Iterator[str]:
+    path = PurePosixPath(cell.export)
+    if cell.role not in ("given", "index", "solution"):
+        yield f"export on {cell.id}: only given, index and solution cells are exported"
+    if cell.role == "index" and path.name != "__init__.py":
+        yield f"index {cell.id} goes to {cell.export or 'no file'}: only an __init__.py is an index"
+        return
+    if not is_module_path(cell.export):
+        yield f"export={cell.export!r} of {cell.id}: a relative path such as needle/nn/norm.py"
+    if path.parts and path.parts[0] != path.parts[0].lower():
+        yield f"export={cell.export!r} of {cell.id}: a package's name is lower case"
+
+
+def _syntax(cell: Cell) -> Iterator[tuple[int, str]]:
+    try:
+        ast.parse(
+            "\n".join(
+                line if not line.lstrip().startswith(("%", "!")) else ""
+                for line in cell.source.splitlines()
+            )
+        )
+    except SyntaxError as error:
+        yield cell.line + (error.lineno or 0), f"{cell.id} is not Python: {error.msg}"
+
+
+def _paired(source: str, begin: str, end: str) -> bool:
+    marks = [line.strip() for line in source.splitlines() if line.strip() in (begin, end)]
+    return marks == [begin, end] * (len(marks) // 2) and source.count(begin) == marks.count(begin)
+
+
+def _offset(source: str, text: str) -> int:
+    """How many lines below its header a cell first says `text`."""
+    return 1 + source[: source.find(text)].count("\n") if text in source else 0
+
+
+def _repeated_ids(course: Course) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for stage in course.stages:
+        for cell in stage.cells:
+            if cell.id and cell.id in seen:
+                yield stage.path, cell.line, f"id {cell.id} is taken: {seen[cell.id]} has it"
+            seen.setdefault(cell.id, f"{stage.path.name}:{cell.line}")
+
+
+def _missing_data(course: Course) -> Iterator[Problem]:
+    for stage in course.stages:
+        for cell in stage.cells:
+            for path in cell.data.split():
+                inside = ".." not in PurePosixPath(path).parts and not path.startswith("/")
+                if not inside or not (course.root / "notebooks" / path).is_file():
+                    yield stage.path, cell.line, f"data of {cell.id}: there is no notebooks/{path}"
+
+
+def _module_owners(course: Course) -> Iterator[Problem]:
+    owners: dict[str, Stage] = {}
+    for stage in course.stages:
+        for cell in stage.exports:
+            owner = owners.setdefault(cell.export, stage)
+            if owner is not stage and not cell.export.endswith("/__init__.py"):
+                yield stage.path, cell.line, f"{cell.export} belongs to {owner.path.name}"
+            if cell.export.split("/")[0] != course.package:
+                yield (
+                    stage.path,
+                    cell.line,
+                    f"{cell.export} is outside the package {course.package}/",
+                )
+
+
+def _missing_exercises(course: Course) -> Iterator[Problem]:
+    for stage in course.stages:
+        exercises = {cell.id for cell in stage.role("solution")}
+        for cell in stage.role("check", "hints"):
+            if cell.of not in exercises:
+                yield (
+                    stage.path,
+                    cell.line,
+                    f'{cell.role} {cell.id}: of="{cell.of}" is no exercise here',
+                )
+
+
+def _impossible_mistakes(course: Course) -> Iterator[Problem]:
+    """Mistakes of no exercise, and edits whose old text is not there exactly once."""
+    for stage in course.stages:
+        sources = {cell.id: cell.source for cell in stage.role("solution")}
+        for mistake in stage.mistakes:
+            where = stage.mistakes_path, mistake.line
+            if mistake.of not in sources:
+                yield *where, f'mistake of="{mistake.of}": no exercise of {stage.path.name}'
+                continue
+            source = sources[mistake.of]
+            for old, new in mistake.edits:
+                if (count := source.count(old) if old else 0) != 1:
+                    yield *where, f"{old!r} stands {count} times in {mistake.of}, not once"
+                source = source.replace(old, new) if old else source
+            if not any(problem for problem in _syntax_of(mistake.of, source)):
+                continue
+            yield *where, f"the edits of {mistake.of} do not give Python"
+
+
+def _syntax_of(id: str, source: str) -> Iterator[tuple[int, str]]:
+    return _syntax(Cell(id, "solution", source, 0))
+
+
+def _shown_solutions(course: Course) -> Iterator[Problem]:
+    """Lines of a solution that a student's notebook would show elsewhere."""
+    shown = {
+        line.strip(): (stage, cell.line + offset)
+        for stage in course.stages
+        for cell in stage.cells
+        if cell.role != "hints"
+        for offset, line in enumerate(visible_lines(cell.source), 1)
+    }
+    for stage in course.stages:
+        for cell in stage.role("solution"):
+            for line in solution_lines(cell.source):
+                if len(line) > LONGEST_SHARED_LINE and line in shown:
+                    where, number = shown[line]
+                    text = f"a line of the solution {cell.id} is shown to students: {line}"
+                    yield where.path, number, text

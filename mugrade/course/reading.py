@@ -1,0 +1,135 @@
+"""`solutions/NN_name.py` and `solutions/mistakes/NN_name.toml`, read into a course."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mugrade import files
+from mugrade.course.cells import Cell
+from mugrade.course.manifest import START
+from mugrade.course.model import Course, Mistake, Stage
+from mugrade.course.percent import FormatError, read_percent
+from mugrade.course.problems import problems
+from mugrade.course.settings import read_settings
+from mugrade.errors import CourseError
+from mugrade.values.diagnosis.evidence import Diagnosis
+from mugrade.view.formula import readable
+
+ATTRIBUTES = {"id", "role", "points", "export", "of", "data"}
+MISTAKE_KEYS = {"of", "name", "why", "try", "edits", "plain"}
+LONGEST_TEXT = 100  # what a line of a message holds
+
+
+def find_course(start: Path) -> Path:
+    """The nearest folder at or above `start`, of the same owner, with `solutions/NN_name.py`."""
+    for folder in files.with_parents(start):
+        if any((folder / "solutions").glob("[0-9][0-9]_*.py")):
+            return folder
+    raise CourseError(f"{start}: no course here (no solutions/NN_name.py in it or above it)")
+
+
+def load_course(root: Path) -> Course:
+    """Read every stage of the course folder `root`; raises CourseError with all mistakes found."""
+    scripts = sorted((root / "solutions").glob("[0-9][0-9]_*.py"))
+    if not scripts:
+        raise CourseError(f"{root}: no solutions/NN_name.py here")
+    stages = [read_stage(script) for script in scripts]
+    linked = (
+        replace(stage, cells=(*stage.cells, links_cell(stages, i))) if stage.cells else stage
+        for i, stage in enumerate(stages)
+    )
+    course = Course(root, tuple(linked), read_settings(root))
+    if found := [f"{path.name}:{line}: {text}" for path, line, text in problems(course)]:
+        raise CourseError("\n".join(found))
+    return course
+
+
+def read_stage(path: Path) -> Stage:
+    """Read one script in percent format."""
+    cells = read_cells(path)
+    if cells:
+        last = cells[-1]
+        cells.append(progress_cell(path.stem, last.line + last.source.count("\n") + 1))
+    stage = Stage(path, tuple(cells))
+    return replace(stage, mistakes=tuple(read_mistakes(stage.mistakes_path)))
+
+
+def read_cells(path: Path) -> list[Cell]:
+    """The cells of a script; raises CourseError where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CourseError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    try:
+        raw_cells = list(read_percent(text))
+    except FormatError as error:
+        raise CourseError(f"{path.name}:{error.line}: {error}") from None
+    cells: list[Cell] = []
+    exercise = ""
+    for raw in raw_cells:
+        line, data = raw.line, raw.attributes
+        role = str(data.get("role", "prose" if raw.markdown else ""))
+        if unknown := set(data) - ATTRIBUTES:
+            raise CourseError(f"{path.name}:{line}: unknown attribute {', '.join(sorted(unknown))}")
+        id = str(data.get("id", ""))
+        exercise = id if role == "solution" else exercise
+        of = str(data.get("of", exercise if role in ("check", "hints") else ""))
+        points, export = data.get("points", 0), str(data.get("export", ""))
+        if not isinstance(points, int):
+            raise CourseError(f"{path.name}:{line}: points={points!r} is not a whole number")
+        files = str(data.get("data", ""))
+        cells.append(Cell(id, role, raw.source, line, points, export, of, files))
+    return cells
+
+
+def links_cell(stages: Sequence[Stage], place: int) -> Cell:
+    """The last cell of a notebook: to the stage before, the start, and the stage after."""
+    here = stages[place]
+    before, after = stages[:place][-1:], stages[place + 1 :][:1]
+    found = [*(f"← {link(s)}" for s in before), f"[all stages]({START})"]
+    text = " | ".join([*found, *(f"{link(s)} →" for s in after)])
+    return Cell(f"links-{here.name[:2]}", "prose", text, here.cells[-1].line)
+
+
+def link(stage: Stage) -> str:
+    """Markdown that leads to a stage's notebook."""
+    return f"[{stage.title}]({stage.name}.ipynb)"
+
+
+def progress_cell(stage: str, line: int) -> Cell:
+    """The cell at the end of a notebook that says how far the student has come."""
+    source = f'from mugrade import progress\n\nprogress("{stage}")'
+    return Cell(f"progress-{stage[:2]}", "demo", source, line)
+
+
+def read_mistakes(path: Path) -> list[Mistake]:
+    """The mistakes that a course declares for a stage; none if there is no such file."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    try:
+        entries = tomllib.loads(text).get("mistake", [])
+    except tomllib.TOMLDecodeError as error:
+        raise CourseError(f"mistakes/{path.name}: {error}") from None
+    lines = [i for i, line in enumerate(text.splitlines(), 1) if line.strip() == "[[mistake]]"]
+    return [_mistake(path, line, entry) for line, entry in zip(lines, entries, strict=True)]
+
+
+def _mistake(path: Path, line: int, entry: dict[str, Any]) -> Mistake:
+    where = f"mistakes/{path.name}:{line}"
+    texts = [entry.get(key, "") for key in ("of", "name", "why", "try")]
+    edits = entry.get("edits", [])
+    if set(entry) - MISTAKE_KEYS or not all(isinstance(t, str) and t for t in texts):
+        raise CourseError(f"{where}: a mistake has of, name, why, try, edits and perhaps plain")
+    if not edits or not all(
+        isinstance(e, list) and len(e) == 2 and all(isinstance(text, str) for text in e)
+        for e in edits
+    ):
+        raise CourseError(f"{where}: edits is a list of pairs [old text, new text]")
+    if long := [text for text in texts if len(readable(text)) > LONGEST_TEXT]:
+        raise CourseError(f"{where}: more than {LONGEST_TEXT} characters: {long[0]}")
+    of, name, why, advice = texts
+    pairs = tuple((old, new) for old, new in edits)
+    return Mistake(of, pairs, Diagnosis(name, why, advice), line, bool(entry.get("plain")))

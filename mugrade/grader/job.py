@@ -1,0 +1,40 @@
+"""What the sandbox is to run: a student's answers on top of the reference."""
+
+from collections.abc import Sequence
+
+from mugrade.course.exercises import Answers
+from mugrade.course.model import Course, Stage
+from mugrade.package.blocks import Block, arrange
+from mugrade.sandbox.loader import Piece
+from mugrade.sandbox.process import Job
+
+
+def submission_job(
+    course: Course,
+    stage: Stage,
+    answers: dict[str, Answers],
+    names: Sequence[tuple[str, Sequence[str]]],
+) -> Job:
+    """A stage with the student's answers on top of the stages before it.
+
+    Stages that are not in `answers` come from the reference; an exercise without an answer is its
+    stub, which also stands in for an answer that raises while it is being defined.
+    """
+    package: dict[str, list[Piece]] = {}
+    stages = [*course.before(stage), stage]
+    reference = course.modules(stages)
+    fallback = {c.id: c.unsolved for s in stages for c in s.role("solution")}
+    given: dict[str, str] = {}
+    for s in stages:
+        if s.name in answers:
+            own = answers[s.name].exercises
+            given |= {c.id: own.get(c.id, fallback[c.id]) for c in s.role("solution")}
+    helpers = [item for a in answers.values() for item in a.helpers.items()]
+    for path, _ in helpers:
+        reference.setdefault(path, [])
+    for path, blocks in reference.items():
+        own_blocks = [Block(b.id, given.get(b.id, b.source)) for b in blocks]
+        extra = [b for p, found in helpers if p == path for b in found]
+        placed = arrange([*own_blocks, *extra], [b.id for b in blocks])
+        package[path] = [Piece(b.id, b.source, fallback.get(b.id, "")) for b in placed]
+    return Job(package, stage.setup, names, course.files(stage))

@@ -1,0 +1,1 @@
+"""What checks yield: observed, judged against recorded answers, and explained where it differs."""
