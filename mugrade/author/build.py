@@ -29,8 +29,7 @@ from mugrade.course.model import Course, Stage
 from mugrade.course.notebooks import notebook, release, source_notebook
 from mugrade.errors import CourseError
 from mugrade.package.blocks import render_module
-from mugrade.reference.record import check_tasks, record_answers, reference_job
-from mugrade.reference.rehearse import rehearse
+from mugrade.reference.records import Records, records_of
 from mugrade.sandbox.plain import for_trusted
 from mugrade.sandbox.process import Task
 from mugrade.values.answers import (
@@ -43,7 +42,6 @@ from mugrade.values.judges import Labels
 from mugrade.values.mistakes import (
     MISTAKES,
     Known,
-    Trace,
     kept_traces,
     known_to_json,
     read_known,
@@ -92,22 +90,7 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     report("notebooks")
     instructor = {stage: source_notebook(stage) for stage in course.stages}
     student = {stage: release(instructor[stage]) for stage in course.stages}
-    manifest = make_manifest(course)
-    public: dict[str, list[Answer]] = {}
-    full: dict[str, list[Answer]] = {}
-    known: dict[str, Sequence[Trace]] = {}
-    with for_trusted() as sandbox:
-        for stage in course.stages:
-            report(f"answers of {stage.name}")
-            for part, tasks in (
-                (public, shown_tasks(stage, student[stage])),
-                (full, check_tasks(stage)),
-            ):
-                part.update(record_answers(course, stage, tasks, sandbox))
-            report(f"mistakes of {stage.name}")
-            job = reference_job(course, stage)
-            known.update(rehearse(stage, job, check_tasks(stage), full, sandbox))
-    _keep_labels_secret(course, public)
+    records = _records(course, student, report)
     package = {
         path: render_module(blocks) if blocks else "" for path, blocks in course.modules().items()
     }
@@ -115,36 +98,52 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     released = [ReleasedCell(c.id, PurePosixPath(START).stem, c.role, c.source) for c in page]
     released += [cell for s in course.stages for cell in _released(s, student[s])]
     shared = {
-        MANIFEST: dump(manifest.to_json()),
-        ANSWERS: _public_answers(course, public),
-        MISTAKES: _public_mistakes(course, known, public),
+        MANIFEST: dump(make_manifest(course).to_json()),
+        ANSWERS: _public_answers(course, records.public),
+        MISTAKES: _public_mistakes(course, records.known, records.public),
         CELLS: dump([asdict(cell) for cell in released]),
     }
     committed = {f"solutions/{path}": text for path, text in package.items()}
     committed |= {f"notebooks/{name}": text for name, text in shared.items()}
     committed |= {f"notebooks/{stage.name}.ipynb": _text(nb) for stage, nb in student.items()}
     committed[f"notebooks/{START}"] = _text(notebook(page))
-    tree = _instructor_tree(course, instructor, package, shared)
-    tree[f"{INSTRUCTOR}/{ANSWERS}"] = dump(
-        {
-            id: {"public": answers_to_json(public[id]), "full": answers_to_json(full[id])}
-            for id in full
-        }
-    )
-    tree[f"{INSTRUCTOR}/{MISTAKES}"] = dump(known_to_json(known))
-    return committed, tree
+    return committed, _instructor_tree(course, instructor, package, shared, records)
+
+
+def _records(
+    course: Course, student: Mapping[Stage, nbformat.NotebookNode], report: Report
+) -> Records:
+    """What the reference yields in all stages."""
+    every = Records({}, {}, {})
+    with for_trusted() as sandbox:
+        for stage, shown in student.items():
+            report(f"answers and mistakes of {stage.name}")
+            every |= records_of(course, stage, shown_tasks(stage, shown), sandbox)
+    _keep_labels_secret(course, every.public)
+    return every
 
 
 def _instructor_tree(
-    course: Course, notebooks: Mapping[Stage, nbformat.NotebookNode], package: Tree, shared: Tree
+    course: Course,
+    notebooks: Mapping[Stage, nbformat.NotebookNode],
+    package: Tree,
+    shared: Tree,
+    records: Records,
 ) -> Tree:
-    """nbgrader's course, but for what only the instructor may know of the checks."""
+    """nbgrader's course, and what only the instructor may know of the checks."""
     tree = {f"{INSTRUCTOR}/{path}": text for path, text in package.items()}
     tree |= {f"source/{s.name}/{s.name}.ipynb": _text(nb) for s, nb in notebooks.items()}
     tree |= {f"source/{s.name}/{name}": text for s in notebooks for name, text in shared.items()}
     tree["nbgrader_config.py"] = NBGRADER_CONFIG.format(
         course=course.package, root=str(nbgrader_root(course))
     )
+    parts = {"public": records.public, "full": records.full}
+    answers = {
+        id: {part: answers_to_json(found[id]) for part, found in parts.items()}
+        for id in records.full
+    }
+    tree[f"{INSTRUCTOR}/{ANSWERS}"] = dump(answers)
+    tree[f"{INSTRUCTOR}/{MISTAKES}"] = dump(known_to_json(records.known))
     return tree
 
 

@@ -55,8 +55,8 @@ def explain(
         with console(stderr=True).status("grading again"):
             tier = demand_sandbox(accept_weak, console(stderr=True))
             result = explain(store, of, found, secret, tier)
-    if check and (unknown := set(check) - {c.grade.check.id for c in result.checks}):
-        there = ", ".join(c.grade.check.id for c in result.checks)
-        raise fail(f"no check {', '.join(sorted(unknown))}: there are {there}")
+    there = [c.grade.check.id for c in result.checks]
+    if unknown := sorted({*(check or ())} - {*there}):
+        raise fail(f"no check {', '.join(unknown)}: there are {', '.join(there)}")
     for line in lines(result, check or ()):
         say(line)

@@ -28,6 +28,27 @@ if TYPE_CHECKING:
     from mugrade.grader.store import Store
 
 OLD = "pages older than the formgrader: {}; mugrade grades --write writes them again"
+Students = Annotated[list[str] | None, typer.Option("--student", help="Only these students.")]
+Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only these stages, e.g. 03.")]
+Below = Annotated[float | None, typer.Option("--below", help="Only with fewer points than this.")]
+Csv = Annotated[
+    str | None, typer.Option("--csv", help="Write a row per check to this file; - prints it.")
+]
+History = Annotated[
+    tuple[str, str] | None,
+    typer.Option("--history", metavar="STUDENT STAGE", help="Every attempt at a stage."),
+]
+Number = Annotated[
+    int | None,
+    typer.Option("--attempt", help="With --notebook: which one; by default what counts."),
+]
+Notebook = Annotated[
+    Path | None,
+    typer.Option("--notebook", help="With --history: write what was handed in to this file."),
+]
+Write = Annotated[
+    bool, typer.Option("--write", help="Write grades.csv and the feedback pages again.")
+]
 Use = Annotated[
     tuple[str, str, str] | None,
     typer.Option(
@@ -41,28 +62,17 @@ def grades(
     course: CourseFolder = None,
     out: OutFolder = None,
     db: Database = None,
-    student: Annotated[list[str] | None, typer.Option(help="Only these students.")] = None,
-    stage: Annotated[list[str] | None, typer.Option(help="Only these stages, e.g. 03.")] = None,
-    below: Annotated[float | None, typer.Option(help="Only with fewer points than this.")] = None,
+    student: Students = None,
+    stage: Stages = None,
+    below: Below = None,
     policy: PolicyOption = None,
-    csv: Annotated[
-        str | None, typer.Option(help="Write a row per check to this file; - prints it.")
-    ] = None,
+    csv: Csv = None,
     json: Json = False,
-    history: Annotated[
-        tuple[str, str] | None,
-        typer.Option(metavar="STUDENT STAGE", help="Every attempt of a student at a stage."),
-    ] = None,
-    attempt: Annotated[
-        int | None, typer.Option(help="With --notebook: which one; by default what counts.")
-    ] = None,
-    notebook: Annotated[
-        Path | None, typer.Option(help="With --history: write what was handed in to this file.")
-    ] = None,
+    history: History = None,
+    attempt: Number = None,
+    notebook: Notebook = None,
     use: Use = None,
-    write: Annotated[
-        bool, typer.Option("--write", help="Write grades.csv and the feedback pages again.")
-    ] = False,
+    write: Write = False,
 ) -> None:
     """Print the results that count, with what was said in the formgrader since."""
     require("grades", "grade")

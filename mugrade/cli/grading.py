@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,9 +22,14 @@ from mugrade.cli.shared import (
     say,
     wrapped,
 )
+from mugrade.course.settings import Policy
 from mugrade.extras import require
 
+if TYPE_CHECKING:
+    from mugrade.course.model import Course
+
 INTERRUPTED = 130
+CORES = os.cpu_count() or 1
 
 
 class On(StrEnum):
@@ -34,49 +39,59 @@ class On(StrEnum):
     own = "own"
 
 
+Handed = Annotated[
+    Path,
+    typer.Argument(
+        help="nbgrader's submitted/, a folder or archive per student, or a class's archive."
+    ),
+]
+Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only these stages.")]
+Students = Annotated[list[str] | None, typer.Option("--student", help="Only these students.")]
+OnOption = Annotated[
+    On, typer.Option("--on", help="Earlier stages from the reference, or the student's own.")
+]
+Jobs = Annotated[int, typer.Option("--jobs", help="Submissions graded at once.", min=1)]
+Seconds = Annotated[float, typer.Option("--seconds", help="Time limit of one check.", min=0.1)]
+Force = Annotated[bool, typer.Option("--force", help="Grade again what is up to date too.")]
+Regrade = Annotated[
+    bool,
+    typer.Option(
+        "--regrade",
+        help="Show who would move, also of those who are not there now; ask before writing.",
+    ),
+]
+RosterFile = Annotated[
+    Path | None,
+    typer.Option("--roster", help="The class: CSV with a column student, id or username."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask about an archive or --regrade.")]
+AcceptWeak = Annotated[
+    bool,
+    typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Grade on a dask cluster, tcp://host:port, not here."),
+]
+
+
 def grade(
-    submissions: Annotated[
-        Path,
-        typer.Argument(
-            help="nbgrader's submitted/, a folder or archive per student, or a class's archive."
-        ),
-    ],
+    submissions: Handed,
     course: CourseFolder = None,
     out: OutFolder = None,
     db: Database = None,
-    stage: Annotated[list[str] | None, typer.Option(help="Only these stages.")] = None,
-    student: Annotated[list[str] | None, typer.Option(help="Only these students.")] = None,
+    stage: Stages = None,
+    student: Students = None,
     policy: PolicyOption = None,
-    on: Annotated[
-        On, typer.Option(help="Earlier stages from the reference, or the student's own.")
-    ] = On.reference,
-    jobs: Annotated[int, typer.Option(help="Submissions graded at once.", min=1)] = os.cpu_count()
-    or 1,
-    seconds: Annotated[float, typer.Option(help="Time limit of one check.", min=0.1)] = 10.0,
-    force: Annotated[
-        bool, typer.Option("--force", help="Grade again what is up to date too.")
-    ] = False,
-    regrade: Annotated[
-        bool,
-        typer.Option(
-            "--regrade",
-            help="Show who would move, also of those who are not there now; ask before writing.",
-        ),
-    ] = False,
-    roster: Annotated[
-        Path | None,
-        typer.Option(help="Who is in the class: CSV with a column student, id or username."),
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask about a class's archive or --regrade.")
-    ] = False,
-    accept_weak: Annotated[
-        bool,
-        typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
-    ] = False,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Grade on a dask cluster, tcp://host:port, not here.")
-    ] = None,
+    on: OnOption = On.reference,
+    jobs: Jobs = CORES,
+    seconds: Seconds = 10.0,
+    force: Force = False,
+    regrade: Regrade = False,
+    roster: RosterFile = None,
+    yes: Yes = False,
+    accept_weak: AcceptWeak = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Grade a class: every stage of every student, with a table, a gradebook and feedback pages.
 
@@ -84,43 +99,37 @@ def grade(
     """
     demand_fork()
     require("grade", "cluster" if scheduler else "grade")
-    with console().status("reading the course"):
-        from mugrade.course.reading import find_course, load_course
-        from mugrade.grader.plan import Order
-        from mugrade.grader.roster import read_roster
-        from mugrade.grader.run import grade_class, regrade_class
-        from mugrade.sandbox.process import Limits
+    found = _course(course, policy)
+    from mugrade.grader.plan import Order
+    from mugrade.grader.roster import read_roster
+    from mugrade.grader.run import grade_class, regrade_class
+    from mugrade.sandbox.process import Limits
 
-        found = load_course(find_course(course or Path.cwd()))
-        if policy:
-            found = replace(found, settings=replace(found.settings, policy=policy))
-    for warning in found.settings.warnings:
-        typer.echo(warning, err=True)
-    names = [found.find(name).name for name in stage or []]
-    folder = out or found.root / RESULTS
     limits = Limits(check=seconds, total=max(60.0, 6 * seconds))
-    order = Order(
-        found,
-        submissions,
-        folder,
-        limits,
-        names,
-        student or (),
-        own=on is On.own,
-        jobs=jobs,
-        url=db,
-        force=force,
-        accept_weak=accept_weak,
-        scheduler=scheduler,
-        roster=read_roster(roster) if roster else None,
-        confirm_class=lambda names: yes or _are_students(names),
-    )
+    names = [found.find(name).name for name in stage or []]
+    order = Order(found, submissions, out or found.root / RESULTS, limits, names, student or ())
+    order = replace(order, own=on is On.own, jobs=jobs, url=db, force=force, scheduler=scheduler)
+    order = replace(order, roster=read_roster(roster) if roster else None, accept_weak=accept_weak)
+    order = replace(order, confirm_class=lambda names: yes or _are_students(names))
     if regrade:
         complete = regrade_class(order, console(), lambda: yes or _confirmed())
     else:
         complete = grade_class(order, console())
     if not complete:
         raise typer.Exit(INTERRUPTED)
+
+
+def _course(folder: Path | None, policy: Policy | None) -> "Course":
+    """The course, and what its settings warn of."""
+    with console().status("reading the course"):
+        from mugrade.course.reading import find_course, load_course
+
+        found = load_course(find_course(folder or Path.cwd()))
+    if policy:
+        found = replace(found, settings=replace(found.settings, policy=policy))
+    for warning in found.settings.warnings:
+        typer.echo(warning, err=True)
+    return found
 
 
 def _confirmed() -> bool:

@@ -56,6 +56,12 @@ class Answers:
         written = self.exercises.get(exercise), self.unread.get(exercise), sorted(helpers)
         return digest(repr(written))
 
+    def misplace(self, cell: SubmittedCell, meant: BlockEntry | None, why: str) -> None:
+        """Note a cell that cannot answer the exercise that it was meant for."""
+        if meant:
+            self.problems[meant.id] = why
+            self.unread.setdefault(meant.id, []).append(cell.source)
+
 
 def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str) -> Answers:
     """The answers to a stage's exercises and the student's own exported helpers.
@@ -68,9 +74,7 @@ def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str)
     answers = Answers()
     for position, cell in enumerate(cells):
         if cell.kind != "code":
-            if entry := _guess(cell, entries):
-                answers.problems[entry.id] = f"its code is in a {cell.kind} cell"
-                answers.unread.setdefault(entry.id, []).append(cell.source)
+            answers.misplace(cell, _guess(cell, entries), f"its code is in a {cell.kind} cell")
             continue
         module = export_path(cell.source)
         try:
@@ -78,10 +82,8 @@ def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str)
             entry = _identify(cell, block, module, entries, manifest)
             helper = block if entry is None else _additions(block, entry, entries)
         except NOT_PYTHON as error:
-            if entry := _guess(cell, entries):
-                text = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
-                answers.problems[entry.id] = text
-                answers.unread.setdefault(entry.id, []).append(cell.source)
+            text = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
+            answers.misplace(cell, _guess(cell, entries), text)
             continue
         if entry is not None and entry.role == "solution":
             if module or _is_answer(cell, block, entry):

@@ -13,8 +13,9 @@ from mugrade import files
 from mugrade.course.manifest import dump
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
-from mugrade.grader.fingerprint import judging, sha256
+from mugrade.grader.fingerprint import judging
 from mugrade.grader.key import StageKey
+from mugrade.reference.fingerprint import sha256
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 

@@ -5,19 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import mugrade
-from mugrade.course.model import Course, Stage
+from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis
 from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
 from mugrade.package.ipynb import read_bytes
+from mugrade.reference.fingerprint import course_digest, sha256, sources
 from mugrade.sandbox.process import Limits
 from mugrade.version import __version__
 
-GRADED = ("given", "index", "solution", "check")
 JUDGING = (
     "course/cells.py",
     "course/exercises.py",
@@ -32,6 +30,7 @@ JUDGING = (
     "grader/key.py",
     "package/blocks.py",
     "package/ipynb.py",
+    "reference/fingerprint.py",
     "reference/record.py",
     "reference/rehearse.py",
     "sandbox/channel.py",
@@ -91,16 +90,10 @@ class Fingerprints:
         return sha256(rules, handed_in, own, said)
 
 
-def course_digest(course: Course, stage: Stage) -> str:
-    """The hash of all of a course that a stage is graded with."""
-    return sha256(_labels(course), _content(course, stage))
-
-
 @cache
 def judging() -> str:
     """The hash of the sources of what judges; another mugrade with the same judges the same."""
-    folder = Path(mugrade.__file__).parent
-    return sha256(*((name, (folder / name).read_bytes()) for name in JUDGING))
+    return sources(JUDGING)
 
 
 def handed_in(submission: Submission) -> str:
@@ -121,21 +114,3 @@ def _own(submission: Submission | None) -> str:
 
 def _sha256_of(path: Path) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()
-
-
-def _content(course: Course, stage: Stage) -> list[Any]:
-    """Code that the stage is graded on top of, its checks, and the data they read."""
-    cells = [c for s in course.before(stage) for c in s.exports]
-    cells += stage.role(*GRADED)
-    files = {path: sha256(content) for path, content in course.files(stage).items()}
-    return [[(c.id, c.role, c.source, c.points, c.export, c.of) for c in cells], files]
-
-
-def _labels(course: Course) -> list[tuple[str, str]]:
-    folder = course.root / "solutions" / "labels"
-    return [(path.name, sha256(path.read_bytes())) for path in sorted(folder.glob("*.npy"))]
-
-
-def sha256(*parts: object) -> str:
-    """The hash of values that their `repr` tells apart."""
-    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()

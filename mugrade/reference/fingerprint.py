@@ -1,0 +1,50 @@
+"""What results and records depend on, as hashes: whatever has the same hash is up to date."""
+
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mugrade
+from mugrade.course.model import Course, Stage
+
+GRADED = ("given", "index", "solution", "check")
+RECORDING = ("course", "package", "values", "sandbox", "reference")
+
+
+def course_digest(course: Course, stage: Stage) -> str:
+    """The hash of all of a course that a stage is graded with; prose and hints are not."""
+    return sha256(_labels(course), _content(course, stage))
+
+
+@cache
+def recording() -> str:
+    """The hash of the sources that run the reference, and that read and write what it yields."""
+    folder = Path(mugrade.__file__).parent
+    found = (path for room in RECORDING for path in (folder / room).rglob("*.py"))
+    return sources(str(path.relative_to(folder)) for path in sorted(found))
+
+
+def sources(paths: Iterable[str]) -> str:
+    """The hash of some of mugrade's own files."""
+    folder = Path(mugrade.__file__).parent
+    return sha256(*((path, (folder / path).read_bytes()) for path in paths))
+
+
+def sha256(*parts: object) -> str:
+    """The hash of values that their `repr` tells apart."""
+    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _content(course: Course, stage: Stage) -> list[Any]:
+    """Code that the stage is graded on top of, its checks, and the data they read."""
+    cells = [c for s in course.before(stage) for c in s.exports]
+    cells += stage.role(*GRADED)
+    files = {path: sha256(content) for path, content in course.files(stage).items()}
+    return [[(c.id, c.role, c.source, c.points, c.export, c.of) for c in cells], files]
+
+
+def _labels(course: Course) -> list[tuple[str, str]]:
+    folder = course.root / "solutions" / "labels"
+    return [(path.name, sha256(path.read_bytes())) for path in sorted(folder.glob("*.npy"))]

@@ -1,0 +1,96 @@
+"""What a stage's reference yields, kept until something changes that it depends on."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mugrade import files
+from mugrade.course.model import Course, Stage
+from mugrade.reference.fingerprint import course_digest, recording, sha256
+from mugrade.reference.record import check_tasks, record_answers, reference_job
+from mugrade.reference.rehearse import rehearse
+from mugrade.sandbox.plain import Plain
+from mugrade.sandbox.process import Sandbox, Task
+from mugrade.values.answers import Answer, answers_from_json, answers_to_json
+from mugrade.values.mistakes import Known, known_from_json, known_to_json
+
+KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
+
+
+@dataclass(frozen=True)
+class Records:
+    """Answers of the checks as students see them and in full, and the traces of known mistakes."""
+
+    public: dict[str, list[Answer]]
+    full: dict[str, list[Answer]]
+    known: Known
+
+    def __or__(self, other: "Records") -> "Records":
+        """Those of both."""
+        return Records(
+            self.public | other.public, self.full | other.full, {**self.known, **other.known}
+        )
+
+
+def records_of(
+    course: Course, stage: Stage, shown: Sequence[Task], sandbox: Sandbox | Plain
+) -> Records:
+    """The records of a stage, `shown` being its checks as students see them; raises CourseError.
+
+    Neither prose nor hints make them be recorded again, nor does another stage but an earlier one.
+    """
+    depends_on = sha256(
+        course_digest(course, stage), recording(), _machine(), stage.mistakes, shown
+    )
+    path = course.root / "build" / "records" / f"{stage.name}.json"
+    if kept := _kept(path, depends_on):
+        return kept
+    found = _recorded(course, stage, shown, sandbox)
+    files.write(path, json.dumps({"depends_on": depends_on, **found}).encode())
+    return _records(found)
+
+
+def _recorded(
+    course: Course, stage: Stage, shown: Sequence[Task], sandbox: Sandbox | Plain
+) -> dict[str, Any]:
+    tasks = check_tasks(stage)
+    public = record_answers(course, stage, shown, sandbox)
+    full = record_answers(course, stage, tasks, sandbox)
+    known = rehearse(stage, reference_job(course, stage), tasks, full, sandbox)
+    return {
+        "public": {id: answers_to_json(answers) for id, answers in public.items()},
+        "full": {id: answers_to_json(answers) for id, answers in full.items()},
+        "known": known_to_json(known),
+    }
+
+
+def _kept(path: Path, depends_on: str) -> Records | None:
+    """What was recorded before, if nothing has changed since."""
+    try:
+        found = json.loads(path.read_bytes())
+        return _records(found) if found["depends_on"] == depends_on else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _records(found: dict[str, Any]) -> Records:
+    """Always as they were written, so that no build tells which it was."""
+    public, full = (
+        {id: answers_from_json(answers) for id, answers in found[part].items()}
+        for part in ("public", "full")
+    )
+    return Records(public, full, known_from_json(found["known"]))
+
+
+def _machine() -> list[object]:
+    """What the last digits of a result hang on."""
+    told = np.show_config(mode="dicts") or {}
+    features = told.get("SIMD Extensions", {})
+    settings = [os.environ.get(name) for name in KERNELS]
+    return [np.__version__, platform.python_version(), platform.machine(), features, settings]
