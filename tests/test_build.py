@@ -18,6 +18,7 @@ from mugrade.course.manifest import START
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.errors import CourseError
+from mugrade.reference import records
 from mugrade.sandbox.tiers import WEAK
 from tests.conftest import ROOT
 from tests.portable import another, differing
@@ -42,6 +43,47 @@ def test_two_builds_write_the_same_bytes_from_any_directory(tmp_path: Path) -> N
         shutil.rmtree(root / folder)
     assert mugrade("build", "--course", "../../course", cwd=root / "solutions").returncode == 0
     assert files(root) == first
+
+
+@pytest.mark.parametrize(
+    ("script", "old", "new", "again"),
+    [
+        ("00_mean.py", "# 00 Mean", "# 00 The mean", []),
+        ("00_mean.py", "1. What is a mean?", "1. Whatever is a mean?", []),
+        ("01_scale.py", "np.arange(6.0)", "np.arange(7.0)", ["01_scale"]),
+        ("00_mean.py", "x.sum() / x.size", "x.sum() / len(x.ravel())", ["00_mean", "01_scale"]),
+        ("00_mean.py", "np.array([1.0, 2.0, 6.0])", "np.array([1.0, 2.0, 9.0])", ["00_mean"]),
+    ],
+)
+def test_only_what_changed_is_run_again(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    old: str,
+    new: str,
+    again: list[str],
+) -> None:
+    root, run = write_course(tmp_path), []
+    build(load_course(root))
+    path = root / "solutions" / script
+    assert path.read_text().count(old) == 1
+    path.write_text(path.read_text().replace(old, new))
+    rehearse = records.rehearse
+    monkeypatch.setattr(records, "rehearse", lambda s, *a: run.append(s.name) or rehearse(s, *a))
+    build(load_course(root))
+    assert run == again
+    shutil.rmtree(root / "build" / "records")
+    assert check_build(load_course(root)) == []
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"depends_on": 1}'])
+def test_broken_records_are_made_again(tmp_path: Path, content: str) -> None:
+    root = write_course(tmp_path)
+    build(load_course(root))
+    for path in (root / "build" / "records").iterdir():
+        path.write_text(content)
+    assert build(load_course(root)) == []
+    assert all(len(path.read_text()) > 100 for path in (root / "build" / "records").iterdir())
 
 
 def test_check_names_what_differs_and_writes_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mugrade.author.build import check_tasks, record_answers, reference_job
+from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.cli import app
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
