@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.cli import app
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
@@ -20,6 +19,7 @@ from mugrade.grader.explain import read_secret
 from mugrade.grader.history import attempt_of
 from mugrade.grader.inputs import steps, traced
 from mugrade.grader.store import Store
+from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.sandbox.process import Limits, Sandbox, Task
 from mugrade.sandbox.tiers import WEAK
 from tests.test_grade import SOLVED, hand_in, run, scaled
