@@ -40,7 +40,7 @@ from mugrade.grader.publish import Publisher
 from mugrade.grader.results import Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission, find_submissions
-from mugrade.sandbox.process import Limits
+from mugrade.sandbox.job import Limits
 
 ROOT = Path(__file__).parent.parent
 CORES = (1, 2, 8, 32, 64, 128)

@@ -13,7 +13,7 @@ from mugrade.grader.grade import Grader
 from mugrade.grader.models import Attempt
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Result
-from mugrade.sandbox.process import Limits
+from mugrade.sandbox.job import Limits
 from tests.tiny import write_course
 
 settings.register_profile("course", deadline=None)

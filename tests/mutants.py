@@ -22,10 +22,10 @@ from mugrade.course.reading import load_course
 from mugrade.grader.bundle import Outcome
 from mugrade.grader.grade import Grader
 from mugrade.package.blocks import cell_body
-from mugrade.sandbox.process import Limits
+from mugrade.sandbox.job import Limits
 from mugrade.student.workspace import Workspace
-from mugrade.values.answers import Verdict, judge
 from mugrade.values.mistakes import uncontradicted
+from mugrade.values.verdicts import Verdict, judge
 from tests.answers.named import NAMED
 from tests.answers.unseen import unseen as read_unseen
 from tests.conftest import ROOT, STAGES

@@ -18,7 +18,7 @@ from mugrade.grader.job import submission_job
 from mugrade.grader.key import StageKey
 from mugrade.package.blocks import cell_body
 from mugrade.sandbox.process import Sandbox
-from mugrade.values.answers import Verdict
+from mugrade.values.verdicts import Verdict
 from tests.answers.named import NAMED
 from tests.conftest import STAGES
 

@@ -22,7 +22,7 @@ from mugrade.grader.plan import Order
 from mugrade.grader.results import Result
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.process import Limits
+from mugrade.sandbox.job import Limits
 from tests.test_grade import SCALER, hand_in, table
 
 LIMITS = Limits(load=20, check=10, total=60)

@@ -7,7 +7,7 @@ import pytest
 from mugrade.course.reading import find_course, load_course
 from mugrade.errors import CourseError
 from mugrade.grader.grade import Grader
-from mugrade.sandbox.process import Limits
+from mugrade.sandbox.job import Limits
 from tests.conftest import ROOT
 from tests.tiny import write_course
 

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from mugrade.author.build import build
 from mugrade.course.reading import load_course
 from mugrade.errors import CourseError
-from mugrade.values.answers import Answer, Verdict, judge
+from mugrade.values.answers import Answer
 from mugrade.values.diagnosis import diagnose
 from mugrade.values.diagnosis.evidence import Diagnosis, Evidence
 from mugrade.values.judges import Close, Distribution
@@ -29,6 +29,7 @@ from mugrade.values.mistakes import (
     uncontradicted,
 )
 from mugrade.values.observe import Observed
+from mugrade.values.verdicts import Verdict, judge
 from mugrade.view.report import message
 from tests.tiny import write_course
 

@@ -21,7 +21,7 @@ from mugrade.grader.plan import Order
 from mugrade.grader.results import Result
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.process import Task
+from mugrade.sandbox.job import Task
 from mugrade.values.observe import seed_of
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course

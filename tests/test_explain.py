@@ -20,7 +20,8 @@ from mugrade.grader.history import attempt_of
 from mugrade.grader.inputs import steps, traced
 from mugrade.grader.store import Store
 from mugrade.reference.record import check_tasks, record_answers, reference_job
-from mugrade.sandbox.process import Limits, Sandbox, Task
+from mugrade.sandbox.job import Limits, Task
+from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 from tests.test_grade import SOLVED, hand_in, run, scaled
 from tests.tiny import write_course

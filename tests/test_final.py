@@ -30,7 +30,7 @@ from mugrade.grader.publish import Publisher
 from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
-from mugrade.values.answers import Verdict
+from mugrade.values.verdicts import Verdict
 from tests.test_grade import LIMITS, SCALER, SOLVED, hand_in
 from tests.tiny import write_course
 

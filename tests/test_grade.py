@@ -31,8 +31,8 @@ from mugrade.grader.report import safe, write_feedback
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission, find_submissions
 from mugrade.reference.record import reference_job
-from mugrade.sandbox.process import Death, Limits
-from mugrade.values.answers import Verdict
+from mugrade.sandbox.job import Death, Limits
+from mugrade.values.verdicts import Verdict
 from tests.conftest import standing_of
 from tests.tiny import write_course
 
@@ -310,7 +310,7 @@ for f in (value_frame(Observed("array", np.zeros(6))), Frame(END, {"verdict": "p
         ("np.allclose = np.isclose = np.array_equal = lambda *a, **k: True", "return 0 * y"),
         ("import builtins\nbuiltins.all = builtins.any = lambda *a: True", "return 0 * y"),
         ("import mugrade.values.judges as j\nj.Close.compare = lambda *a: None", "return 0 * y"),
-        ("import mugrade.values.answers as a\na.judge = lambda *a: a.PASS", "return 0 * y"),
+        ("import mugrade.values.verdicts as a\na.judge = lambda *a: a.PASS", "return 0 * y"),
         ("import mugrade.values.observe as o\no.observe = lambda *a: []", "return 0 * y"),
         ("import mugrade.sandbox.worker as w\nw.run_check = lambda *a: []", "return 0 * y"),
         ("", FORGE + "\n        return 0 * y"),

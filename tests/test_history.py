@@ -26,8 +26,8 @@ from mugrade.grader.plan import Order, Plan, make_plan
 from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.process import Limits
-from mugrade.values.answers import Verdict
+from mugrade.sandbox.job import Limits
+from mugrade.values.verdicts import Verdict
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course
 

@@ -9,14 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mugrade.values.answers import (
-    Answer,
-    answers_from_json,
-    answers_to_json,
-    judge,
-    kept_answers,
-    record,
-)
+from mugrade.values.answers import Answer, answers_from_json, answers_to_json, record
 from mugrade.values.judges import (
     TOLERANCES,
     Close,
@@ -28,6 +21,7 @@ from mugrade.values.judges import (
     judge_to_json,
 )
 from mugrade.values.observe import Observed
+from mugrade.values.verdicts import judge, kept_answers
 from mugrade.view.report import message
 
 DTYPES = ("float16", "float32", "float64", "complex64", "complex128", "int64", "uint8", "bool")

@@ -20,7 +20,7 @@ from mugrade.course.model import Course, Stage
 from mugrade.course.reading import load_course
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import find_submissions
-from mugrade.sandbox.process import Limits
+from mugrade.sandbox.job import Limits
 from sample_class.students import STUDENTS, hand_in
 from tests.conftest import ROOT, STAGES
 

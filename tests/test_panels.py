@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from rich.console import Console
 
-from mugrade.values.answers import Answer, Verdict, judge
+from mugrade.values.answers import Answer
 from mugrade.values.diagnosis.evidence import Diagnosis
 from mugrade.values.judges import Close
 from mugrade.values.observe import Observed
@@ -28,6 +28,7 @@ from mugrade.values.picture import (
     Picture,
     where,
 )
+from mugrade.values.verdicts import Verdict, judge
 from mugrade.view.formula import readable
 from mugrade.view.report import MEANING, Report
 

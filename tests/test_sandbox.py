@@ -17,11 +17,11 @@ import pytest
 from mugrade.course.model import Course
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.confine import landlock_version
+from mugrade.sandbox.kernel import landlock_version
 from mugrade.sandbox.probe import ESCAPES, probe, strongest
 from mugrade.sandbox.process import Death, Limits, SandboxError
 from mugrade.sandbox.tiers import WEAK, Tier
-from mugrade.values.answers import Verdict
+from mugrade.values.verdicts import Verdict
 from tests.test_grade import SCALER, hand_in
 
 STRONG = strongest().tier.name == "strong"

@@ -44,10 +44,10 @@ from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.run import grade_class, regrade_class
 from mugrade.grader.store import Filter, Store
 from mugrade.grader.submissions import Submission, by_student, find_submissions
-from mugrade.sandbox.process import Limits
-from mugrade.values.answers import Verdict
+from mugrade.sandbox.job import Limits
 from mugrade.values.diagnosis.evidence import Diagnosis
 from mugrade.values.picture import Picture
+from mugrade.values.verdicts import Verdict
 from tests.conftest import ROOT, standing_of
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course

@@ -19,7 +19,7 @@ from mugrade.grader.results import Result
 from mugrade.grader.run import demand_sandbox
 from mugrade.grader.submissions import find_submissions
 from mugrade.sandbox import probe, tiers
-from mugrade.sandbox.confine import landlock_version
+from mugrade.sandbox.kernel import landlock_version
 from mugrade.sandbox.process import Limits
 from mugrade.sandbox.tiers import WEAK, Tier, bubblewraps
 from sample_class.students import hand_in

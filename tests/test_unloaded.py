@@ -19,10 +19,10 @@ from mugrade.grader.bundle import Bundle
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Submission
 from mugrade.package.ipynb import SubmittedCell, read_cells
+from mugrade.sandbox.job import Limits
 from mugrade.sandbox.libraries import library_paths, unknown_imports
-from mugrade.sandbox.process import Limits
 from mugrade.student.doctor import import_findings
-from mugrade.values.answers import Verdict
+from mugrade.values.verdicts import Verdict
 from tests.conftest import ROOT, STAGES
 from tests.test_grade import SOLVED, hand_in
 from tests.tiny import write_course

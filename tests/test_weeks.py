@@ -17,10 +17,11 @@ from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import cell_body, export_path
 from mugrade.package.ipynb import read_cells
 from mugrade.student.kept import every_kept, find_kept
-from mugrade.student.live import ExportError, Session
+from mugrade.student.live import Session
 from mugrade.student.progress import take_stage
 from mugrade.student.reset import reset
 from mugrade.student.restore import bring_back, restore
+from mugrade.student.unbuilt import ExportError
 from mugrade.student.update import undo, update
 from mugrade.student.workspace import Workspace
 from tests.test_cli_reset import cell, edit

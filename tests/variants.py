@@ -34,12 +34,14 @@ from mugrade.grader.job import submission_job
 from mugrade.grader.key import StageKey
 from mugrade.package.blocks import cell_body
 from mugrade.reference.record import reference_job
-from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
+from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.process import Process, Sandbox
 from mugrade.sandbox.tiers import WEAK
-from mugrade.values.answers import Answer, compare
+from mugrade.values.answers import Answer
 from mugrade.values.judges import Close
 from mugrade.values.mistakes import first_miss
 from mugrade.values.observe import Observed
+from mugrade.values.verdicts import compare
 from tests.conftest import ROOT, STAGES
 from tests.test_answers import edited, table
 

@@ -30,14 +30,9 @@ from mugrade.course.notebooks import notebook, release, source_notebook
 from mugrade.errors import CourseError
 from mugrade.package.blocks import render_module
 from mugrade.reference.records import Records, records_of
+from mugrade.sandbox.job import Task
 from mugrade.sandbox.plain import for_trusted
-from mugrade.sandbox.process import Task
-from mugrade.values.answers import (
-    Answer,
-    answers_from_json,
-    answers_to_json,
-    kept_answers,
-)
+from mugrade.values.answers import Answer, answers_from_json, answers_to_json
 from mugrade.values.judges import Labels
 from mugrade.values.mistakes import (
     MISTAKES,
@@ -48,6 +43,7 @@ from mugrade.values.mistakes import (
     shown_part,
 )
 from mugrade.values.observe import seed_of
+from mugrade.values.verdicts import kept_answers
 
 Tree = dict[str, str]
 Report = Callable[[str], None]

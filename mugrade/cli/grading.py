@@ -103,7 +103,7 @@ def grade(
     from mugrade.grader.plan import Order
     from mugrade.grader.roster import read_roster
     from mugrade.grader.run import grade_class, regrade_class
-    from mugrade.sandbox.process import Limits
+    from mugrade.sandbox.job import Limits
 
     limits = Limits(check=seconds, total=max(60.0, 6 * seconds))
     names = [found.find(name).name for name in stage or []]

@@ -10,9 +10,11 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mugrade.course.cells import visible_lines
-from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
-from mugrade.values.answers import UNSOLVED, Answer, Verdict, compare
+from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.process import Process, Sandbox
+from mugrade.values.answers import Answer
 from mugrade.values.observe import Observed
+from mugrade.values.verdicts import UNSOLVED, Verdict, compare
 
 MAX_RESTARTS = 3
 DEATHS = {"timeout", "crash", "memory", "output", "protocol"}

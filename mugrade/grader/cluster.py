@@ -7,8 +7,9 @@ from typing import Any, Self
 
 from mugrade.errors import Unreadable
 from mugrade.grader.bundle import Bundle, Outcome, run
+from mugrade.sandbox.job import SandboxError
 from mugrade.sandbox.probe import strongest
-from mugrade.sandbox.process import Sandbox, SandboxError
+from mugrade.sandbox.process import Sandbox
 
 RETRIES = 3  # when a worker dies with a bundle
 

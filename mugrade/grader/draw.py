@@ -13,9 +13,10 @@ from mugrade.course.model import Course, Mistake, Stage
 from mugrade.grader.bundle import Part
 from mugrade.reference.record import record_answers, reference_job
 from mugrade.reference.rehearse import made, own_first, place, trace_of
-from mugrade.sandbox.process import Sandbox, Task
-from mugrade.values.answers import compare
+from mugrade.sandbox.job import Task
+from mugrade.sandbox.process import Sandbox
 from mugrade.values.mistakes import Known, Trace
+from mugrade.values.verdicts import compare
 
 DRAWS = 10  # of a check, before it is called too weak
 

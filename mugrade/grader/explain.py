@@ -19,7 +19,8 @@ from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.grader.versions import Version, course_of
 from mugrade.reference.record import REFERENCE_LIMITS, reference_job
-from mugrade.sandbox.process import Death, Limits, Sandbox
+from mugrade.sandbox.job import Death, Limits
+from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import Tier
 from mugrade.values.answers import Answer
 from mugrade.values.observe import Observed

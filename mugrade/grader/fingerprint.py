@@ -13,7 +13,7 @@ from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
 from mugrade.package.ipynb import read_bytes
 from mugrade.reference.fingerprint import course_digest, sha256, sources
-from mugrade.sandbox.process import Limits
+from mugrade.sandbox.job import Limits
 from mugrade.version import __version__
 
 JUDGING = (
@@ -30,11 +30,12 @@ JUDGING = (
     "grader/key.py",
     "package/blocks.py",
     "package/ipynb.py",
-    "reference/fingerprint.py",
     "reference/record.py",
     "reference/rehearse.py",
     "sandbox/channel.py",
     "sandbox/confine.py",
+    "sandbox/job.py",
+    "sandbox/kernel.py",
     "sandbox/libraries.py",
     "sandbox/loader.py",
     "sandbox/nursery.py",
@@ -44,6 +45,7 @@ JUDGING = (
     "values/answers.py",
     "values/judges.py",
     "values/observe.py",
+    "values/verdicts.py",
 )
 """The sources, below mugrade/, whose change may change a verdict."""
 NOTHING = "missing"

@@ -18,11 +18,12 @@ from mugrade.grader.key import StageKey
 from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.submissions import Submission, by_student
 from mugrade.package.ipynb import cells_in, read_bytes
+from mugrade.sandbox.job import Limits
 from mugrade.sandbox.probe import strongest
-from mugrade.sandbox.process import Limits, Sandbox
+from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import Tier
-from mugrade.values.answers import Verdict
 from mugrade.values.observe import describe
+from mugrade.values.verdicts import Verdict
 
 
 class Grader:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mugrade.sandbox.process import Task
+from mugrade.sandbox.job import Task
 from mugrade.values.judges import JUDGES
 from mugrade.values.observe import Observed
 

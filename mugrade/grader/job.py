@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from mugrade.course.exercises import Answers
 from mugrade.course.model import Course, Stage
 from mugrade.package.blocks import Block, arrange
+from mugrade.sandbox.job import Job
 from mugrade.sandbox.loader import Piece
-from mugrade.sandbox.process import Job
 
 
 def submission_job(

@@ -17,10 +17,11 @@ from mugrade.reference.record import (
     reference,
     reference_job,
 )
+from mugrade.sandbox.job import Task
 from mugrade.sandbox.loader import Package
-from mugrade.sandbox.process import Sandbox, Task
-from mugrade.values.answers import Verdict, judge
+from mugrade.sandbox.process import Sandbox
 from mugrade.values.mistakes import uncontradicted
+from mugrade.values.verdicts import Verdict, judge
 
 
 class StageKey:

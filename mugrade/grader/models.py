@@ -24,9 +24,9 @@ from sqlalchemy.types import TypeDecorator
 from mugrade.course.manifest import CheckEntry
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.submissions import Submission
-from mugrade.values.answers import Verdict
 from mugrade.values.diagnosis.evidence import Diagnosis
 from mugrade.values.picture import Picture
+from mugrade.values.verdicts import Verdict
 from mugrade.view.report import printable
 
 FIRST, HEAD = "1", "3"  # schemas; the first did not say its number

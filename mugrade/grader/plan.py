@@ -24,7 +24,7 @@ from mugrade.grader.results import Result
 from mugrade.grader.roster import Roster
 from mugrade.grader.store import NAME, Key, Store
 from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
-from mugrade.sandbox.process import Limits
+from mugrade.sandbox.job import Limits
 from mugrade.view.report import printable
 
 LOCK = ".mugrade.lock"

@@ -10,7 +10,7 @@ from mugrade.grader.attempts import in_order
 from mugrade.grader.final import NOTHING_SAID, Final, Part, Reviews
 from mugrade.grader.models import Attempt, Pin, Review
 from mugrade.grader.results import Grade, Result
-from mugrade.values.answers import Verdict
+from mugrade.values.verdicts import Verdict
 
 NEVER = "nothing was handed in"
 TOO_LATE = "handed in after the deadline"

@@ -8,8 +8,9 @@ from mugrade.course.model import Course, Stage
 from mugrade.grader.bundle import Outcome, Part
 from mugrade.package.blocks import Block
 from mugrade.reference.record import REFERENCE_LIMITS, reference_job
-from mugrade.sandbox.process import Death, Job, Process, Sandbox
-from mugrade.values.answers import compare
+from mugrade.sandbox.job import Death, Job
+from mugrade.sandbox.process import Process, Sandbox
+from mugrade.values.verdicts import compare
 
 
 class Reaching:

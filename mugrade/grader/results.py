@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mugrade.course.manifest import CheckEntry
 from mugrade.grader.submissions import Submission
-from mugrade.values.answers import Verdict
+from mugrade.values.verdicts import Verdict
 from mugrade.view.report import Report, summary
 
 

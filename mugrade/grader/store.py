@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import (
-    URL,
     ColumnElement,
     Select,
     create_engine,
@@ -18,7 +17,6 @@ from sqlalchemy import (
     func,
     insert,
     inspect,
-    make_url,
     or_,
     select,
 )
@@ -28,6 +26,7 @@ from sqlalchemy.orm import Session, selectinload
 from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis, next_row
+from mugrade.grader.database import NO_URL, set_up_sqlite, url_of
 from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.migrate import bring_up_to_date, create_tables
 from mugrade.grader.models import Attempt, Base, CheckRow, Earlier, NotebookRow, Pin, Review
@@ -36,10 +35,6 @@ from mugrade.grader.results import Notebook, Result
 from mugrade.view.report import printable
 
 NAME = "results.db"
-NO_URL = (
-    "--db: not a database URL: write sqlite:///results.db or "
-    "postgresql://user:password@host/database"
-)
 Key = tuple[str, str]
 
 
@@ -68,7 +63,7 @@ class Store:
     """
 
     def __init__(self, url: str | Path) -> None:
-        self.url, self.said = _url(url), ""
+        self.url, self.said = url_of(url), ""
         with self._sentence():
             try:
                 self.engine = create_engine(self.url)
@@ -80,7 +75,7 @@ class Store:
             except ArgumentError:
                 raise Unreadable(NO_URL) from None
             if self.is_file:
-                event.listen(self.engine, "connect", _set_up_sqlite)
+                event.listen(self.engine, "connect", set_up_sqlite)
 
     @property
     def is_file(self) -> bool:
@@ -287,18 +282,3 @@ def _delete_attempts(session: Session, *which: ColumnElement[bool]) -> int:
     count = session.scalar(select(func.count()).where(*which)) or 0
     session.execute(delete(Attempt).where(*which))
     return count
-
-
-def _url(url: str | Path) -> URL:
-    """A database URL; a plain path is an SQLite file."""
-    if "://" not in str(url):
-        return URL.create("sqlite", database=str(url))
-    try:
-        return make_url(str(url))
-    except (ArgumentError, ValueError):
-        raise Unreadable(NO_URL) from None
-
-
-def _set_up_sqlite(connection: Any, record: Any) -> None:
-    for setting in ("busy_timeout = 30000", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {setting}")

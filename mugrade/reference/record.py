@@ -6,9 +6,10 @@ import numpy as np
 
 from mugrade.course.model import Course, Stage
 from mugrade.errors import CourseError
+from mugrade.sandbox.job import Death, Job, Limits, Task
 from mugrade.sandbox.loader import Package, Piece, module_name
 from mugrade.sandbox.plain import Plain
-from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task
+from mugrade.sandbox.process import Sandbox
 from mugrade.values.answers import Answer, record
 from mugrade.values.observe import seed_of
 

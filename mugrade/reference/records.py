@@ -15,8 +15,9 @@ from mugrade.course.model import Course, Stage
 from mugrade.reference.fingerprint import course_digest, recording, sha256
 from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.reference.rehearse import rehearse
+from mugrade.sandbox.job import Task
 from mugrade.sandbox.plain import Plain
-from mugrade.sandbox.process import Sandbox, Task
+from mugrade.sandbox.process import Sandbox
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json
 from mugrade.values.mistakes import Known, known_from_json, known_to_json
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from mugrade.course.model import Mistake, Stage
 from mugrade.errors import CourseError
 from mugrade.package.blocks import cell_body
+from mugrade.sandbox.job import Death, Job, Limits, Task
 from mugrade.sandbox.plain import Plain, PlainJob
-from mugrade.sandbox.process import Death, Job, Limits, Process, Sandbox, Task
+from mugrade.sandbox.process import Process, Sandbox
 from mugrade.values.answers import Answer
 from mugrade.values.mistakes import Known, Trace, trace
 from mugrade.values.observe import Observed

@@ -23,16 +23,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from mugrade.sandbox.kernel import c_library, demand, restrict_paths
+
 CLONE_USER, CLONE_MOUNTS = 0x10000000, 0x00020000
 CLONE_REST = 0x6E000000  # control groups, host name, IPC, processes, network
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_RDONLY, MS_PRIVATE = 2, 4, 8, 1, 0x44000
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 22, 36, 38
 CAPABILITIES_V3 = 0x20080522
-LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
-LANDLOCK_RIGHTS = (13, 14, 15, 15, 16)  # how many rights to files versions 1 to 5 know
-LANDLOCK_SCOPE = 0b11  # version 6: abstract sockets and signals stay among its own processes
-LANDLOCK_READ_DIR = 1 << 3
-LANDLOCK_READ = 1 << 0 | 1 << 2 | LANDLOCK_READ_DIR  # execute, read files, list folders
 POLL = 50  # milliseconds between two looks at the memory
 MAX_PROCESSES = 64  # and threads; twice as many are a hard limit
 MAX_FILES = 256
@@ -164,7 +161,7 @@ def _init(ends: Ends, walls: Walls, scratch: str, work: Callable[[int, int], Non
     if walls.namespaces:
         _furnish()
     elif sys.platform == "linux":
-        _libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        c_library().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.chdir(scratch)
     os.environ.update(HOME=scratch, TMPDIR=scratch)
     tempfile.tempdir = scratch  # mkdtemp, above, has made it remember the system's
@@ -218,50 +215,23 @@ def _enter(ends: Ends, walls: Walls, scratch: str) -> None:
 
 def _renounce(walls: Walls, scratch: str) -> None:
     """No new rights, no capabilities, no path and no system call that is not allowed."""
-    libc = _libc()
-    _demand(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    _demand(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+    libc = c_library()
+    demand(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    demand(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     if walls.readable is not None:
         restrict_paths(walls.readable, scratch)
     if walls.seccomp:
-        _demand(libc.capset(struct.pack("=Ii", CAPABILITIES_V3, 0), bytes(24)))
+        demand(libc.capset(struct.pack("=Ii", CAPABILITIES_V3, 0), bytes(24)))
         program = ctypes.create_string_buffer(walls.seccomp, len(walls.seccomp))
         count = len(walls.seccomp) // 8
         fprog = struct.pack("@HP", count, ctypes.addressof(program))
-        _demand(libc.prctl(PR_SET_SECCOMP, 2, fprog, 0, 0))
-
-
-def landlock_version() -> int:
-    """The version of Landlock that this kernel knows; less than 1 if it has none."""
-    return int(_libc().syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
-
-
-def restrict_paths(readable: Sequence[str], writable: str) -> None:
-    """Let this process and its children open nothing but these paths, by Landlock (Linux 5.13)."""
-    libc = _libc()
-    version = landlock_version()
-    if version < 1:
-        raise OSError(ctypes.get_errno(), "this kernel has no Landlock")
-    rights = (1 << LANDLOCK_RIGHTS[min(version, len(LANDLOCK_RIGHTS)) - 1]) - 1
-    attributes = struct.pack("=3Q", rights, 0, LANDLOCK_SCOPE)
-    size = len(attributes) if version >= 6 else 8
-    ruleset = libc.syscall(LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
-    _demand(min(ruleset, 0))
-    for path in (*readable, writable):
-        with contextlib.suppress(FileNotFoundError):
-            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            allowed = LANDLOCK_READ if os.path.isdir(path) else LANDLOCK_READ & ~LANDLOCK_READ_DIR
-            rule = struct.pack("=Qi", rights if path == writable else allowed, fd)
-            _demand(libc.syscall(LANDLOCK_ADD_RULE, ruleset, 1, rule, 0))
-            os.close(fd)
-    _demand(libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0))
-    os.close(ruleset)
+        demand(libc.prctl(PR_SET_SECCOMP, 2, fprog, 0, 0))
 
 
 def _leave_namespaces() -> None:
     """New namespaces of all kinds but mounts, with the same user; the next fork is process 1."""
     user, group = os.getuid(), os.getgid()
-    _demand(_libc().unshare(CLONE_USER))
+    demand(c_library().unshare(CLONE_USER))
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),
@@ -269,12 +239,12 @@ def _leave_namespaces() -> None:
     ):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
-    _demand(_libc().unshare(CLONE_REST))
+    demand(c_library().unshare(CLONE_REST))
 
 
 def _furnish() -> None:
     """Mounts of its own: an empty /tmp and /dev/shm of limited size, and nothing in /proc."""
-    _demand(_libc().unshare(CLONE_MOUNTS))
+    demand(c_library().unshare(CLONE_MOUNTS))
     _mount(b"none", b"/", None, MS_PRIVATE)
     plain = MS_NOSUID | MS_NODEV
     _mount(b"tmpfs", b"/tmp", b"tmpfs", plain, b"size=%d,nr_inodes=8192,mode=0700" % SCRATCH)
@@ -285,18 +255,7 @@ def _furnish() -> None:
 def _mount(
     source: bytes, target: bytes, kind: bytes | None, flags: int, options: bytes | None = None
 ) -> None:
-    _demand(_libc().mount(source, target, kind, ctypes.c_ulong(flags), options))
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _demand(result: int) -> None:
-    """Raise OSError if a call to the C library failed."""
-    if result:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    demand(c_library().mount(source, target, kind, ctypes.c_ulong(flags), options))
 
 
 def _close_all_but(*kept: int) -> None:

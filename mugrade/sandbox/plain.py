@@ -13,8 +13,9 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
+from mugrade.sandbox.job import Death, Job, Limits, Task
 from mugrade.sandbox.loader import BlockImporter
-from mugrade.sandbox.process import Death, Job, Limits, Sandbox, Task, first_request
+from mugrade.sandbox.process import Sandbox, first_request
 from mugrade.sandbox.tiers import WEAK
 from mugrade.sandbox.worker import load, run_check, write_files
 from mugrade.values.observe import Observed, describe

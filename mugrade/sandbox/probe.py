@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from mugrade.sandbox.process import Death, Job, Limits, Sandbox, SandboxError, Task
+from mugrade.sandbox.job import Death, Job, Limits, SandboxError, Task
+from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK, Tier, bubblewraps, seccomp_program
 
 KERNEL = Path("/proc/sys")

@@ -12,14 +12,16 @@ from mugrade import streams
 from mugrade.course.manifest import CheckEntry
 from mugrade.errors import WorkspaceError
 from mugrade.student.kernels import leave_note
-from mugrade.student.live import PackageFinder, Session, show_unsolved
+from mugrade.student.live import PackageFinder, Session
 from mugrade.student.magic import run_command
 from mugrade.student.reach import reached
 from mugrade.student.stale import Runs, staleness
+from mugrade.student.unbuilt import show_unsolved
 from mugrade.student.workspace import Workspace
-from mugrade.values.answers import HIDDEN_MARK, Answer, judge
+from mugrade.values.answers import HIDDEN_MARK, Answer
 from mugrade.values.mistakes import Trace, uncontradicted
 from mugrade.values.observe import Observed, observe, seed_of
+from mugrade.values.verdicts import judge
 from mugrade.view.report import Report
 
 Check = Callable[[], Any]

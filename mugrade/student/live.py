@@ -3,7 +3,6 @@
 import ast
 import builtins
 import importlib
-import linecache
 import re
 import sys
 import types
@@ -12,7 +11,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mugrade.course.manifest import Manifest, digest
+from mugrade.course.manifest import digest
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import (
     Block,
@@ -30,22 +29,18 @@ from mugrade.student.kept import Kept, keep_blocks, withdraw
 from mugrade.student.releases import remember_release
 from mugrade.student.reload import run_blocks
 from mugrade.student.stale import Runs
+from mugrade.student.unbuilt import (
+    ExportError,
+    NotBuilt,
+    how_to_build,
+    say_what_is_missing,
+    why_not,
+)
 from mugrade.student.workspace import Workspace
 from mugrade.values.observe import describe
 
 Stamp = tuple[int, int]
 DEFINITION = re.compile(r"^(?:class|def)\s+(\w+)", re.MULTILINE)
-
-
-class NotBuilt(ImportError):
-    """A part of the package that no notebook has built yet."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"NotBuilt: {self}"]
-
-
-class ExportError(Exception):
-    """A cell that ran in the notebook but does not work in its module."""
 
 
 class Session:
@@ -135,7 +130,7 @@ class Session:
             except BaseException as error:
                 self.workspace.write_module(path, before)
                 withdraw(kept)
-                raise ExportError(_why_not(error, path)) from None
+                raise ExportError(why_not(error, path)) from None
             replaced += self._complete_indices()
             self.workspace.note_run(block.id)
         scope = vars(sys.modules[module_name(path)])
@@ -299,41 +294,3 @@ def _of_stubs(block: Block, kept: list[Kept]) -> list[str]:
         f"mugrade kept {entry.number} --restore puts it back"
         for entry in answers
     ]
-
-
-def _why_not(error: BaseException, path: str) -> str:
-    return (
-        f"{path} does not run with this cell: {describe(error)}. "
-        "What a module uses must be imported or defined in its own exported cells"
-    )
-
-
-def show_unsolved(shell: Any, kind: type, error: Any, trace: Any, tb_offset: Any = None) -> None:
-    """Show an exercise's placeholder that was reached as one sentence."""
-    last = trace
-    while last.tb_next is not None:
-        last = last.tb_next
-    code = last.tb_frame.f_code
-    if "YOUR CODE HERE" in linecache.getline(code.co_filename, last.tb_lineno - 1):
-        text = f"{code.co_qualname} is not written yet: fill its cell in and run it, then this one"
-        error._render_traceback_ = lambda: [text]
-    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
-
-
-def how_to_build(name: str, stage: str) -> str:
-    return f"{name} is not built yet: run its cell in {stage}.ipynb, or: mugrade take {stage[:2]}"
-
-
-def say_what_is_missing(module: types.ModuleType, manifest: Manifest) -> None:
-    """Let the module's missing attributes be imported, or say which notebook builds them."""
-
-    def missing(name: str) -> Any:
-        full = f"{module.__name__}.{name}"
-        if manifest.stage_of_module(full):
-            return importlib.import_module(full)
-        stage = manifest.stage_of_symbol(name, module.__name__)
-        if stage is not None and not name.startswith("_"):
-            raise NotBuilt(how_to_build(full, stage), name=full)
-        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-
-    vars(module).setdefault("__getattr__", missing)

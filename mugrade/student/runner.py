@@ -17,17 +17,18 @@ from mugrade.course.cells import plain_python
 from mugrade.course.manifest import BlockEntry, CheckEntry
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import export_path
+from mugrade.sandbox.job import Death
 from mugrade.sandbox.loader import module_name
 from mugrade.sandbox.plain import Child, silence
-from mugrade.sandbox.process import Death
 from mugrade.sandbox.worker import bind, run_check
 from mugrade.student.checks import report_on
-from mugrade.student.live import NotBuilt, Session, how_to_build
+from mugrade.student.live import Session
 from mugrade.student.notebook import notebook_path
+from mugrade.student.unbuilt import NotBuilt, how_to_build
 from mugrade.student.whole import Whole
 from mugrade.student.workspace import Workspace
-from mugrade.values.answers import Verdict
 from mugrade.values.observe import Observed, describe, seed_of
+from mugrade.values.verdicts import Verdict
 from mugrade.view.report import Report
 
 LOAD_SECONDS = 60.0

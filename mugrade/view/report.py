@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mugrade.values.answers import Verdict
 from mugrade.values.picture import Picture
+from mugrade.values.verdicts import Verdict
 from mugrade.view import visible
 from mugrade.view.formula import readable
 

@@ -18,9 +18,10 @@ from mugrade.course.manifest import CheckEntry
 from mugrade.grader.report import write_feedback
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.submissions import Submission
-from mugrade.values.answers import Answer, judge
+from mugrade.values.answers import Answer
 from mugrade.values.judges import Close
 from mugrade.values.observe import Observed
+from mugrade.values.verdicts import judge
 from mugrade.view import visible
 from tests.browser.jupyter import (
     CONTRASTS,
@@ -143,7 +144,7 @@ def test_a_plot_has_a_text(page: Page) -> None:
 def test_formulas_are_typeset_and_values_are_not(page: Page) -> None:
     source = """\
 from IPython.display import display
-from mugrade.values.answers import Verdict
+from mugrade.values.verdicts import Verdict
 from mugrade.view.report import Report
 display(Report.of("a-check", Verdict("value", "$x$", "2"), 3, r"divide by $\\sqrt{n}$", "x"))"""
     find(page, "setup-05")

@@ -1,0 +1,59 @@
+"""What a sandbox is told: the code, the checks, the limits; and how it says that a process died."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mugrade.sandbox.loader import Package
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process is given before the first check.
+
+    Code, the names that checks see, and the data files that lie in its folder. `base` is the part
+    of the package that many jobs share, which is loaded once for all of them.
+    """
+
+    package: Package
+    setup: str
+    names: Sequence[tuple[str, Sequence[str]]]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    base: Package = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One check: its id, source, and the seed of its inputs, of 32 bits."""
+
+    id: str
+    source: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Wall-clock seconds: to load the package, for one check, and for the whole submission.
+
+    `memory`: bytes for all processes of a submission together.
+    """
+
+    load: float = 20.0
+    check: float = 10.0
+    total: float = 60.0
+    memory: int = 2 << 30
+
+
+class Death(Exception):
+    """The process gave no usable answer.
+
+    `category` is timeout, crash, memory, output or protocol. `block`: which one it was loading, as
+    it said itself; empty if none.
+    """
+
+    def __init__(self, category: str, text: str, block: str = "") -> None:
+        super().__init__(text)
+        self.category, self.block = category, block
+
+
+class SandboxError(RuntimeError):
+    """The sandbox itself could not be started."""

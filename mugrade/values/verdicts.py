@@ -1,0 +1,182 @@
+"""Verdicts on what a check yielded: right, or what is wrong about the first value that is."""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+from mugrade.values.answers import Answer, judged
+from mugrade.values.diagnosis import diagnose
+from mugrade.values.diagnosis.evidence import Diagnosis, Evidence
+from mugrade.values.diagnosis.exceptions import (
+    A_COLLECTION,
+    NO_GRADIENT,
+    NO_RETURN,
+    TOO_FEW,
+    explain,
+)
+from mugrade.values.judges import (
+    Close,
+    Mismatch,
+    same_judge,
+)
+from mugrade.values.mistakes import Trace, recognise
+from mugrade.values.observe import Observed
+from mugrade.values.picture import Picture
+
+UNSOLVED = "NotImplementedError"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one check: `category` is `pass`, or what went wrong.
+
+    Categories: pass, shape, dtype, value, nothing, not an array, error, unsolved; from the grader
+    also timeout, crash, protocol, not run. `actual`, `expected` and `at` are empty for hidden
+    inputs, and there is no `picture` of where they differ; `about` may say of what kind they are.
+    `diagnosis` names the mistake, if it is
+    known.
+    """
+
+    category: str
+    actual: str = ""
+    expected: str = ""
+    at: str = ""
+    advice: str = ""
+    hidden: bool = False
+    diagnosis: Diagnosis | None = None
+    picture: Picture | None = None
+    about: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.category == "pass"
+
+
+PASS = Verdict("pass")
+
+
+def compare(values: Sequence[Observed], answers: Sequence[Answer]) -> Verdict:
+    """Compare what a submission yielded with the answers, in order; the first miss counts."""
+    return _first_miss(values, answers)[1]
+
+
+def judge(
+    values: Sequence[Observed], answers: Sequence[Answer], known: Sequence[Trace] = ()
+) -> Verdict:
+    """Compare, and name the mistake behind the first miss.
+
+    `known` are the recorded mistakes of the check.
+    """
+    at, verdict = _first_miss(values, answers)
+    if at == len(answers):
+        return verdict
+    return replace(verdict, diagnosis=_diagnosis(at, values, answers, known))
+
+
+def _first_miss(values: Sequence[Observed], answers: Sequence[Answer]) -> tuple[int, Verdict]:
+    """The place of the first answer that is missed, or their number, and the verdict."""
+    for i, answer in enumerate(answers):
+        value = values[i] if i < len(values) else Observed("nothing")
+        verdict = _judge_one(value, answer)
+        if not verdict.passed:
+            return i, verdict
+    if len(values) > len(answers):
+        return len(answers), _judge_extra(values[len(answers)], any(a.hidden for a in answers))
+    return len(answers), PASS
+
+
+def _diagnosis(
+    at: int, values: Sequence[Observed], answers: Sequence[Answer], known: Sequence[Trace]
+) -> Diagnosis | None:
+    """The mistake behind the first miss: one that the course has made too, or a rule's finding."""
+    if at >= len(values):
+        return TOO_FEW
+    arrays, judges = [a.array for a in answers], [a.judge for a in answers]
+    if found := recognise(at, values, arrays, judges, known):
+        return found
+    if values[at].array is None:
+        return _without_a_value(values[at], answers[at])
+    actuals, answer = [value.array for value in values], answers[at]
+    return diagnose(Evidence(judges[at], arrays, actuals, at, answer.mixed, answer.hidden))
+
+
+def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
+    """The mistake behind an exception, a list, or a gradient or result that is not there."""
+    if value.kind == "error":
+        return None if value.text.startswith(UNSOLVED) else explain(value.text)
+    if value.kind == "not an array":
+        return A_COLLECTION if value.text in ("list", "tuple", "generator") else None
+    if answer.gradient:
+        return NO_GRADIENT
+    what = judged(ast.parse(answer.shown, mode="eval").body) if answer.shown else None
+    return NO_RETURN if isinstance(what, ast.Call | ast.Name) else None
+
+
+def _judge_extra(value: Observed, hidden: bool) -> Verdict:
+    """What comes after the last answer is wrong, an exception as much as one more value."""
+    if value.kind == "error":
+        return Verdict("error", "" if hidden else value.text, hidden=hidden)
+    return Verdict("value", "" if hidden else "one value too many", hidden=hidden)
+
+
+def _judge_one(value: Observed, answer: Answer) -> Verdict:
+    if value.array is not None:
+        mismatch = answer.judge.compare(value.array, answer.array)
+        return _verdict(mismatch, answer) if mismatch else PASS
+    shape = getattr(answer.judge, "shape", answer.array.shape)
+    expected = f"an array of shape {shape}"
+    match value.kind:
+        case "error" if value.text.startswith(UNSOLVED):
+            mismatch = Mismatch(
+                "unsolved", "not written yet", expected, "fill the cell in and run it"
+            )
+        case "error":
+            mismatch = Mismatch("error", value.text, expected, _advice(value.text))
+        case "not an array":
+            mismatch = Mismatch(
+                "not an array",
+                f"a {value.text}",
+                expected,
+                "return what the docstring says, a Tensor or an array",
+            )
+        case _:
+            mismatch = Mismatch(
+                "nothing", "None", expected, "is a return missing, or a gradient never set?"
+            )
+    return _verdict(mismatch, answer)
+
+
+def _advice(error: str) -> str:
+    """What to try after an exception."""
+    match error.partition(":")[0]:
+        case "NameError":
+            return "run the cells above, also after a restart; else the name is misspelt"
+        case "NotBuilt":
+            return "build that part, or borrow its stage, and run this cell again"
+    return "call it on its own in a new cell and read the traceback"
+
+
+def _verdict(mismatch: Mismatch, answer: Answer) -> Verdict:
+    if answer.hidden:
+        return Verdict(mismatch.kind, advice=mismatch.advice, hidden=True, about=answer.about)
+    picture = Picture.of(mismatch.wrong) if mismatch.wrong is not None else None
+    both = mismatch.actual, mismatch.expected
+    return Verdict(mismatch.kind, *both, answer.shown, mismatch.advice, picture=picture)
+
+
+def kept_answers(old: Sequence[Answer], new: Sequence[Answer]) -> list[Answer]:
+    """The new answers, each as it was recorded before where its own judge sees no difference."""
+    pairs = zip_longest(old[: len(new)], new)
+    return [a if a is not None and _agree(a, b) else b for a, b in pairs]
+
+
+def _agree(old: Answer, new: Answer) -> bool:
+    """Whether both say the same of the yield, and the new value is right by the old one."""
+    forms = [(a.shown, a.hidden, a.mixed, a.gradient, a.about) for a in (old, new)]
+    judge = old.judge if isinstance(old.judge, Close) else Close()
+    return (
+        forms[0] == forms[1]
+        and same_judge(old.judge, new.judge)
+        and judge.compare(new.array, old.array) is None
+    )
