@@ -82,8 +82,8 @@ def blank(tiny: Course, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("blank")
     Store.create(out / "results.db").close()
     with contextlib.closing(Publisher(out, tiny, Store(out / "results.db"))) as publisher:
-        publisher._begin()
-        assert publisher.scores._book
+        publisher.outputs[-1]._begin()
+        assert publisher.outputs[-1].scores._book
     return out
 
 

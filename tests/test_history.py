@@ -147,7 +147,7 @@ def test_what_cannot_be_graded_does_not_replace_what_could(klass: Class, text: s
 
 def test_the_policy_decides(klass: Class, monkeypatch: pytest.MonkeyPatch) -> None:
     course = replace(klass.course, settings=Settings(deadlines={"00": DEADLINE}))
-    monkeypatch.setattr("mugrade.course.model.load_course", lambda root: course)
+    monkeypatch.setattr("mugrade.course.reading.load_course", lambda root: course)
     for text, when in (
         ("good", -2 * DAY),
         ("bad", -DAY),
@@ -167,7 +167,7 @@ def test_what_is_late_gives_nothing_where_the_deadline_decides(
     klass: Class, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     course = replace(klass.course, settings=Settings(deadlines={"00": DEADLINE}))
-    monkeypatch.setattr("mugrade.course.model.load_course", lambda root: course)
+    monkeypatch.setattr("mugrade.course.reading.load_course", lambda root: course)
     klass.hand_in("ada", "good", DEADLINE + DAY)
     assert "late: handed in after the deadline" in klass.grade("--policy", "before-deadline")
     assert (klass.points, klass.csv["ada"]["status"]) == ({"ada": "0"}, "late")

@@ -129,8 +129,8 @@ def _results(
 ) -> Iterator[tuple["Store", Settings]]:
     """The store, and by which rules its results count; what goes wrong is one sentence."""
     from mugrade.course.reading import find_course
-    from mugrade.grader.ledger import listen
-    from mugrade.grader.publish import GRADEBOOK, stale
+    from mugrade.grader.ledger import GRADEBOOK, listen
+    from mugrade.grader.outputs.pages import stale
     from mugrade.grader.store import NAME, Store
 
     folder = out or (None if db else find_course(course or Path.cwd()) / RESULTS)
@@ -176,8 +176,10 @@ def _use(
 
 def _write(course: Path | None, out: Path | None, db: str | None) -> None:
     from mugrade.course.reading import find_course, load_course
+    from mugrade.grader.outputs.pages import FEEDBACK
+    from mugrade.grader.outputs.table import CSV
     from mugrade.grader.plan import opened
-    from mugrade.grader.publish import CSV, FEEDBACK, republish
+    from mugrade.grader.publish import republish
 
     found = load_course(find_course(course or Path.cwd()))
     folder = out or found.root / RESULTS

@@ -19,6 +19,7 @@ from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.models import Review
 from mugrade.grader.store import Key, Store
 
+GRADEBOOK = "gradebook.db"
 SHOWN = "mugrade_shown"
 CREATE = f"CREATE TABLE IF NOT EXISTS {SHOWN} (notebook_id TEXT PRIMARY KEY, codes TEXT NOT NULL)"
 SHOW = f"INSERT OR REPLACE INTO {SHOWN} VALUES (:notebook, :codes)"

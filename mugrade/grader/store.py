@@ -192,8 +192,8 @@ class Store:
         return [s for s in found if wanted.below is None or s.points < wanted.below]
 
     def standing(self, student: str, stage: str, settings: Settings) -> Standing:
-        """What counts of one stage of one student, who has at least one attempt at it."""
-        return self.standings(settings, Filter([student], [stage]))[0]
+        """What counts of one stage of one student, who has an attempt at it; with its checks."""
+        return next(self.with_checks(self.standings(settings, Filter([student], [stage]))))
 
     def with_checks(self, standings: Sequence[Standing]) -> Iterator[Standing]:
         """The same with the checks of their attempts, a few hundred at a time."""

@@ -1,0 +1,1 @@
+"""What grading writes, a file for each; `grader/publish.py` lists them."""

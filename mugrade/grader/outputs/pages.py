@@ -1,0 +1,53 @@
+"""A feedback page for every submission."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from mugrade.course.settings import Settings
+from mugrade.errors import CourseError
+from mugrade.grader.outputs.output import Output, folder_of, holds, own_folder
+from mugrade.grader.policy import Standing
+from mugrade.grader.report import write_feedback
+from mugrade.grader.store import Filter, Store
+
+FEEDBACK = "feedback"
+
+
+class Pages(Output):
+    name = FEEDBACK
+    title = "feedback"
+
+    @property
+    def path(self) -> Path:
+        return self.out / FEEDBACK
+
+    def is_current(self, standing: Standing) -> bool:
+        return holds(page_of(self.out, *standing.key), standing.mark)
+
+    def write(self, standing: Standing) -> Standing:
+        try:
+            title = self.course.find(standing.stage).title
+        except CourseError:
+            title = standing.stage
+        page = page_of(self.out, *standing.key)
+        write_feedback(page, standing, title, self.course.settings.title)
+        return standing
+
+    def forget(self, student: str) -> Iterator[str]:
+        if folder := own_folder(self.path, student):
+            shutil.rmtree(folder)
+            yield f"{folder}: deleted"
+
+
+def page_of(out: Path, student: str, stage: str) -> Path:
+    """The feedback page."""
+    return out / FEEDBACK / folder_of(student) / f"{stage}.html"
+
+
+def stale(out: Path, store: Store, settings: Settings) -> int:
+    """How many pages do not say yet what a teacher has said in the formgrader."""
+    students = sorted({student for student, _ in store.reviews()})
+    found = store.standings(settings, Filter(students)) if students else []
+    said = (s for s in found if s.reviews.said)
+    return sum(not holds(page_of(out, *s.key), s.mark) for s in said)
