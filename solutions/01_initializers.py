@@ -26,8 +26,9 @@ from mugrade import check, distribution, show
 # `rand` scales numbers that are uniform on [0, 1) to [low, high); `randn` scales standard normal
 # ones. Both return float32, and tensors that need no gradient, unless asked for something else:
 # it is the layer of the next stage that declares a tensor to be a parameter. Your four functions
-# shall do the same: draw from NumPy's global state, and hand the keywords `device`, `dtype` and
-# `requires_grad` on.
+# shall do the same: draw from NumPy's global state, one number for each entry, and hand the
+# keywords `device`, `dtype` and `requires_grad` on. What they return is a leaf: the numbers get
+# their scale before they become a tensor, not by an op on it.
 
 # %% id="init-random" role="given" export="needle/init.py"
 """Initializers: new tensors, constant or random, and the scale at which weights should start."""
@@ -192,8 +193,9 @@ for c in (0.5, 0.0):
 def xavier_uniform(fan_in: int, fan_out: int, gain: float = 1.0, **kwargs: Any) -> Tensor:
     """Weights from U(-a, a) that keep the variance in both directions, as far as one can.
 
-    a = gain * sqrt(6 / (fan_in + fan_out)). The result has shape (fan_in, fan_out);
-    device, dtype and requires_grad in `kwargs` are those of `rand`.
+    a = gain * sqrt(6 / (fan_in + fan_out)). The result, a leaf, has shape (fan_in, fan_out),
+    with one number drawn for each entry; device, dtype and requires_grad in `kwargs` are those of
+    `rand`.
 
     Source: Glorot and Bengio, 2010, equation 16.
     """
@@ -251,6 +253,7 @@ def xavier_uniform_options():
     w = ndl.init.xavier_uniform(100, 150, requires_grad=True)
     (w * w).sum().backward()
     yield distribution(w.grad)
+    yield distribution(w * (2.0 - w.is_leaf()))  # a leaf: it was computed from no tensor
     ### BEGIN HIDDEN TESTS
     #: other sizes, and no keywords
     w = ndl.init.xavier_uniform(70, 160)
@@ -273,6 +276,9 @@ def xavier_uniform_seed():
     np.random.seed(0)
     yield distribution(first + ndl.init.xavier_uniform(100, 150), dtype="float32")
     yield distribution(first - other, dtype="float32")
+    np.random.seed(0)
+    ndl.init.rand(100, 150)  # the numbers that the first draw took
+    yield distribution(other + ndl.init.xavier_uniform(100, 150), dtype="float32")
     ### BEGIN HIDDEN TESTS
     #: a draw repeated after the same seed, other sizes
     np.random.seed(11)
@@ -295,8 +301,9 @@ def xavier_uniform_seed():
 def xavier_normal(fan_in: int, fan_out: int, gain: float = 1.0, **kwargs: Any) -> Tensor:
     """Weights from N(0, std^2) with the variance of `xavier_uniform`.
 
-    std = gain * sqrt(2 / (fan_in + fan_out)). The result has shape (fan_in, fan_out);
-    device, dtype and requires_grad in `kwargs` are those of `randn`.
+    std = gain * sqrt(2 / (fan_in + fan_out)). The result, a leaf, has shape (fan_in, fan_out),
+    with one number drawn for each entry; device, dtype and requires_grad in `kwargs` are those of
+    `randn`.
 
     Source: Glorot and Bengio, 2010, equation 12.
     """
@@ -352,6 +359,7 @@ def xavier_normal_options():
     w = ndl.init.xavier_normal(100, 150, requires_grad=True)
     (w * 3.0 + w).sum().backward()
     yield distribution(w * w.grad)
+    yield distribution(w * (2.0 - w.is_leaf()))  # a leaf: it was computed from no tensor
     ### BEGIN HIDDEN TESTS
     #: other sizes, and no keywords
     w = ndl.init.xavier_normal(70, 160)
@@ -374,6 +382,9 @@ def xavier_normal_seed():
     np.random.seed(0)
     yield distribution(first + ndl.init.xavier_normal(100, 150), dtype="float32")
     yield distribution(first - other, dtype="float32")
+    np.random.seed(0)
+    ndl.init.randn(100, 150)  # the numbers that the first draw took
+    yield distribution(other + ndl.init.xavier_normal(100, 150), dtype="float32")
     ### BEGIN HIDDEN TESTS
     #: a draw repeated after the same seed, other sizes
     np.random.seed(12)
@@ -449,8 +460,9 @@ def _demand_relu(nonlinearity: str) -> None:
 def kaiming_uniform(fan_in: int, fan_out: int, nonlinearity: str = "relu", **kwargs: Any) -> Tensor:
     """Weights from U(-a, a) that keep the mean square through a layer followed by a ReLU.
 
-    a = gain * sqrt(3 / fan_in) with gain = sqrt(2). The result has shape (fan_in, fan_out);
-    device, dtype and requires_grad in `kwargs` are those of `rand`.
+    a = gain * sqrt(3 / fan_in) with gain = sqrt(2). The result, a leaf, has shape (fan_in,
+    fan_out), with one number drawn for each entry; device, dtype and requires_grad in `kwargs` are
+    those of `rand`.
     Raises ValueError for a nonlinearity other than "relu".
 
     Source: He, Zhang, Ren and Sun, 2015, equation 10.
@@ -519,6 +531,7 @@ def kaiming_uniform_options():
     w = ndl.init.kaiming_uniform(100, 150, requires_grad=True)
     (w * w).sum().backward()
     yield distribution(w.grad)
+    yield distribution(w * (2.0 - w.is_leaf()))  # a leaf: it was computed from no tensor
     ### BEGIN HIDDEN TESTS
     #: other sizes, and no keywords
     w = ndl.init.kaiming_uniform(70, 160)
@@ -543,6 +556,9 @@ def kaiming_uniform_seed():
     np.random.seed(0)
     yield distribution(first + ndl.init.kaiming_uniform(100, 150), dtype="float32")
     yield distribution(first - other, dtype="float32")
+    np.random.seed(0)
+    ndl.init.rand(100, 150)  # the numbers that the first draw took
+    yield distribution(other + ndl.init.kaiming_uniform(100, 150), dtype="float32")
     ### BEGIN HIDDEN TESTS
     #: a draw repeated after the same seed, other sizes
     np.random.seed(13)
@@ -565,8 +581,9 @@ def kaiming_uniform_seed():
 def kaiming_normal(fan_in: int, fan_out: int, nonlinearity: str = "relu", **kwargs: Any) -> Tensor:
     """Weights from N(0, std^2) with the variance of `kaiming_uniform`.
 
-    std = gain / sqrt(fan_in) with gain = sqrt(2). The result has shape (fan_in, fan_out);
-    device, dtype and requires_grad in `kwargs` are those of `randn`.
+    std = gain / sqrt(fan_in) with gain = sqrt(2). The result, a leaf, has shape (fan_in, fan_out),
+    with one number drawn for each entry; device, dtype and requires_grad in `kwargs` are those of
+    `randn`.
     Raises ValueError for a nonlinearity other than "relu".
 
     Source: He, Zhang, Ren and Sun, 2015, equation 10.
@@ -635,6 +652,7 @@ def kaiming_normal_options():
     w = ndl.init.kaiming_normal(100, 150, requires_grad=True)
     (w * 3.0 + w).sum().backward()
     yield distribution(w * w.grad)
+    yield distribution(w * (2.0 - w.is_leaf()))  # a leaf: it was computed from no tensor
     ### BEGIN HIDDEN TESTS
     #: other sizes, and no keywords
     w = ndl.init.kaiming_normal(70, 160)
@@ -659,6 +677,9 @@ def kaiming_normal_seed():
     np.random.seed(0)
     yield distribution(first + ndl.init.kaiming_normal(100, 150), dtype="float32")
     yield distribution(first - other, dtype="float32")
+    np.random.seed(0)
+    ndl.init.randn(100, 150)  # the numbers that the first draw took
+    yield distribution(other + ndl.init.kaiming_normal(100, 150), dtype="float32")
     ### BEGIN HIDDEN TESTS
     #: a draw repeated after the same seed, other sizes
     np.random.seed(14)

@@ -199,8 +199,8 @@ class Linear(Module):
 
     y = x W + b. Parameters: `weight` of shape (in_features, out_features), drawn first, by
     kaiming_uniform; `bias` of shape (1, out_features), drawn by kaiming_uniform with sizes
-    (out_features, 1) and turned into a row, or None if `bias` is false.
-    Both live on `device` and have the given dtype.
+    (out_features, 1) and turned into a row, or None, with nothing drawn for it, if `bias` is false.
+    Both live on `device` and have the given dtype. Training and evaluation are alike.
     """
 
     def __init__(
@@ -316,6 +316,8 @@ def linear_forward():
     layer.bias.data = ndl.Tensor([[10.0, -20.0, 30.0]], dtype=layer.bias.dtype)
     x = ndl.Tensor([[1.0, 1.0], [0.0, 2.0], [-1.0, 3.0], [0.5, -2.0]])
     yield close(layer(x), dtype="float32")
+    layer.eval()
+    yield close(layer(x), dtype="float32")
     ### BEGIN HIDDEN TESTS
     #: random rows and parameters, perhaps a single row
     for n, fan_in, fan_out in ((5, 4, 3), (4, 4, 4), (1, 6, 2), (7, 3, 5)):
@@ -337,6 +339,12 @@ def linear_without_bias():
     layer.weight.data = ndl.Tensor([[1.0, 2.0, -3.0], [4.0, 0.5, 6.0]], dtype=layer.weight.dtype)
     x = ndl.Tensor([[1.0, 1.0], [0.0, 2.0], [-1.0, 3.0], [0.5, -2.0]])
     yield close(layer(x), dtype="float32")
+    np.random.seed(22)
+    ndl.init.rand(100, 120)  # the numbers that the weight takes
+    after = ndl.init.rand(100, 120)
+    np.random.seed(22)
+    ndl.nn.Linear(100, 120, bias=False)
+    yield distribution(after + ndl.init.rand(100, 120), dtype="float32")
     ### BEGIN HIDDEN TESTS
     #: the weight of a layer without bias, other sizes
     (weight,) = ndl.nn.Linear(100, 120, bias=False).parameters()
@@ -475,7 +483,7 @@ show(
 
 # %% id="flatten" role="solution" export="needle/nn/basic.py"
 class Flatten(Module):
-    """Turn each element of a batch into one row."""
+    """Turn each element of a batch into one row, in training and in evaluation alike."""
 
     def forward(self, x: Tensor) -> Tensor:
         """From shape (n, a, b, ...) to (n, a * b * ...), in row-major order."""
@@ -506,6 +514,9 @@ def flatten_rows():
         yield y
     y.backward(y * 10)
     yield x.grad
+    flatten = ndl.nn.Flatten()
+    flatten.eval()
+    yield flatten(x)
     ### BEGIN HIDDEN TESTS
     #: two to five axes, some perhaps of length 1
     for shape in ((3, 4), (4, 2, 3), (2, 3, 2, 2), (1, 3, 2), (5, 1, 1, 4), (2, 2, 3, 1, 2)):
@@ -547,7 +558,7 @@ class ReLU(Module):
     """The rectified linear unit as a module."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """y = max(x, 0), entry by entry, of any shape."""
+        """y = max(x, 0), entry by entry, of any shape, in training and in evaluation alike."""
         ### BEGIN SOLUTION
         return relu(x)
         ### END SOLUTION
@@ -568,10 +579,13 @@ from needle.nn.basic import ReLU
 def relu_layer_bends():
     """The gradient passes where the input was positive and stops where it was not."""
     x = ndl.Tensor([[-1.0, 2.0, -0.5], [3.0, -4.0, 8.0]])
-    y = ndl.nn.ReLU()(x)
+    layer = ndl.nn.ReLU()
+    y = layer(x)
     yield y
     y.backward(ndl.Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
     yield x.grad
+    layer.eval()
+    yield layer(x * 0.5)
     ### BEGIN HIDDEN TESTS
     #: one to four axes, entries of both signs, small or large
     for shape, scale in (((7,), 1.0), ((4, 5), 0.01), ((2, 3, 4), 1000.0), ((2, 2, 2, 2), 3.0)):
@@ -599,6 +613,7 @@ class Sequential(Module):
     """Modules one after the other.
 
     y = f_k(... f_2(f_1(x))). The modules are kept in `modules`, in this order; with none, y = x.
+    Training and evaluation are alike, and each module stays in the mode in which it is.
     """
 
     def __init__(self, *modules: Module) -> None:
@@ -642,8 +657,13 @@ def sequential_chains():
     chain = ndl.nn.Sequential(Square(), Increase())
     yield chain(x)
     yield ndl.nn.Sequential(Increase(), Square())(x)
-    more = Increase()
-    nested = ndl.nn.Sequential(Square(), more, ndl.nn.Sequential(Square()), more, Square())
+    first, more = Square(), Increase()
+    nested = ndl.nn.Sequential(first, more, ndl.nn.Sequential(Square()), more, Square())
+    yield nested(x * 0.25)
+    more.eval()
+    yield nested(x * 0.5)
+    yield np.array([int(module.training) for module in (first, more)])
+    nested.eval()
     yield nested(x * 0.25)
     ### BEGIN HIDDEN TESTS
     #: each module of a chain by itself
@@ -734,6 +754,7 @@ class Residual(Module):
     """A module with a way round it.
 
     y = x + fn(x), where fn keeps the shape of its input, and is called once.
+    Training and evaluation are alike, and fn stays in the mode in which it is.
 
     Source: He, Zhang, Ren and Sun, 2016, equation 1.
     """
@@ -768,8 +789,18 @@ def residual_forward():
         def forward(self, x):
             return x * x * 0.75 + 1.0
 
-    residual = ndl.nn.Residual(Grow())
-    yield residual(ndl.Tensor([[1.0, -2.0, 0.25], [0.5, 4.0, -1.0]]))
+    grow = Grow()
+    residual = ndl.nn.Residual(grow)
+    x = ndl.Tensor([[1.0, -2.0, 0.25], [0.5, 4.0, -1.0]])
+    yield residual(x)
+    residual.eval()
+    yield residual(x)
+    modes = []
+    for set_mode in (grow.eval, grow.train):
+        set_mode()
+        residual(x)
+        modes.append(int(grow.training))
+    yield np.array(modes)
     ### BEGIN HIDDEN TESTS
     #: random entries, the same module inside
     x = ndl.Tensor(rng.standard_normal((3, 4)).astype("float32"))

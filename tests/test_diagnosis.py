@@ -169,6 +169,9 @@ def test_the_spread_of_a_sample() -> None:
     assert said(sample.clip(-2, 2)) == "the sample is clipped"
     assert said(sample.astype("float32")) == "float32 comes out where float64 is asked for"
     assert said(sample + 1) == said(sample * 1.2) == said(sample[:, :50]) == ""
+    assert said(sample.T) == "the lengths of the two axes are exchanged"
+    assert said(sample[:, None]) == "an axis of length 1 is left over"
+    assert said(sample.ravel()) == "the sample is not in the right shape"
 
 
 KNOWN = Diagnosis("squared", "it is squared", "take it as it is")

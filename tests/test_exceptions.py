@@ -41,6 +41,10 @@ def data_of_another_dtype() -> None:
     raise TypeError("data of dtype float64 for a tensor of dtype float32: convert it")
 
 
+def negative_label() -> None:
+    raise IndexError("label -1 is negative: 3 classes are 0 to 2")
+
+
 class NoArray:
     __array_ufunc__ = None
 
@@ -64,6 +68,7 @@ CASES: dict[str, Callable[[], object]] = {
     "an axis that the array does not have": lambda: np.ones(3).sum(axis=1),
     "an axis is named twice": lambda: np.ones((2, 2)).sum(axis=(0, 0)),
     "an index beyond the end": lambda: np.ones(3)[3],
+    "a negative number is used as an index": negative_label,
     "an array is used as a condition": lambda: bool(np.ones(3)),
     "a dtype is not handed on": data_of_another_dtype,
     "a function of NumPy is called on a tensor": lambda: np.exp(NoArray()),
@@ -76,6 +81,7 @@ CASES: dict[str, Callable[[], object]] = {
     "an array stands where another object is expected": lambda: np.ones(2).requires_grad,
     "there are more or fewer values than expected": lambda: unpack([]),
     "a function is called with other arguments than it takes": lambda: unpack(),
+    "a number is added to what is no number": lambda: sum([object()]),  # type: ignore[list-item]
     "the function calls itself too often": deep,
     "a read-only array is written to": lambda: np.broadcast_to(1.0, 3).fill(0),
     "a name that is not defined": lambda: undefined,  # noqa: F821

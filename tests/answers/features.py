@@ -178,6 +178,19 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
     },
     "01": {
         "xavier-uniform": {
+            "a leaf": (
+                [("low=-bound, high=bound, **kwargs)", "low=-1, high=1, **kwargs) * bound")],
+                {"xavier-uniform-options"},
+            ),
+            "one number for each entry": (
+                [
+                    (
+                        "    return rand(fan_in, fan_out, low",
+                        "    rand(fan_in, fan_out)\n    return rand(fan_in, fan_out, low",
+                    )
+                ],
+                {"xavier-uniform-seed"},
+            ),
             "the keywords": (
                 [(", **kwargs)\n    ### END", ")\n    ### END")],
                 {"xavier-uniform-options"},
@@ -203,6 +216,19 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
             "the gain": ([("gain * math", "math")], {"xavier-uniform-gain"}),
         },
         "xavier-normal": {
+            "a leaf": (
+                [("mean=0, std=std, **kwargs)", "**kwargs) * std")],
+                {"xavier-normal-options"},
+            ),
+            "one number for each entry": (
+                [
+                    (
+                        "    return randn(fan_in, fan_out, mean",
+                        "    randn(fan_in, fan_out)\n    return randn(fan_in, fan_out, mean",
+                    )
+                ],
+                {"xavier-normal-seed"},
+            ),
             "the keywords": (
                 [(", **kwargs)\n    ### END", ")\n    ### END")],
                 {"xavier-normal-options"},
@@ -228,6 +254,19 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
             "the gain": ([("gain * math", "math")], {"xavier-normal-gain"}),
         },
         "kaiming-uniform": {
+            "a leaf": (
+                [("low=-bound, high=bound, **kwargs)", "low=-1, high=1, **kwargs) * bound")],
+                {"kaiming-uniform-options"},
+            ),
+            "one number for each entry": (
+                [
+                    (
+                        "    return rand(fan_in, fan_out, low",
+                        "    rand(fan_in, fan_out)\n    return rand(fan_in, fan_out, low",
+                    )
+                ],
+                {"kaiming-uniform-seed"},
+            ),
             "the keywords": (
                 [(", **kwargs)\n    ### END", ")\n    ### END")],
                 {"kaiming-uniform-options"},
@@ -256,6 +295,19 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
             ),
         },
         "kaiming-normal": {
+            "a leaf": (
+                [("mean=0, std=std, **kwargs)", "**kwargs) * std")],
+                {"kaiming-normal-options"},
+            ),
+            "one number for each entry": (
+                [
+                    (
+                        "    return randn(fan_in, fan_out, mean",
+                        "    randn(fan_in, fan_out)\n    return randn(fan_in, fan_out, mean",
+                    )
+                ],
+                {"kaiming-normal-seed"},
+            ),
             "the keywords": (
                 [(", **kwargs)\n    ### END", ")\n    ### END")],
                 {"kaiming-normal-options"},
@@ -290,7 +342,7 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
                 [
                     (
                         "weight = init.kaiming_uniform",
-                        "first = init.kaiming_uniform(out_features, 1, dtype=dtype)\n"
+                        "first = bias and init.kaiming_uniform(out_features, 1, dtype=dtype)\n"
                         "        weight = init.kaiming_uniform",
                     ),
                     ("init.kaiming_uniform(out_features, 1, device=device, dtype=dtype)", "first"),
@@ -311,6 +363,15 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
                 {"linear-dtype"},
             ),
             "no bias": ([("        if bias:\n", "        if True:\n")], {"linear-without-bias"}),
+            "no draw without a bias": (
+                [
+                    (
+                        "        if bias:\n",
+                        "        bias or init.kaiming_uniform(out_features, 1)\n        if bias:\n",
+                    )
+                ],
+                {"linear-without-bias"},
+            ),
             "no bias in forward": (
                 [("if self.bias is None:", "if False:")],
                 {"linear-without-bias"},
@@ -326,7 +387,21 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
                 {"flatten-numbers"},
             ),
         },
+        "relu-layer": {
+            "evaluation": (
+                [("return relu(x)", "return relu(x) if self.training else x")],
+                {"relu-layer-bends"},
+            ),
+        },
         "sequential": {
+            "evaluation": (
+                [("in self.modules:", "in self.modules[: None if self.training else 1]:")],
+                {"sequential-chains"},
+            ),
+            "the modes of the modules": (
+                [("x = module(x)", "module.train()\n            x = module(x)")],
+                {"sequential-chains"},
+            ),
             "nothing": (
                 [
                     (
@@ -338,6 +413,10 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
             ),
         },
         "residual": {
+            "the mode of the module": (
+                [("return x + self.fn(x)", "self.fn.train()\n        return x + self.fn(x)")],
+                {"residual-forward"},
+            ),
             "a single call": (
                 [("return x + self.fn(x)", "self.fn(x)\n        return x + self.fn(x)")],
                 {"residual-calls-once"},

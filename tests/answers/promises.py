@@ -66,19 +66,27 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
     },
     "01": {
         "xavier-uniform": {
+            "a leaf": "What they return is a leaf",
+            "no number more": "with one number drawn for each entry",
             "the global state": "draw from NumPy's global state",
             "keywords": "hand the keywords `device`, `dtype` and",
             "float32 without a gradient unasked": "return float32, and tensors that need",
             "keywords, too": "device, dtype and requires_grad in `kwargs` are those of",
         },
         "xavier-normal": {
+            "a leaf": "a leaf, has shape",
+            "no number more": "with one number drawn for each entry",
             "keywords": "device, dtype and requires_grad in `kwargs` are those of",
         },
         "kaiming-uniform": {
+            "a leaf": "a leaf, has shape",
+            "no number more": "with one number drawn for each entry",
             "keywords": "device, dtype and requires_grad in `kwargs` are those of",
             "other activations": 'Raises ValueError for a nonlinearity other than "relu"',
         },
         "kaiming-normal": {
+            "a leaf": "a leaf, has shape",
+            "no number more": "with one number drawn for each entry",
             "keywords": "device, dtype and requires_grad in `kwargs` are those of",
             "other activations": 'Raises ValueError for a nonlinearity other than "relu"',
         },
@@ -87,24 +95,31 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
         "linear": {
             "the order of the draws": "first the weight, then the bias",
             "leaves": "The parameters must be leaves",
-            "no bias": "or None if `bias` is false",
+            "no bias": "or None, with nothing drawn for it, if `bias` is false",
+            "both modes": "Training and evaluation are alike",
             "dtypes": "have the given dtype",
             "more axes": "with two axes or more",
         },
         "flatten": {
             "any number of axes": "From shape (n, a, b, ...)",
+            "both modes": "in training and in evaluation alike",
             "shape (n,)": "of shape (n,), becomes (n, 1)",
         },
         "relu-layer": {
             "any shape": "entry by entry, of any shape",
+            "both modes": "in training and in evaluation alike",
         },
         "sequential": {
             "no modules": "with none, y = x",
+            "both modes": "Training and evaluation are alike",
+            "the modes of the modules": "each module stays in the mode in which it is",
             "the attribute": "The modules are kept in `modules`, in this order",
             "chains in chains": "chains can be links of other chains",
         },
         "residual": {
             "a module that counts its calls": "and is called once",
+            "both modes": "Training and evaluation are alike",
+            "the mode of the module": "fn stays in the mode in which it is",
         },
     },
     "03": {

@@ -102,8 +102,8 @@ WRONG = {
         "the two exchanged": [("return a_bar, b_bar", "return b_bar, a_bar")],
         "whole numbers only": [("b_bar = p_bar * a", "b_bar = p_bar * int(a)")],
         "the answer for these numbers": [
-            ("p_bar * b + y_bar", "6.0"),
-            ("b_bar = p_bar * a", "b_bar = 2.0"),
+            ("p_bar * b + y_bar", "8.0"),
+            ("b_bar = p_bar * a", "b_bar = 3.0"),
         ],
     },
     "multiply": {

@@ -31,9 +31,10 @@ def _readable(e: Evidence) -> bool:
 
 def _rules(e: Evidence) -> list[Rule]:
     if isinstance(e.judge, Distribution):
-        rules = samples.RULES if e.actual.shape == e.judge.shape else []
+        rules = samples.RULES if e.actual.shape == e.judge.shape else samples.SHAPES
     elif isinstance(e.judge, Close):
         rules = VALUE_RULES if e.actual.shape == e.expected.shape else shapes.RULES
     else:
         return []
-    return dtypes.RULES if rules is not shapes.RULES and e.actual.dtype != e.dtype else rules
+    of_shapes = rules is shapes.RULES or rules is samples.SHAPES
+    return rules if of_shapes or e.actual.dtype == e.dtype else dtypes.RULES

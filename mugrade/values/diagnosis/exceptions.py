@@ -77,6 +77,12 @@ RULES = [
         "print the index and the length of what it is used on",
     ),
     (
+        r"^IndexError: .*\bnegative\b",
+        "a negative number is used as an index",
+        "entries are counted from 0, and none stands before the first",
+        "print the index, and look for a subtraction, or a -1 that stands for something",
+    ),
+    (
         r"truth value of an array",
         "an array is used as a condition",
         "an array with several entries is neither true nor false",
@@ -135,6 +141,12 @@ RULES = [
         "a function is called with other arguments than it takes",
         "the names and the number of the arguments are part of what was agreed",
         "compare the call with the signature",
+    ),
+    (
+        r"^TypeError: unsupported operand type\(s\) for \+: 'int' and",
+        "a number is added to what is no number",
+        "sum() begins with the number 0, unless it is told otherwise",
+        "begin with the first of the terms, and add the others to it",
     ),
     (
         r"^RecursionError",

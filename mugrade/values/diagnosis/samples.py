@@ -8,6 +8,7 @@ from mugrade.values.diagnosis.evidence import Diagnosis, Evidence, Rule, rule
 from mugrade.values.judges import Distribution
 
 RULES: list[Rule] = []
+SHAPES: list[Rule] = []
 
 
 SAMPLE_FACTORS = (
@@ -64,3 +65,41 @@ def wrong_spread(e: Evidence) -> Diagnosis | None:
                     "check the gain, the fans and the root; U(-a, a) has deviation a / sqrt(3)",
                 )
     return None
+
+
+@rule(SHAPES)
+def length_one(e: Evidence) -> Diagnosis | None:
+    assert isinstance(e.judge, Distribution)
+    a, b = e.actual.shape, tuple(e.judge.shape)
+    if len(a) == len(b) or [n for n in a if n != 1] != [n for n in b if n != 1]:
+        return None
+    return Diagnosis(
+        f"an axis of length 1 is {'missing' if len(a) < len(b) else 'left over'}",
+        "the lengths of the other axes are right, but the number of axes is not",
+        "draw the sample in its shape, or reshape it",
+    )
+
+
+@rule(SHAPES)
+def turned(e: Evidence) -> Diagnosis | None:
+    assert isinstance(e.judge, Distribution)
+    a, b = e.actual.shape, tuple(e.judge.shape)
+    if len(a) != 2 or a != b[::-1]:
+        return None
+    return Diagnosis(
+        "the lengths of the two axes are exchanged",
+        "the shape is the transpose of the one that is asked for",
+        "exchange the two lengths where the sample is drawn",
+    )
+
+
+@rule(SHAPES)
+def entries_in_another_shape(e: Evidence) -> Diagnosis | None:
+    assert isinstance(e.judge, Distribution)
+    if e.actual.size != math.prod(e.judge.shape):
+        return None
+    return Diagnosis(
+        "the sample is not in the right shape",
+        "the number of entries is right, their shape is not",
+        "draw the sample in the shape that is asked for",
+    )
