@@ -3,7 +3,7 @@
 import functools
 import gzip
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,16 @@ def data_of_another_dtype() -> None:
 
 def out_grad_of_another_shape() -> None:
     raise ValueError("out_grad of shape (4,) for an output of (4, 1)")
+
+
+def stopped() -> Iterator[None]:
+    raise StopIteration
+    yield
+
+
+class NoIterator:
+    def __iter__(self) -> Iterator[None]:
+        return []  # type: ignore[return-value]
 
 
 class NoArray:
@@ -88,6 +98,8 @@ CASES: dict[str, Callable[[], object]] = {
     "struct has too few or too many bytes to unpack": lambda: struct.unpack(">I", b""),
     "an assertion does not hold": assert_nothing,
     "nothing is there to be put together": lambda: np.stack([]),
+    "a generator raises StopIteration": lambda: next(stopped()),
+    "what __iter__ returns is no iterator": lambda: iter(NoIterator()),
     "what should be forgotten is kept": no_memory,
     "a file that is not there": lambda: Path("/nowhere").read_text(),
     "data that require a gradient": data_with_gradient,

@@ -188,6 +188,18 @@ RULES = [
         "decide what an empty selection gives before you call it",
     ),
     (
+        r"generator raised StopIteration",
+        "a generator raises StopIteration",
+        "Python turns that into a RuntimeError: a function with yield in it ends by return",
+        "return where nothing is left; StopIteration is for __next__",
+    ),
+    (
+        r"returned non-iterator",
+        "what __iter__ returns is no iterator",
+        "it needs a method __next__: a list has none, and is only something to iterate over",
+        "write yield in __iter__, or return iter(...) of a list",
+    ),
+    (
         r"^MemoryError: .*still in memory",
         "what should be forgotten is kept",
         "whoever keeps a result keeps the whole graph behind it",

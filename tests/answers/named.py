@@ -758,6 +758,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the gradient reaches what was dropped": ["the gradient reaches what was dropped"],
         "the input is changed in place": ["the input is changed in place"],
         "a generator of its own": ["another draw than the one agreed on"],
+        "drawn before the mode is looked at": [
+            "a draw in eval mode",
+            "another draw than the one agreed on",
+        ],
     },
     "decayed-gradient": {
         "no decay": ["the decay is missing"],
@@ -845,6 +849,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "only the first parameter": ["only the first parameter is updated"],
         "float64 crashes a float32 model": ["a dtype is not handed on"],
         "beta times t": ["beta times t in the correction"],
+        "the learning rate inside the average": ["the learning rate is inside the average"],
     },
     "adam": {
         "uphill": ["the step goes uphill"],
@@ -891,6 +896,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "another default": ["another default of beta2"],
         "no correction by default": ["the bias correction is missing"],
         "float64 crashes a float32 model": ["a dtype is not handed on"],
+        "numbered among those that have a gradient": [
+            "the state is numbered by the parameters with a gradient"
+        ],
+        "the learning rate inside the average": ["the learning rate is inside the average"],
     },
     "hessian": {
         "only the diagonal": ["only the diagonal is filled"],
@@ -1118,6 +1127,11 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "only one epoch": ["a second epoch is empty"],
         "shuffled by a generator of its own": ["the right entries in another order"],
         "only the order of the batches is shuffled": ["only the order of the batches is shuffled"],
+        "the first epoch's batches for ever": [
+            "entries are missing at the end",
+            "the batches of the first epoch come again",
+        ],
+        "a list of indices": ["the indices are a list"],
     },
     "residual-block": {
         "no way round": ["the way round is missing"],
