@@ -852,7 +852,8 @@ class Dropout(Module):
     """Entries set to zero with probability p while training, and nothing done otherwise.
 
     y = mask * x / (1 - p), where `mask` is one draw of init.randb with the shape of x that is true
-    with probability 1 - p; in eval mode y = x. Any shape; the dtype stays; 0 <= p <= 1.
+    with probability 1 - p; in eval mode y = x and nothing is drawn. Any shape; the dtype stays;
+    0 <= p <= 1.
 
     Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, 2014, sections 4 and 10.
     """
@@ -916,17 +917,24 @@ def dropout_forward():
 # %% id="dropout-draw" role="check" points=3
 @check
 def dropout_draw():
-    """The same seed must drop the same entries everywhere: those that randb asks for."""
-    np.random.seed(7)
-    y = ndl.nn.Dropout(0.25)(ndl.Tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]))
-    yield np.where(y.numpy() == 0, -1, np.arange(1, 9).reshape(2, 4))
+    """The same seed must keep the same entries everywhere, those of randb: then x, else 2 x."""
+    x = np.array([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], dtype="float32")
+    for p in (0.25, 0.6):
+        np.random.seed(7)
+        kept = ndl.init.randb(2, 4, p=1 - p).numpy()
+        np.random.seed(7)
+        y = ndl.nn.Dropout(p)(ndl.Tensor(x)).numpy()
+        yield x * (1 if ((y != 0) == kept).all() else 2)
     ### BEGIN HIDDEN TESTS
     #: other values of p, inputs of one to three axes
     for p in (0.5, 0.1, 0.8):
         for shape in ((6, 5), (30,), (2, 3, 4)):
             x = (3 + rng.random(shape)).astype("float32")
+            np.random.seed(11)
+            kept = ndl.init.randb(*shape, p=1 - p).numpy()
+            np.random.seed(11)
             y = ndl.nn.Dropout(p)(ndl.Tensor(x)).numpy()
-            yield np.where(y == 0, -x, x)
+            yield x * (1 if ((y != 0) == kept).all() else 2)
     ### END HIDDEN TESTS
 
 
@@ -934,7 +942,7 @@ def dropout_draw():
 @check
 def dropout_distribution():
     """Each entry is dropped with probability p, on its own, and anew in every call."""
-    layer, x = ndl.nn.Dropout(0.3), ndl.ones(110, 150)
+    layer, x = ndl.nn.Dropout(0.25), ndl.ones(110, 150)
     dropped = [(layer(x).numpy() == 0).astype("float64") for _ in range(2)]
     yield distribution(dropped[0])
     yield distribution(dropped[0].mean(axis=1))
@@ -966,8 +974,11 @@ def dropout_eval():
         x = ndl.Tensor((3 + rng.standard_normal((5, 6))).astype("float32"))
         model(x)
         model.eval()
+        np.random.seed(5)
         y = model(x)
         yield y
+        #: the next random numbers after eval mode
+        yield np.random.rand(3)
         #: backward in eval mode
         (y * 2.0).backward(ndl.Tensor(rng.standard_normal((5, 6)).astype("float32")))
         yield x.grad

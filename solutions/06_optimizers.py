@@ -470,7 +470,8 @@ class SGD(Optimizer):
     not theta itself; theta is the parameter plus lr u.
 
     The step is in place, keeps each parameter's dtype, leaves gradients alone and no graph
-    behind; parameters without a gradient keep their value and their u.
+    behind; parameters without a gradient keep their value and their u. `lr` may change from one
+    step to the next, and counts from then on: the averages are of the gradients alone.
     Source: Sutskever, Martens, Dahl and Hinton (2013).
     """
 
@@ -566,6 +567,9 @@ def sgd_momentum():
         opt.step()
         yield a
         yield b
+    opt.lr, a.grad = 0.125, ndl.Tensor([4.0, -0.5])  # the rate counts at once
+    opt.step()
+    yield a
     ### BEGIN HIDDEN TESTS
     #: other values of momentum, several shapes, also a scalar
     for beta in (0.9, 0.6, 0.0):
@@ -591,10 +595,10 @@ def sgd_skips():
     yield theta
     yield unused
     # b has no gradient at every second step; its twin takes no step then: they stay equal
-    a, b, twin = ndl.Tensor([1.0]), ndl.Tensor([2.0, -3.0]), ndl.Tensor([2.0, -3.0])
+    a, b, twin = ndl.Tensor([1.0, 4.0]), ndl.Tensor([2.0, -3.0]), ndl.Tensor([2.0, -3.0])
     both, alone = (ndl.optim.SGD(params, lr=0.5, momentum=0.75) for params in ([b, a], [twin]))
     for grad in ([4.0, -8.0], None, [-1.0, 2.0]):
-        a.grad = ndl.Tensor([1.0])
+        a.grad = ndl.Tensor([3.0, 5.0])
         b.grad = twin.grad = None if grad is None else ndl.Tensor(grad)
         both.step()
         if grad is not None:
@@ -657,6 +661,17 @@ def sgd_weight_decay():
             opt.step()
             by_penalty.step()
             yield theta.numpy() - twin.numpy() + start
+    #: weight_decay and nesterov, beside a twin with a penalty
+    start = 3 + rng.standard_normal((4, 2))
+    theta, twin = ndl.Tensor(start), ndl.Tensor(start)
+    opt = ndl.optim.SGD([theta], 0.7, 0.8, weight_decay=0.2, nesterov=True)
+    by_penalty = ndl.optim.SGD([twin], 0.7, 0.8, nesterov=True)
+    for _ in range(4):
+        grad = rng.standard_normal((4, 2))
+        theta.grad, twin.grad = ndl.Tensor(grad), ndl.Tensor(grad + 0.2 * twin.numpy())
+        opt.step()
+        by_penalty.step()
+        yield theta.numpy() - twin.numpy() + start
     ### END HIDDEN TESTS
 
 
@@ -755,6 +770,7 @@ def sgd_leaves_no_trace():
         counts.append(count_tensors())
     grows = seen() is not None or counts[0] != counts[1]
     yield x.numpy() * (2 if grows else 1)
+    yield x.numpy() * (1 if len(ndl.autograd.find_topo_sort([a])) == 1 else 3)
     ### BEGIN HIDDEN TESTS
     #: the gradient after a step, with each of the options
     w = ndl.Tensor(1 + rng.random((3, 2)), dtype="float32")
@@ -913,7 +929,8 @@ class Adam(Optimizer):
     themselves; theta = theta - lr u / (sqrt(v) + eps).
 
     The step is in place, keeps each parameter's dtype, leaves gradients alone and no graph
-    behind; parameters without a gradient keep their value and their averages.
+    behind; parameters without a gradient keep their value and their averages. `lr` may change
+    from one step to the next, and counts from then on: the averages are of the gradients alone.
     Source: Kingma and Ba (2015), algorithm 1.
     """
 
@@ -980,6 +997,9 @@ def adam_corrected():
         opt.step()
         yield theta
         yield other
+    opt.lr, theta.grad = 0.025, ndl.Tensor([-1.0, 50.0, 0.002])  # the rate counts at once
+    opt.step()
+    yield theta
     ### BEGIN HIDDEN TESTS
     #: other betas, gradients of different sizes, also a scalar
     for betas in ((0.9, 0.999), (0.5, 0.9), (0.0, 0.8)):
@@ -1105,10 +1125,10 @@ def adam_skips():
     #: other betas, no gradient for a few of the late steps
     start = rng.standard_normal((3, 2))
     a, b, twin = (ndl.Tensor(start) for _ in range(3))
-    both, alone = (ndl.optim.Adam(params, 0.1, 0.5, 0.5) for params in ([a, b], [twin]))
+    both, alone = (ndl.optim.Adam(params, 0.1, 0.5, 0.5) for params in ([b, a], [twin]))
     for t in range(46):  # after 40 steps the corrections are 1, whatever t is
         grad = rng.standard_normal((3, 2))
-        a.grad = ndl.Tensor(grad)
+        a.grad = ndl.Tensor(3 - grad)
         skipped = 40 <= t < 43
         b.grad = twin.grad = None if skipped else ndl.Tensor(grad)
         both.step()
@@ -1160,6 +1180,7 @@ def adam_leaves_no_trace():
         counts.append(count_tensors())
     grows = seen() is not None or counts[0] != counts[1]
     yield x.numpy() * (2 if grows else 1)
+    yield x.numpy() * (1 if len(ndl.autograd.find_topo_sort([a])) == 1 else 3)
     ### BEGIN HIDDEN TESTS
     #: the gradient after a step, with each of the options
     w = ndl.Tensor(1 + rng.random((3, 2)), dtype="float32")
@@ -1557,21 +1578,23 @@ def newton_step_refuses():
     theta = ndl.Tensor([1.0, -3.0])
     newton_step(lambda t: bent_one_way(t, (2.0, 5.0)), theta)
     yield close(theta, atol=1e-4)
-    raised = 1
+    theta = ndl.Tensor([2.0, -0.5])
+    found = theta.numpy().copy()
     try:
         newton_step(bent_one_way, theta)
     except np.linalg.LinAlgError:
-        raised = 7
-    yield close(theta.numpy() * raised, atol=1e-4)
+        found = 7 * theta.numpy()  # refused
+    yield close(found, atol=1e-4)
     ### BEGIN HIDDEN TESTS
     #: other singular Hessians, also one without curvature
     for weights in ((0.0, 4.0), (0.0, 0.0)):
-        theta, raised = ndl.Tensor(rng.standard_normal(2), dtype="float32"), 1
+        theta = ndl.Tensor(rng.standard_normal(2), dtype="float32")
+        found = theta.numpy().copy()
         try:
             newton_step(lambda t, w=weights: bent_one_way(t, w), theta)
         except np.linalg.LinAlgError:
-            raised = 7
-        yield theta.numpy() * raised
+            found = 7 * theta.numpy()
+        yield found
     ### END HIDDEN TESTS
 
 

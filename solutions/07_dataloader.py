@@ -186,6 +186,7 @@ def idx_refused():
         whole[:4] + bytes([0, 0, 0, 5]) + whole[8:],
         whole[:3] + b"\2" + whole[4:],
         whole[:3] + b"\4" + whole[4:],
+        bytes([0, 0, 8, 2, 0, 1, 0, 0, 0, 1, 0, 0]),  # 2**32 entries, of which 32 bits keep none
         pack_idx(images.reshape(-1)),
         pack_idx(images)[::-1],
     ]
@@ -533,6 +534,9 @@ def ndarray_refused():
         yield np.array([summary(length, *group) for group in groups])
         #: three arrays, the last one cut or not
         yield np.array([summary(length, *arrays[:2], arrays[2][:cut]), summary(length, *arrays)])
+        #: three arrays, the middle one cut or not
+        middle = arrays[0], arrays[1][:cut], arrays[2]
+        yield np.array([summary(length, *middle), summary(length, *arrays)])
     ### END HIDDEN TESTS
 
 
@@ -1022,8 +1026,9 @@ class DataLoader:
         """Batches as tuples of tensors that need no gradient, one for each part of an example.
 
         The order is 0 .. n-1, or one `np.random.permutation(n)` drawn for this iteration. Each
-        batch is one call `dataset[indices]`; the last one holds what is left. Any number of
-        iterations may be under way at once.
+        batch is one call `dataset[indices]` with an array of indices, made anew in every
+        iteration; the last one holds what is left. Any number of iterations may be under way at
+        once.
         """
         ### BEGIN SOLUTION
         n = len(self.dataset)
@@ -1121,11 +1126,11 @@ def loader_tensors():
 @check
 def loader_shuffles():
     """In a fixed order the same examples meet in a batch again and again."""
-    loader = ndl.data.DataLoader(Numbers(6), batch_size=4, shuffle=True)
+    loader = ndl.data.DataLoader(Numbers(8), batch_size=3, shuffle=True)
     for _ in range(2):
-        for x, y in loader:
-            yield values(x)
-            yield values(y)
+        epoch = [np.zeros((0, 3), dtype="float32")]
+        epoch += [np.concatenate([values(x), values(y)[:, None]], axis=1) for x, y in loader]
+        yield np.concatenate(epoch)
     ### BEGIN HIDDEN TESTS
     #: several epochs, other batch sizes, also above the length
     for n, batch_size in ((100, 32), (17, 1), (30, 30), (8, 50)):
@@ -1196,9 +1201,12 @@ def loader_two_at_once():
 def loader_asks_once():
     """One request a batch runs in compiled code, one request an example in Python."""
     dataset = Numbers(7)
-    for x, _ in ndl.data.DataLoader(dataset, batch_size=3):
+    loader = ndl.data.DataLoader(dataset, batch_size=3)
+    for x, _ in loader:
         yield values(x)
     yield np.array(dataset.asked)
+    batches = sum(1 for _ in loader)  # another epoch asks anew
+    yield np.array([*dataset.asked, batches])
     ### BEGIN HIDDEN TESTS
     #: the batches of other sizes, in order and shuffled
     for n, batch_size, shuffle in ((23, 5, True), (64, 16, False), (10, 100, True)):
@@ -1207,6 +1215,18 @@ def loader_asks_once():
             yield np.full(x.shape, 2.0)
         #: the requests for batches of other sizes
         yield np.array([*dataset.asked, n])
+
+    class Noting(Numbers):
+        def __getitem__(self, index):
+            lists.append(1.5 if isinstance(index, (list, tuple)) else 0.5)
+            return super().__getitem__(index)
+
+    #: whether the indices come as an array, in order and shuffled
+    for shuffle in (False, True):
+        lists = []
+        for _ in ndl.data.DataLoader(Noting(8), 3, shuffle):
+            pass
+        yield np.array(lists)
     ### END HIDDEN TESTS
 
 

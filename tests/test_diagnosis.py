@@ -83,6 +83,11 @@ SPOKEN = {
     "squares": (ROOTS**2, ROOTS, "it is the square of the right value"),
     "absolute": (np.abs(X), X, "it is the absolute value of the right one"),
     "flipped": (X[:, ::-1], X, "the result is reversed along axis 1"),
+    "mirrored": (
+        np.stack([X, X[:, ::-1], X[:, ::-1], X]),
+        np.stack([X, X, X[:, ::-1], X[:, ::-1]]),
+        "other parts are reversed than should be",
+    ),
     "permuted": (X[[2, 0, 3, 1]], X, "the right entries in another order"),
     "columns": (X + np.float32([1, 2, 3]), X, "each column is off by an amount of its own"),
 }

@@ -3,7 +3,7 @@
 import functools
 import gzip
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,20 @@ def negative_label() -> None:
     raise IndexError("label -1 is negative: 3 classes are 0 to 2")
 
 
+def out_grad_of_another_shape() -> None:
+    raise ValueError("out_grad of shape (4,) for an output of (4, 1)")
+
+
+def stopped() -> Iterator[None]:
+    raise StopIteration
+    yield
+
+
+class NoIterator:
+    def __iter__(self) -> Iterator[None]:
+        return []  # type: ignore[return-value]
+
+
 class NoArray:
     __array_ufunc__ = None
 
@@ -64,6 +78,7 @@ CASES: dict[str, Callable[[], object]] = {
     "the axes that are named are not those of the array": lambda: np.transpose(
         np.ones((2, 3, 4)), (1, 0)
     ),
+    "the gradient that goes in has another shape than the output": out_grad_of_another_shape,
     "a reshape to another number of entries": lambda: np.ones(6).reshape(4),
     "an axis that the array does not have": lambda: np.ones(3).sum(axis=1),
     "an axis is named twice": lambda: np.ones((2, 2)).sum(axis=(0, 0)),
@@ -89,6 +104,8 @@ CASES: dict[str, Callable[[], object]] = {
     "struct has too few or too many bytes to unpack": lambda: struct.unpack(">I", b""),
     "an assertion does not hold": assert_nothing,
     "nothing is there to be put together": lambda: np.stack([]),
+    "a generator raises StopIteration": lambda: next(stopped()),
+    "what __iter__ returns is no iterator": lambda: iter(NoIterator()),
     "what should be forgotten is kept": no_memory,
     "a file that is not there": lambda: Path("/nowhere").read_text(),
     "data that require a gradient": data_with_gradient,

@@ -690,7 +690,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "mean and variance are detached": ["mean and variance are constants to the gradient"],
         "computed on arrays": ["there is no gradient"],
         "the input is changed in place": ["the input is changed in place"],
-        "nothing is done in eval mode": ["nothing is done in eval mode"],
+        "nothing is done in eval mode": ["not normalized in eval mode"],
         "the weight starts at random": ["the weight is drawn at random"],
     },
     "batchnorm": {
@@ -708,7 +708,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "eval mode is unknown": ["eval mode is ignored"],
         "the modes swapped": ["training and eval mode are swapped"],
         "the running values while training": ["the running values are used while training"],
-        "nothing is done in eval mode": ["nothing is done in eval mode"],
+        "nothing is done in eval mode": ["not normalized in eval mode"],
         "no weight and bias in eval mode": ["weight and bias are left out in eval mode"],
         "the running values are updated in eval mode": [
             "the running values are updated in eval mode"
@@ -743,6 +743,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "float64 out of float32": ["float64 comes out of float32"],
         "float64 running values": ["a dtype is not handed on", "float64 comes out of float32"],
         "the input is changed in place": ["the input is changed in place"],
+        "the rows are averaged": ["each sample is normalized by itself"],
     },
     "dropout": {
         "the survivors are not rescaled": ["the survivors are not rescaled"],
@@ -778,6 +779,11 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the gradient of the survivors is not scaled": ["the gradient is not rescaled"],
         "the gradient reaches what was dropped": ["the gradient reaches what was dropped"],
         "the input is changed in place": ["the input is changed in place"],
+        "a generator of its own": ["another draw than the one agreed on"],
+        "drawn before the mode is looked at": [
+            "a draw in eval mode",
+            "another draw than the one agreed on",
+        ],
     },
     "decayed-gradient": {
         "no decay": ["the decay is missing"],
@@ -787,8 +793,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the penalty instead of its gradient": ["the penalty instead of its gradient"],
         "the sign of the weight": ["the sign of the weight"],
         "the weight without its factor": ["the weight is added without its factor"],
-        "the gradient is changed in place": ["the gradient is changed in place"],
-        "the sum is written back to the gradient": ["the gradient is changed in place"],
+        "the gradient is changed in place": ["param.grad is changed"],
+        "the sum is written back to the gradient": ["param.grad is changed"],
         "float64 out of float32": ["float64 comes out of float32"],
         "always float32": ["float32 comes out where float64 is asked for"],
         "a graph on the parameter": ["the result is part of a graph"],
@@ -811,7 +817,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
             "a gradient that two parameters share shrinks twice"
         ],
         "parameters without a gradient crash": ["None is used as if it were a value"],
-        "squares overflow": ["every entry is zero"],
+        "squares overflow": ["the squares overflow"],
         "float64 out of float32": ["float64 comes out of float32"],
         "a missing gradient becomes zeros": ["a parameter without a gradient gets one"],
         "each parameter by its own norm, one after the other": ["a norm for each parameter"],
@@ -826,7 +832,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "no momentum": ["no momentum"],
         "the learning rate inside the average, twice": ["the learning rate enters twice"],
         "the average starts at the gradient": ["the average starts at the gradient"],
-        "one average for all parameters": ["one average for all parameters"],
+        "one average for all parameters": ["parameters share an average"],
         "no weight decay": ["a dtype is not handed on", "no weight decay"],
         "weight decay twice": ["weight decay is applied twice"],
         "weight decay after the average": ["weight decay after the average"],
@@ -864,6 +870,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "another default learning rate": ["another default learning rate"],
         "only the first parameter": ["only the first parameter is updated"],
         "float64 crashes a float32 model": ["a dtype is not handed on"],
+        "beta times t": ["beta times t in the correction"],
+        "the learning rate inside the average": ["the learning rate is inside the average"],
     },
     "adam": {
         "uphill": ["the step goes uphill"],
@@ -895,7 +903,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
             "the averages are forgotten where there is no gradient"
         ],
         "a missing gradient counts as zero": ["a missing gradient counts as zero"],
-        "averages shared between parameters": ["one average for all parameters"],
+        "averages shared between parameters": ["parameters share an average"],
         "no weight decay": ["no weight decay"],
         "weight decay beside the averages": ["weight decay beside the averages"],
         "weight decay twice": ["weight decay is applied twice"],
@@ -910,6 +918,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "another default": ["another default of beta2"],
         "no correction by default": ["the bias correction is missing"],
         "float64 crashes a float32 model": ["a dtype is not handed on"],
+        "numbered among those that have a gradient": [
+            "the state is numbered by the parameters with a gradient"
+        ],
+        "the learning rate inside the average": ["the learning rate is inside the average"],
     },
     "hessian": {
         "only the diagonal": ["only the diagonal is filled"],
@@ -1002,7 +1014,11 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "examples are counted from one": ["examples are counted from 1"],
         "indices are sorted": ["the indices are sorted"],
         "an item of one part is that part": ["one array alone is not in a tuple"],
-        "all arrays become one": ["parts of different shapes are put into one array"],
+        "all arrays become one": [
+            "equal shapes are asked for",
+            "parts of different shapes are put into one array",
+        ],
+        "unequal shapes are refused": ["equal shapes are asked for"],
     },
     "mnist-dataset": {
         "the images are not scaled": ["the pixels are not scaled"],
@@ -1058,9 +1074,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "each row on its own": ["each row is flipped on its own"],
         "nothing is drawn if p is 0 or 1": ["nothing is drawn where p is 0 or 1"],
         "decided once, for all images": ["one draw for all images"],
-        "in place": ["the result is reversed along axis 1"],
+        "in place": ["the image is changed in place"],
         "float32 throughout": ["float32 comes out where uint8 is asked for"],
         "shifted by one": ["mirrored, and shifted by one"],
+        "drawn from another generator": ["other parts are reversed than should be"],
     },
     "crop": {
         "what leaves comes back on the other side": ["what leaves comes back on the other side"],
@@ -1092,10 +1109,12 @@ NAMED: dict[str, dict[str, list[str]]] = {
     "data-loader": {
         "a list for a batch": ["a batch is no tuple"],
         "the last short batch is dropped": [
+            "entries are missing at the end",
             "fewer results than there should be",
             "the last short batch is dropped",
         ],
         "the last batch is always dropped": [
+            "entries are missing at the end",
             "fewer results than there should be",
             "the last batch is always dropped",
         ],
@@ -1127,7 +1146,14 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "every example is a batch": ["every example is a batch of its own"],
         "the position is kept in the loader": ["the position is kept in the loader"],
         "the order is kept in the loader": ["the order is kept in the loader"],
-        "only one epoch": ["fewer results than there should be"],
+        "only one epoch": ["a second epoch is empty"],
+        "shuffled by a generator of its own": ["the right entries in another order"],
+        "only the order of the batches is shuffled": ["only the order of the batches is shuffled"],
+        "the first epoch's batches for ever": [
+            "entries are missing at the end",
+            "the batches of the first epoch come again",
+        ],
+        "a list of indices": ["the indices are a list"],
     },
     "residual-block": {
         "no way round": ["the way round is missing"],

@@ -201,6 +201,7 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
         },
         "dropout-eval": {
             "eval mode": "in eval mode y = x",
+            "the draws": "in eval mode y = x and nothing is drawn",
         },
         "dropout-dtype": {
             "float64": "the dtype stays",
@@ -228,6 +229,7 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
         },
         "sgd-weight-decay": {
             "momentum and decay": "where beta = `momentum` and g is the gradient with weight decay",
+            "the point ahead": "Weight decay uses the value that the parameter holds.",
         },
         "sgd-keeps-dtype": {
             "float64 for float32": "keeps each parameter's dtype",
@@ -322,6 +324,7 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
         },
         "loader-asks-once": {
             "requests": "Each batch is one call `dataset[indices]`",
+            "arrays": "with an array of indices, made anew in every iteration",
         },
     },
     "08": {

@@ -370,6 +370,13 @@ WRONG = {
                 "return x + (x * mask / (1 - self.p) - x).detach()",
             ),
         ],
+        "drawn before the mode is looked at": [
+            (
+                "        if not self.training:\n            return x\n",
+                "        np.random.rand(*x.shape)\n"
+                "        if not self.training:\n            return x\n",
+            ),
+        ],
         "the input is changed in place": [
             ("return x * (mask", "x.cached_data *= mask.numpy()\n        return x * (mask"),
         ],

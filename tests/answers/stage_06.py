@@ -271,6 +271,10 @@ WRONG = {
                 "            u = self.u[i] = grad.numpy().astype(param.dtype, copy=False)",
             ),
         ],
+        "the learning rate inside the average": [
+            ("(1 - beta) * grad", "(1 - beta) * (self.lr * grad)"),
+            ("param.numpy() - self.lr * step", "param.numpy() - step"),
+        ],
         "gradients are reset": [
             (
                 "            param.data = Tensor(param.numpy() - self.lr * step)",
@@ -420,6 +424,18 @@ WRONG = {
             ),
         ],
         "another default": [("beta2: float = 0.999", "beta2: float = 0.99")],
+        "numbered among those that have a gradient": [
+            (
+                "        for i, param in enumerate(self.params):\n"
+                "            if param.grad is None:\n                continue\n",
+                "        there = [param for param in self.params if param.grad is not None]\n"
+                "        for i, param in enumerate(there):\n",
+            ),
+        ],
+        "the learning rate inside the average": [
+            ("u += (1 - self.beta1) * grad", "u += (1 - self.beta1) * (self.lr * grad)"),
+            ("self.lr / c1 * u", "u / c1"),
+        ],
         "no correction by default": [
             ("bias_correction: bool = True", "bias_correction: bool = False"),
         ],

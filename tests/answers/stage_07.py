@@ -530,6 +530,23 @@ WRONG = {
         "the order is kept in the loader": [
             (LOADER_BODY, LOADER_BODY.replace("order", "self.order")),
         ],
+        "the first epoch's batches for ever": [
+            (
+                LOADER_BODY,
+                '        if not self.shuffle and hasattr(self, "kept"):\n'
+                "            yield from self.kept\n            return\n"
+                "        self.kept = []\n"
+                + LOADER_BODY.replace("yield tuple(", "self.kept.append(tuple(").replace(
+                    "for part in batch)\n", "for part in batch))\n            yield self.kept[-1]\n"
+                ),
+            ),
+        ],
+        "a list of indices": [
+            (
+                "self.dataset[order[start : start + self.batch_size]]",
+                "self.dataset[order.tolist()[start : start + self.batch_size]]",
+            ),
+        ],
         "only one epoch": [
             (
                 LOADER_BODY,

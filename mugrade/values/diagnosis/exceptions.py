@@ -23,7 +23,7 @@ RULES = [
         "decide what None means here before you use it",
     ),
     (
-        r"(could not be broadcast|got shapes|not aligned)(?!.*\(\))",
+        r"(could not be broadcast|could not broadcast|got shapes|not aligned)(?!.*\(\))",
         "two shapes do not fit together",
         "axes are aligned from the right, and only an axis of length 1 can stretch",
         "print both shapes; keep a reduced axis as length 1 before broadcasting",
@@ -51,6 +51,12 @@ RULES = [
         "the axes that are named are not those of the array",
         "an array with n axes is transposed by a list that names each of them once",
         "print the shape and the list of axes; a stack of matrices has more than two",
+    ),
+    (
+        r"out_grad of shape",
+        "the gradient that goes in has another shape than the output",
+        "backward takes one number for each entry of the output, in the output's shape",
+        "reshape it to the shape of the tensor whose backward is called",
     ),
     (
         r"cannot reshape array",
@@ -115,8 +121,10 @@ RULES = [
     (
         r"without a graph|does not require grad",
         "the graph is cut",
-        "the result was computed from arrays, or from tensors that require no gradient",
-        "find where that is lost: .numpy(), .data, .detach(), an argument not handed on",
+        "the result was computed from arrays, or from tensors that require no gradient; the "
+        "gradient of a linear function depends on nothing, and has no graph either",
+        "find where it is lost: .numpy(), .data, .detach(), an argument not handed on; where there "
+        "is nothing to lose, ask requires_grad first",
     ),
     (
         r"'slice'",
@@ -190,6 +198,18 @@ RULES = [
         "nothing is there to be put together",
         "the selection is empty, and what is called needs one entry at least",
         "decide what an empty selection gives before you call it",
+    ),
+    (
+        r"generator raised StopIteration",
+        "a generator raises StopIteration",
+        "Python turns that into a RuntimeError: a function with yield in it ends by return",
+        "return where nothing is left; StopIteration is for __next__",
+    ),
+    (
+        r"returned non-iterator",
+        "what __iter__ returns is no iterator",
+        "it needs a method __next__: a list has none, and is only something to iterate over",
+        "write yield in __iter__, or return iter(...) of a list",
     ),
     (
         r"^MemoryError: .*still in memory",

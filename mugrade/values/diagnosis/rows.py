@@ -23,6 +23,24 @@ RULES: list[Rule] = []
 
 
 @rule(RULES)
+def other_parts_reversed(e: Evidence) -> Diagnosis | None:
+    a, b = e.actual, e.expected
+    for axis in range(1, b.ndim):
+        if len(b) < ENOUGH or not all(all_differ(part, axis - 1, 2) for part in b):
+            continue
+        kinds = [(same(x, y), same(x, np.flip(y, axis - 1))) for x, y in zip(a, b, strict=True)]
+        if all(any(kind) for kind in kinds) and len({kind[0] for kind in kinds}) == 2:
+            return Diagnosis(
+                "other parts are reversed than should be",
+                f"each part is right as it is or read backwards along axis {axis}: what decides "
+                "about that has another outcome",
+                "look at the draw or the condition: how often it is made, and what it is compared "
+                "with",
+            )
+    return None
+
+
+@rule(RULES)
 def another_order(e: Evidence) -> Diagnosis | None:
     a, b = e.actual, e.expected
     if not telling(b):

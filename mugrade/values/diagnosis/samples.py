@@ -26,7 +26,7 @@ def no_spread(e: Evidence) -> Diagnosis | None:
     if e.actual.size and np.ptp(e.actual.astype(np.float64)) == 0:
         return Diagnosis(
             "every entry of the sample is the same",
-            "nothing was drawn: all entries are equal",
+            "all entries are equal, as if nothing had been drawn",
             "fill the array with random numbers, one for each entry",
         )
     return None
