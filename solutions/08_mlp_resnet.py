@@ -265,9 +265,9 @@ def mlp_resnet_forward():
     """Depth, width, norm and dropout are the caller's choice, down to no block at all."""
     x = ndl.Tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0], [2.0, 1.0, 1.0], [-1.0, 1.0, 0.0]])
     for num_blocks in (0, 1):
-        model = refill(MLPResNet(3, 4, num_blocks, num_classes=2, drop_prob=0.0))
+        model = refill(MLPResNet(3, 8, num_blocks, num_classes=2, drop_prob=0.0))
         yield close(model(x), rtol=1e-3, atol=1e-5)
-    model = refill(MLPResNet(3, 5, 1, 2, norm=ndl.nn.LayerNorm1d, drop_prob=0.0))
+    model = refill(MLPResNet(3, 9, 1, 2, norm=ndl.nn.LayerNorm1d, drop_prob=0.0))
     yield close(model(x), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
     #: other depths and widths, also odd, with dropout or not
@@ -295,7 +295,7 @@ def mlp_resnet_draws():
     """A seed means the same network everywhere if the layers draw in the order of the data."""
     x = ndl.Tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0], [2.0, 1.0, 1.0], [-1.0, 1.0, 0.0]])
     np.random.seed(4)
-    model = MLPResNet(3, 4, num_blocks=2, num_classes=2, drop_prob=0.0)
+    model = MLPResNet(3, 8, num_blocks=2, num_classes=2, drop_prob=0.0)
     yield close(model(x), rtol=1e-3, atol=1e-4)
     yield np.array(sorted(parameter.numpy().size for parameter in model.parameters()))
     ### BEGIN HIDDEN TESTS
