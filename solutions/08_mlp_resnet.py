@@ -197,6 +197,7 @@ def residual_block_gradients():
     x = ndl.Tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0], [2.0, 1.0, 1.0]])
     block(x).backward(ndl.Tensor([[1.0, 2.0, 0.5], [-1.0, 1.0, 3.0], [0.5, -2.0, 1.0]]))
     yield close(x.grad, rtol=1e-3, atol=1e-4)
+    yield np.array(sorted(parameter.numpy().size for parameter in block.parameters()))
     ### BEGIN HIDDEN TESTS
     #: the gradient of x, with either norm and dropout
     for norm in (ndl.nn.BatchNorm1d, ndl.nn.LayerNorm1d):
@@ -264,9 +265,9 @@ def mlp_resnet_forward():
     """Depth, width, norm and dropout are the caller's choice, down to no block at all."""
     x = ndl.Tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0], [2.0, 1.0, 1.0], [-1.0, 1.0, 0.0]])
     for num_blocks in (0, 1):
-        model = refill(MLPResNet(3, 4, num_blocks, num_classes=2, drop_prob=0.0))
+        model = refill(MLPResNet(3, 8, num_blocks, num_classes=2, drop_prob=0.0))
         yield close(model(x), rtol=1e-3, atol=1e-5)
-    model = refill(MLPResNet(3, 5, 1, 2, norm=ndl.nn.LayerNorm1d, drop_prob=0.0))
+    model = refill(MLPResNet(3, 9, 1, 2, norm=ndl.nn.LayerNorm1d, drop_prob=0.0))
     yield close(model(x), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
     #: other depths and widths, also odd, with dropout or not
@@ -294,8 +295,9 @@ def mlp_resnet_draws():
     """A seed means the same network everywhere if the layers draw in the order of the data."""
     x = ndl.Tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0], [2.0, 1.0, 1.0], [-1.0, 1.0, 0.0]])
     np.random.seed(4)
-    model = MLPResNet(3, 4, num_blocks=2, num_classes=2, drop_prob=0.0)
+    model = MLPResNet(3, 8, num_blocks=2, num_classes=2, drop_prob=0.0)
     yield close(model(x), rtol=1e-3, atol=1e-4)
+    yield np.array(sorted(parameter.numpy().size for parameter in model.parameters()))
     ### BEGIN HIDDEN TESTS
     #: seeded networks of other sizes, with dropout
     for dim, hidden_dim, num_blocks in ((6, 9, 0), (4, 6, 1), (7, 8, 4)):
@@ -434,10 +436,13 @@ def epoch(
 def epoch_evaluates():
     """To measure a model is to leave it as it is: no step, no dropout, no new statistics."""
     images = np.array([1, 2, -1, 0.5, 0, 3, -2, 1, 4, -3, 2, -0.5], "float32").reshape(6, 2, 1)
-    truth = np.array([0, 2, 0, 1, 0, 2])
+    truth = np.array([2, 2, 2, 0, 1, 2])
     loader = ndl.data.DataLoader(ndl.data.NDArrayDataset(images, truth), 2)
     model = refill(ndl.nn.Sequential(ndl.nn.Linear(2, 5), ndl.nn.Dropout(), ndl.nn.Linear(5, 3)))
+    for parameter in model.parameters():
+        parameter.grad = ndl.Tensor(np.ones(parameter.shape, "float32"))
     yield close(np.array(epoch(loader, model), "float64"), rtol=1e-3, atol=1e-5)
+    yield model.parameters()[0].grad  # nothing is changed, this neither
     ### BEGIN HIDDEN TESTS
     #: images of one to three axes, labels of dtype uint8
     for shape, batch_size, classes in (((2, 3, 2), 6, 3), ((4, 4, 1), 30, 5), ((7,), 1, 4)):
@@ -450,12 +455,16 @@ def epoch_evaluates():
         layers = ndl.nn.Linear(rows.shape[1], 6), norm, ndl.nn.ReLU(), ndl.nn.Dropout(0.4)
         model = refill(ndl.nn.Sequential(*layers, ndl.nn.Linear(6, k)))
         model(ndl.Tensor(2 * rows + 1))  # other statistics than those of the batches
+        last = model.parameters()[-1]
+        last.grad = ndl.Tensor(np.ones(last.shape, "float32"))
         yield close(np.array(epoch(loader, model), "float64"), rtol=1e-3, atol=1e-5)
         #: the running values afterwards
         yield close(norm.running_mean, rtol=1e-3, atol=1e-5)
         yield close(norm.running_var, rtol=1e-3, atol=1e-5)
         #: the parameters afterwards
         yield from model.parameters()
+        #: a gradient afterwards that was there before
+        yield last.grad
     ### END HIDDEN TESTS
 
 
@@ -497,6 +506,10 @@ def epoch_trains():
     for _ in range(2):
         yield close(np.array(epoch(loader, model, opt), "float64"), rtol=1e-3, atol=1e-5)
         yield close(np.array(epoch(loader, model), "float64"), rtol=1e-3, atol=1e-5)
+    yield np.random.random(3)  # a measurement draws nothing, so these come right after the seed
+    shuffled = ndl.data.DataLoader(ndl.data.NDArrayDataset(images, truth), 2, shuffle=True)
+    np.random.seed(1)
+    yield close(np.array(epoch(shuffled, model, opt), "float64"), rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
     #: other optimizers, shuffled, a model left in eval mode
     for optimizer, options in (
@@ -773,8 +786,8 @@ def train_mnist_settings():
     """A setting that is ignored makes every comparison of two settings a comparison of nothing."""
     with tempfile.TemporaryDirectory() as folder:
         write_digits(folder, 60, 30, rng)
-        for options in ({"lr": 0.05}, {"lr": 0.02, "weight_decay": 0.8}):
-            figures = train_mnist(30, 2, ndl.optim.SGD, **options, data_dir=folder)
+        for epochs, options in ((3, {"lr": 0.05}), (2, {"lr": 0.02, "weight_decay": 0.8})):
+            figures = train_mnist(30, epochs, ndl.optim.SGD, **options, data_dir=folder)
             yield close(np.array(figures, "float64")[[1, 3]], rtol=5e-3)
 
     ### BEGIN HIDDEN TESTS

@@ -186,20 +186,26 @@ class Clock:
 
 
 class Slow(ndl.autograd.TensorOp):
-    """y = 3 a; the first call of `compute` takes 10 s, later ones `forward` seconds."""
+    """y = 3 a; of each four calls the third is undisturbed, the others take 10 s longer."""
 
     def __init__(self, clock, forward, backward):
-        self.clock, self.forward, self.backward, self.runs = clock, forward, backward, []
-        self.seen = 0
+        self.clock, self.forward, self.backward = clock, forward, backward
+        self.runs, self.pulls, self.seen = [], [], 0
+
+    def take(self, seconds, calls):
+        self.clock.now += seconds if len(calls) % 4 == 2 else seconds + 10.0
+        calls.append(seconds)
 
     def compute(self, a):
-        self.clock.now += self.forward if self.runs else 10.0
-        self.runs.append(ndl.autograd.modes.recording)
+        self.take(self.forward, self.runs)
         self.seen += 1
         return 3 * a
 
     def gradient(self, out_grad, node):
-        self.clock.now += 100.0 if ndl.autograd.modes.recording else self.backward
+        seconds = self.backward + 100.0 * ndl.autograd.modes.recording
+        if node.grad is not None and (out_grad.numpy() != node.grad.numpy()).any():
+            seconds += 1000.0  # that is not the gradient to be played again
+        self.take(seconds, self.pulls)
         return out_grad * 3
 
 
@@ -208,8 +214,8 @@ class Slower(Slow):
 
 
 def as_row(cost):
-    """The four figures of a `Cost`."""
-    return np.array([cost.calls, cost.moved, cost.forward, cost.backward], "float64")
+    """The four figures of a `Cost`, the times to a hundredth of a second."""
+    return np.array([cost.calls, cost.moved, *np.round([cost.forward, cost.backward], 2)])
 
 
 # %% id="profile-costs" role="check" points=8
@@ -218,12 +224,18 @@ def profile_costs():
     """Each op is played again, forward and backward, and added to the others of its kind."""
     clock = Clock()
     a = ndl.Tensor(np.ones((4, 5), "float32"))
-    loss = Slow(clock, 0.5, 2.0)(Slow(clock, 0.25, 1.0)(a))
+    loss = Slow(clock, 0.25, 2.0)(Slow(clock, 0.5, 1.0)(a))
     loss.backward()
-    yield as_row(ndl.fast.profile.profile(loss, clock=clock)["Slow"])
-    loss = (a.reshape((5, 4)) * 2.0).sum()
+    costs = ndl.fast.profile.profile(loss, clock=clock)
+    yield np.array([len(costs), sum(isinstance(name, str) for name in costs)])
+    yield as_row(costs["Slow"])
+    b = a.reshape((5, 4)) * 2.0
+    loss = (b * b + b).sum()  # b is used three times
     loss.backward()
-    yield as_row(ndl.fast.profile.profile(loss, clock=clock)["Reshape"])
+    costs = ndl.fast.profile.profile(loss, clock=clock)
+    yield as_row(costs["Reshape"])
+    yield as_row(costs["MulScalar"])
+    yield as_row(costs["Summation"])
     ### BEGIN HIDDEN TESTS
     #: a graph with branches, other values of repeats
     profile = ndl.fast.profile.profile
@@ -667,23 +679,31 @@ from needle.fast import nn as nn
 
 
 # %% [markdown] id="tried-prose"
-# A helper for the checks: it runs an op forward and backward, twice, and looks at what it must
-# not have touched.
+# Two helpers for the checks. `unwritten` tells whether an array is still what it was: 1 if it is, 0
+# if somebody has written into it. `tried` runs an op forward, and backward twice.
 
 
 # %% id="tried" role="given"
+def unwritten(tensor, before):
+    """1 if the tensor still holds these values, 0 if not."""
+    return np.array(float((tensor.numpy() == before).all()))
+
+
 def tried(rng, f, shape, *inputs):
-    """What f gives, its gradients for two random out_grads, and the inputs afterwards."""
+    """What f gives, its gradients for two random out_grads, and what was left alone."""
+    values = [x.numpy().copy() for x in inputs]
     y = f(*inputs)
     yield close(y, rtol=1e-3, atol=1e-5)
     for _ in range(2):
-        g = ndl.Tensor(rng.standard_normal(shape).astype(y.dtype))
+        values_of_g = rng.standard_normal(shape).astype(y.dtype)
+        g = ndl.Tensor(values_of_g.copy())
         y.backward(g)
         for x in inputs:
             if x.requires_grad:
                 yield close(x.grad, rtol=1e-3, atol=1e-4)
-        yield g
-    yield from inputs
+        yield unwritten(g, values_of_g)
+    for x, before in zip(inputs, values, strict=True):
+        yield unwritten(x, before)
 
 
 def random_tensor(rng, *shape, dtype="float32"):
@@ -698,6 +718,11 @@ def fast_linear_forward():
     x = ndl.Tensor([[1.0, 2.0], [3.0, -1.0], [0.0, 1.0]])
     weight = ndl.Tensor([[1.0, 0.5, -1.0], [2.0, 0.0, 1.0]])
     yield ndl.fast.ops.linear(x, weight, ndl.Tensor([[10.0, 20.0, 30.0]]))
+    square, bias = ndl.Tensor([[1.0, 0.5], [2.0, -1.0]]), ndl.Tensor([[10.0, 20.0]])
+    values = x.numpy().copy(), bias.numpy().copy()
+    yield ndl.fast.ops.linear(x, square, bias)
+    yield unwritten(x, values[0])
+    yield unwritten(bias, values[1])
     ### BEGIN HIDDEN TESTS
     #: two axes and more, also one row, float32 and float64
     for shape, m in (((4, 3), 5), ((1, 6), 2), ((2, 5, 3), 3), ((2, 1, 4, 3), 1)):
@@ -705,10 +730,11 @@ def fast_linear_forward():
             x = random_tensor(rng, *shape, dtype=dtype)
             weight = random_tensor(rng, shape[-1], m, dtype=dtype)
             bias = random_tensor(rng, 1, m, dtype=dtype)
+            values = x.numpy().copy(), bias.numpy().copy()
             yield ndl.fast.ops.linear(x, weight, bias)
-            #: x and bias after the call
-            yield x
-            yield bias
+            #: whether x and bias were left alone
+            yield unwritten(x, values[0])
+            yield unwritten(bias, values[1])
     ### END HIDDEN TESTS
 
 
@@ -724,8 +750,8 @@ def fast_linear_gradients():
     yield x.grad
     yield weight.grad
     yield bias.grad
-    stack = ndl.Tensor([[[1.0, 2.0], [3.0, -1.0]]])
-    yield from tried(rng, ndl.fast.ops.linear, (1, 2, 3), stack, weight, bias)
+    stack = ndl.Tensor([[[1.0, 2.0], [3.0, -1.0]], [[0.5, 4.0], [-2.0, 1.0]]])
+    yield from tried(rng, ndl.fast.ops.linear, (2, 2, 3), stack, weight, bias)
     ### BEGIN HIDDEN TESTS
     #: float32 and float64, two axes and more, backward twice
     for shape, m in (((4, 3), 5), ((1, 6), 2), ((3, 3), 3), ((2, 5, 3), 4), ((2, 1, 4, 3), 1)):
@@ -750,10 +776,11 @@ def fast_linear_data():
         g = np.ones((4, 2), "float32")
         node = ndl.fast.ops.linear(x, layer.weight, layer.bias)
         arrays = node.op.derivatives(g, node)
-        return np.array([0.5 if a is None else a.size for a in arrays], "float64")
+        return np.array([0.5 if a is None else np.abs(a).sum() for a in arrays], "float64")
 
-    yield sizes(True)
-    yield sizes(False)
+    for requires_grad in (True, False):
+        np.random.seed(0)
+        yield close(sizes(requires_grad), rtol=1e-3)
     ### BEGIN HIDDEN TESTS
     #: three axes, an x that requires a gradient or does not
     inputs = random_tensor(rng, 2, 5, 3), random_tensor(rng, 3, 4), random_tensor(rng, 1, 4)
@@ -841,18 +868,22 @@ class Dropout(plain.Dropout):
 def fast_dropout_forward():
     """An entry that stays makes up for those that go, and float32 stays float32."""
     np.random.seed(7)
-    x = ndl.Tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
+    x = ndl.Tensor([[1.0, 2.0, 0.0, 4.0], [-5.0, 6.0, 7.0, -8.0]])
+    values = x.numpy().copy()
     yield ndl.fast.ops.dropout(x, 0.25)
+    yield unwritten(x, values)
     ### BEGIN HIDDEN TESTS
     #: other values of p, one axis or more, float32 and float64
     for p in (0.5, 0.1, 0.8, 0.0):
         for shape in ((6, 5), (30,), (2, 3, 4)):
             for dtype in ("float32", "float64"):
                 x = random_tensor(rng, *shape, dtype=dtype)
+                values = x.numpy().copy()
                 yield ndl.fast.nn.Dropout(p)(x)
+                #: whether x was left alone
+                yield unwritten(x, values)
+                #: the function, float32 and float64
                 yield ndl.fast.ops.dropout(x, p)
-                #: x itself after both calls
-                yield x
     ### END HIDDEN TESTS
 
 
@@ -861,7 +892,7 @@ def fast_dropout_forward():
 def fast_dropout_gradients():
     """The gradient passes where the entry has passed, and is scaled as the entry was."""
     np.random.seed(7)
-    x = ndl.Tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
+    x = ndl.Tensor([[1.0, 2.0, 0.0, 4.0], [-5.0, 6.0, 7.0, -8.0]])
     y = ndl.fast.ops.dropout(x, 0.25)
     y.backward(ndl.Tensor([[1.0, -1.0, 2.0, 0.5], [3.0, 1.0, -2.0, 4.0]]))
     yield x.grad
@@ -966,18 +997,21 @@ class SoftmaxLoss(plain.SoftmaxLoss):
 def fast_loss_value():
     """The same number as in stage 04, also where exp would overflow."""
     logits = ndl.Tensor([[1.0, 2.0, 3.0], [1000.0, 1001.0, 0.0]])
+    values = logits.numpy().copy()
     yield ndl.fast.ops.softmax_loss(logits, np.array([2, 0]))
+    yield unwritten(logits, values)
     ### BEGIN HIDDEN TESTS
     #: small and huge logits, also one row, float32 and float64
     for n, k, scale in ((4, 3, 1.0), (1, 5, 30.0), (7, 2, 1e4), (3, 3, 0.01)):
         for dtype in ("float32", "float64"):
             logits = ndl.Tensor((scale * rng.standard_normal((n, k))).astype(dtype))
             labels = rng.integers(0, k, n)
+            values = logits.numpy().copy()
             yield ndl.fast.ops.softmax_loss(logits, labels)
+            #: whether the logits were left alone
+            yield unwritten(logits, values)
             #: the layer, with labels of dtype uint8
             yield ndl.fast.nn.SoftmaxLoss()(logits, ndl.Tensor(labels.astype("uint8")))
-            #: the logits after both calls
-            yield logits
     ### END HIDDEN TESTS
 
 
@@ -995,6 +1029,7 @@ def fast_loss_gradients():
         for dtype in ("float32", "float64"):
             logits = ndl.Tensor((scale * rng.standard_normal((n, k))).astype(dtype))
             labels = rng.integers(0, k, n)
+            values = logits.numpy().copy()
             loss = ndl.fast.ops.softmax_loss(logits, labels)
             for _ in range(2):
                 loss.backward()
@@ -1002,8 +1037,8 @@ def fast_loss_gradients():
                 #: a random adjoint of the loss, float32 and float64
                 loss.backward(ndl.Tensor(rng.standard_normal(), dtype=dtype))
                 yield logits.grad
-            #: the logits after several backward passes
-            yield logits
+            #: whether the logits were left alone
+            yield unwritten(logits, values)
     ### END HIDDEN TESTS
 
 
@@ -1017,7 +1052,7 @@ def fast_loss_gradients():
 # layer computes $h = d / s$ and $y = w \odot h + b$. Let $g$ be the adjoint of $y$.
 #
 # **Weight and bias** see every row: $\bar w$ is the sum over the rows of $g \odot h$, and $\bar b$
-# the sum of $g$.
+# the sum of $g$. A weight may be 0: then the output no longer tells what $h$ was, so keep $h$.
 #
 # **The row.** First $\bar h = g \odot w$. Now $h_j = d_j / s$ depends on $d$ in two ways. Directly,
 # which gives $\bar h_j / s$. And through $s$: its adjoint is
@@ -1119,7 +1154,9 @@ def fast_layernorm_forward():
     """Each row has mean 0 and variance 1 before the weight and the bias."""
     x = ndl.Tensor([[1.0, -2.0, 3.0], [10.0, 20.0, -60.0]])
     weight, bias = ndl.Tensor([1.0, 2.0, -1.0]), ndl.Tensor([0.0, 10.0, 20.0])
+    values = x.numpy().copy()
     yield ndl.fast.ops.layernorm(x, weight, bias, 1e-5)
+    yield unwritten(x, values)
     ### BEGIN HIDDEN TESTS
     #: several shapes, also a single row, float32 and float64
     for shape, eps in (((5, 4), 1e-5), ((4, 4), 1e-5), ((1, 6), 1e-5), ((3, 50), 1e-5)):
@@ -1127,9 +1164,10 @@ def fast_layernorm_forward():
             apart = np.tile(np.linspace(-9, 15, shape[1]), (shape[0], 1))  # eps does not matter
             x = ndl.Tensor((rng.permuted(apart, axis=1) + rng.random(shape)).astype(dtype))
             weight, bias = (random_tensor(rng, shape[1], dtype=dtype) for _ in range(2))
+            values = x.numpy().copy()
             yield close(ndl.fast.ops.layernorm(x, weight, bias, eps), rtol=1e-3, atol=1e-5)
-            #: x itself after the call
-            yield x
+            #: whether x was left alone
+            yield unwritten(x, values)
     ### END HIDDEN TESTS
 
 
@@ -1164,6 +1202,10 @@ def fast_layernorm_gradients():
     inputs = random_tensor(rng, 2, 3), random_tensor(rng, 3), random_tensor(rng, 3)
     inputs[0].data = ndl.Tensor([[4.0, -3.0, 0.5], [2.0, 5.0, -8.0]])
     yield from tried(rng, lambda *a: ndl.fast.ops.layernorm(*a, eps=1e-5), (2, 3), *inputs)
+    weight = ndl.Tensor([0.0, 2.0, -1.0])
+    ndl.fast.ops.layernorm(x, weight, bias, 1e-5).backward(random_tensor(rng, 2, 3))
+    yield close(x.grad, rtol=1e-3, atol=1e-5)
+    yield close(weight.grad, rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
     #: several shapes, float32 and float64, backward twice
     for shape, eps in (((5, 4), 1e-5), ((4, 4), 1e-5), ((1, 6), 1e-5), ((3, 20), 1e-5)):
@@ -1177,6 +1219,15 @@ def fast_layernorm_gradients():
             yield from tried(
                 rng, lambda *inputs, eps=eps: ndl.fast.ops.layernorm(*inputs, eps), shape, *inputs
             )
+    #: a weight of which some entries are 0
+    inputs = random_tensor(rng, 4, 5), random_tensor(rng, 5), random_tensor(rng, 5)
+    apart = rng.permuted(np.tile(np.linspace(-9, 15, 5), (4, 1)), axis=1)
+    inputs[0].data = ndl.Tensor((apart + rng.random((4, 5))).astype("float32"))
+    inputs[1].data = ndl.Tensor(inputs[1].numpy() * np.float32([1, 0, 1, 1, 0]))
+    y = ndl.fast.ops.layernorm(*inputs, 1e-5)
+    y.backward(random_tensor(rng, 4, 5))
+    yield close(inputs[0].grad, rtol=1e-3, atol=1e-4)
+    yield close(inputs[1].grad, rtol=1e-3, atol=1e-4)
     ### END HIDDEN TESTS
 
 
@@ -1195,7 +1246,8 @@ def fast_layernorm_gradients():
 #
 # - Everything but $g$, $h$ and $d$ is a row of dim numbers, which costs nothing. So compute
 #   with rows as long as you can: $w \odot d / s$ is one pass over the batch if $w / s$ comes
-#   first, and two if it does not. Then you need not even keep $h$: keep $d$ and $s$.
+#   first, and two if it does not. Then you need not even keep $h$: keep $d$ and $s$. (A weight may
+#   be 0, so the output does not tell what they were.)
 # - `compute` also leaves `self.mean` and `self.var` (biased, without $\epsilon$), for the layer
 #   has to update its running values. In eval mode the layer is the plain one.
 
@@ -1280,9 +1332,11 @@ def fast_batchnorm_forward():
     """Each column has mean 0 and variance 1 before the weight and the bias."""
     x = ndl.Tensor([[1.0, -30.0], [2.0, 10.0], [6.0, 5.0]])
     op = ndl.fast.ops.FusedBatchNorm(1e-5)
+    values = x.numpy().copy()
     yield op(x, ndl.Tensor([1.0, -2.0]), ndl.Tensor([0.0, 10.0]))
     yield op.mean
     yield op.var
+    yield unwritten(x, values)
     ### BEGIN HIDDEN TESTS
     #: several shapes, also one feature, float32 and float64
     for shape, eps in (((5, 4), 1e-5), ((4, 4), 1e-5), ((6, 1), 1e-5), ((50, 3), 1e-5)):
@@ -1291,11 +1345,12 @@ def fast_batchnorm_forward():
             x = ndl.Tensor((rng.permuted(apart, axis=0) + rng.random(shape)).astype(dtype))
             weight, bias = (random_tensor(rng, shape[1], dtype=dtype) for _ in range(2))
             op = ndl.fast.ops.FusedBatchNorm(eps)
+            values = x.numpy().copy()
             yield close(op(x, weight, bias), rtol=1e-3, atol=1e-5)
             yield close(op.mean, rtol=1e-3, atol=1e-5)
             yield close(op.var, rtol=1e-3, atol=1e-5)
-            #: x itself after the call
-            yield x
+            #: whether x was left alone
+            yield unwritten(x, values)
     #: the layer in train mode, with another momentum
     layer = ndl.fast.nn.BatchNorm1d(3, momentum=0.3)
     for _ in range(3):
@@ -1343,6 +1398,11 @@ def fast_batchnorm_gradients():
     rows = [[4.0, -3.0, 0.5], [2.0, 5.0, -8.0], [-1.0, 3.0, 6.0], [7.0, 0.0, 1.0]]
     inputs[0].data = ndl.Tensor(rows)
     yield from tried(rng, op, (4, 3), *inputs)
+    weight = ndl.Tensor([0.0, -2.0])
+    y = ndl.fast.ops.FusedBatchNorm(1e-5)(x, weight, bias)
+    y.backward(random_tensor(rng, 3, 2))
+    yield close(x.grad, rtol=1e-3, atol=1e-5)
+    yield close(weight.grad, rtol=1e-3, atol=1e-5)
     ### BEGIN HIDDEN TESTS
     #: several shapes, float32 and float64, backward twice
     for shape, eps in (((5, 4), 1e-5), ((4, 4), 1e-5), ((6, 1), 1e-5), ((20, 3), 1e-5)):
@@ -1359,6 +1419,15 @@ def fast_batchnorm_gradients():
                 shape,
                 *inputs,
             )
+    #: a weight of which some entries are 0
+    inputs = random_tensor(rng, 5, 4), random_tensor(rng, 4), random_tensor(rng, 4)
+    apart = rng.permuted(np.tile(np.linspace(-9, 15, 5)[:, None], 4), axis=0)
+    inputs[0].data = ndl.Tensor((apart + rng.random((5, 4))).astype("float32"))
+    inputs[1].data = ndl.Tensor(inputs[1].numpy() * np.float32([1, 0, 1, 0]))
+    y = ndl.fast.ops.FusedBatchNorm(1e-5)(*inputs)
+    y.backward(random_tensor(rng, 5, 4))
+    yield close(inputs[0].grad, rtol=1e-3, atol=1e-4)
+    yield close(inputs[1].grad, rtol=1e-3, atol=1e-4)
     ### END HIDDEN TESTS
 
 
@@ -2180,7 +2249,7 @@ print(f"nodes in the graph   {len(ndl.autograd.find_topo_sort([loss]))}")
 # 2. The norms could: the deviations are $(y - b) / w$ times the standard deviation, as long as no
 #    $w$ is 0. That costs one more pass over each batch and saves an array of the batch's size for
 #    each norm, two hundred of them in a hundred blocks. Dropout could read its mask off the zeros
-#    of its output.
+#    of its output, if no input were 0.
 # 3. A program finds chains of element-wise ops, copies that nobody needs, and arrays that can be
 #    used again. The gradients of the norms and of the softmax loss took algebra: terms that cancel
 #    over a whole row or column.

@@ -822,6 +822,25 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
                 ],
                 {"epoch-weighs"},
             ),
+            "seeding for a measurement": (
+                [
+                    (
+                        "    np.random.seed(4)\n    if opt is None:",
+                        "    if opt is not None:\n        np.random.seed(4)\n    if opt is None:",
+                    )
+                ],
+                {"epoch-trains"},
+            ),
+            "no gradient of a measurement": (
+                [
+                    (
+                        "            opt.reset_grad()\n            loss.backward()\n",
+                        "            opt.reset_grad()\n        loss.backward()\n"
+                        "        if opt is not None:\n",
+                    )
+                ],
+                {"epoch-evaluates"},
+            ),
             "resetting the gradients": (
                 [("            opt.reset_grad()\n", "")],
                 {"epoch-resets-gradients"},

@@ -1208,6 +1208,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the modes are swapped": ["train and eval mode are swapped"],
         "eval mode is set after the pass": ["the mode is set too late"],
         "the accuracy": ["the error rate is one minus the right one"],
+        "the smallest logit": ["the smallest logit is taken for the answer"],
+        "the largest logit of each column": ["the largest logit of a column"],
         "the number of errors": ["the number of errors, not their share"],
         "errors per batch": ["divided by the number of batches"],
         "the sum of the losses": ["the losses are summed up, not averaged"],
@@ -1224,11 +1226,14 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "figures after the step": ["the figures are taken after the step"],
         "no seed": ["the seed is not set"],
         "another seed": ["another seed than 4"],
+        "seeded after the loader has drawn": ["seeded after the first batch is drawn"],
         "seeded for every batch": ["seeded anew for every batch"],
         "the images are not flattened": ["the inner dimensions of a matrix product differ"],
         "flattened to 28 x 28 pixels": ["a reshape to another number of entries"],
         "the losses are summed as tensors": ["what should be forgotten is kept"],
         "the losses are kept in a list": ["what should be forgotten is kept"],
+        "seeded in training only": ["the seed is set only for a measurement"],
+        "a step in evaluation": ["a step without an optimizer"],
     },
     "train-mnist": {
         "no seed": ["the seed is set too late, or not at all"],
@@ -1276,6 +1281,8 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "calls are not counted": ["the calls are not counted"],
         "the bytes of the last call only": ["the bytes of one op stand for all of its kind"],
         "the leaves are counted": ["leaves are listed"],
+        "repeats is ignored": ["repeats is ignored"],
+        "each call an entry of its own": ["a cost for each node"],
     },
     "fast-linear": {
         "the bias is missing": ["the bias is missing"],
@@ -1285,14 +1292,18 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the bias's gradient is a mean": ["the bias's gradient is a mean"],
         "the bias's gradient has no axis in front": ["the bias's gradient has the wrong shape"],
         "the gradient of the data is computed too": ["the gradient of the data is computed"],
-        "out_grad is overwritten": ["every entry is zero"],
-        "the bias is changed in place": ["every entry is off by the same amount"],
+        "out_grad is overwritten": ["out_grad was written into"],
+        "the bias is changed in place": ["the bias was written into"],
         "float64 out of float32": ["float64 comes out of float32"],
         "matrices only": ["the inner dimensions of a matrix product differ"],
         "the input has never a gradient": ["there is no gradient"],
         "the bias's gradient sums the wrong axis": [
             "the bias's gradient is summed over the wrong axis"
         ],
+        "the weight is transposed": ["the weight is reshaped, not transposed"],
+        "the bias's gradient is a column": ["the bias's gradient has the wrong shape"],
+        "the bias's gradient is out_grad": ["the bias's gradient is not summed"],
+        "out_grad is ignored": ["out_grad is ignored for weight and bias"],
     },
     "fast-dropout": {
         "the survivors are not rescaled": ["the survivors are not rescaled"],
@@ -1302,11 +1313,13 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the gradient is not rescaled": ["the gradient is not rescaled"],
         "the gradient reaches what was dropped": ["the gradient reaches what was dropped"],
         "the factor enters the gradient twice": ["the factor enters the gradient twice"],
-        "the mask from the output": ["every entry is zero"],
+        "the mask from the output": ["the mask is read off the output"],
         "out_grad is changed in place": ["out_grad was written into"],
         "the input is changed in place": ["the input was written into"],
         "float64 out of float32": ["float64 comes out of float32"],
         "the gradient by the input": ["multiplied by the output"],
+        "out_grad is ignored": ["out_grad is ignored"],
+        "the factors belong to the class": ["what is kept belongs to the class"],
     },
     "fast-softmax-loss": {
         "the maximum is not subtracted": [
@@ -1330,6 +1343,11 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the exponentials are divided by the columns": [
             "the probabilities are normalized over the batch"
         ],
+        "the maximum of the columns": ["the maximum of each column"],
+        "the logit before the shift": ["the shift is undone in one of the two terms"],
+        "the logarithm is forgotten": ["the logarithm is missing"],
+        "the exponentials are not divided": ["the exponentials are not normalized"],
+        "the softmax alone is divided by n": ["only the probabilities are divided by n"],
     },
     "fast-layernorm": {
         "the variance with n - 1": ["the variance with n - 1"],
@@ -1354,9 +1372,17 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "the weight's gradient by the input": ["the weight's gradient is by the input"],
         "the bias's gradient is a mean": ["the bias's gradient is a mean"],
         "what was kept is overwritten": ["what was kept is overwritten"],
-        "out_grad is overwritten": ["out_grad is overwritten"],
+        "out_grad is overwritten": ["out_grad was written into"],
         "the input is changed in place": ["the input was written into"],
         "the gradient is divided by the variance": ["the gradient is divided by the variance"],
+        "the mean is not subtracted": ["the mean is not subtracted"],
+        "the variance is the sum of the squares": ["the variance is a sum"],
+        "the weight is missing in the gradient of x": [
+            "the weight is missing in the gradient of x"
+        ],
+        "the sign of the mean's part": ["the mean of the gradient has the wrong sign"],
+        "the weight's gradient without the normalized row": ["the weight's gradient is the bias's"],
+        "out_grad is ignored": ["out_grad is ignored"],
     },
     "fast-batchnorm": {
         "the variance with n - 1": ["the variance with n - 1"],
@@ -1383,8 +1409,16 @@ NAMED: dict[str, dict[str, list[str]]] = {
             "the gradient is not divided by the deviation"
         ],
         "what was kept is overwritten": ["what was kept is overwritten"],
-        "out_grad is overwritten": ["out_grad is overwritten"],
+        "out_grad is overwritten": ["out_grad was written into"],
         "the input is changed in place": ["the input was written into"],
+        "the mean is not subtracted": ["the mean is not subtracted"],
+        "a division by the deviation is missing inside": [
+            "the deviations are taken for the normalized values"
+        ],
+        "the weight's gradient is not divided by the deviation": [
+            "the deviations are taken for the normalized values"
+        ],
+        "the bias's gradient is a mean": ["the bias's gradient is a mean"],
     },
     "fast-adam": {
         "weight decay is ignored": ["weight decay is ignored"],
@@ -1411,5 +1445,7 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "theta is a new array": ["theta stays as it was"],
         "u is a new array": ["every entry is zero", "the first average is not kept"],
         "uphill": ["uphill"],
+        "the correction is one step late": ["t is one too small"],
+        "counted twice": ["t is counted twice"],
     },
 }

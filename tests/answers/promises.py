@@ -330,6 +330,7 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
     "08": {
         "epoch-evaluates": {
             "running statistics": "Without: in eval mode, nothing is changed.",
+            "the gradients": "Without: in eval mode, nothing is changed.",
             "images of three axes": "A batch is a pair of images of shape (n, ...)",
         },
         "epoch-weighs": {
@@ -348,6 +349,12 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
         },
         "fast-loss-value": {
             "large logits": "Subtract the maximum of each row first",
+        },
+        "fast-layernorm-gradients": {
+            "a weight of 0": "A weight may be 0: then the output no longer tells what $h$ was",
+        },
+        "fast-batchnorm-gradients": {
+            "a weight of 0": "(A weight may be 0, so the output does not tell what they were.)",
         },
         "fast-batchnorm-forward": {
             "the running values": "`compute` also leaves `self.mean` and `self.var` (biased, "
