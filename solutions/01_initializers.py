@@ -26,8 +26,9 @@ from mugrade import check, distribution, show
 # `rand` scales numbers that are uniform on [0, 1) to [low, high); `randn` scales standard normal
 # ones. Both return float32, and tensors that need no gradient, unless asked for something else:
 # it is the layer of the next stage that declares a tensor to be a parameter. Your four functions
-# shall do the same: draw from NumPy's global state, and hand the keywords `device`, `dtype` and `requires_grad` on. What they return is a leaf: the numbers get
-# their scale before they become a tensor, not by an op on it.
+# shall do the same: draw from NumPy's global state, and hand the keywords `device`, `dtype` and
+# `requires_grad` on. What they return is a leaf: the numbers get their scale before they become a
+# tensor, not by an op on it.
 
 # %% id="init-random" role="given" export="needle/init.py"
 """Initializers: new tensors, constant or random, and the scale at which weights should start."""
@@ -451,8 +452,8 @@ def _demand_relu(nonlinearity: str) -> None:
 def kaiming_uniform(fan_in: int, fan_out: int, nonlinearity: str = "relu", **kwargs: Any) -> Tensor:
     """Weights from U(-a, a) that keep the mean square through a layer followed by a ReLU.
 
-    a = gain * sqrt(3 / fan_in) with gain = sqrt(2). The result, a leaf, has shape (fan_in, fan_out);
-    device, dtype and requires_grad in `kwargs` are those of `rand`.
+    a = gain * sqrt(3 / fan_in) with gain = sqrt(2). The result, a leaf, has shape
+    (fan_in, fan_out); device, dtype and requires_grad in `kwargs` are those of `rand`.
     Raises ValueError for a nonlinearity other than "relu".
 
     Source: He, Zhang, Ren and Sun, 2015, equation 10.

@@ -112,7 +112,7 @@ def one_hot(
 def xavier_uniform(fan_in: int, fan_out: int, gain: float = 1.0, **kwargs: Any) -> Tensor:
     """Weights from U(-a, a) that keep the variance in both directions, as far as one can.
 
-    a = gain * sqrt(6 / (fan_in + fan_out)). The result has shape (fan_in, fan_out);
+    a = gain * sqrt(6 / (fan_in + fan_out)). The result, a leaf, has shape (fan_in, fan_out);
     device, dtype and requires_grad in `kwargs` are those of `rand`.
 
     Source: Glorot and Bengio, 2010, equation 16.
@@ -125,7 +125,7 @@ def xavier_uniform(fan_in: int, fan_out: int, gain: float = 1.0, **kwargs: Any) 
 def xavier_normal(fan_in: int, fan_out: int, gain: float = 1.0, **kwargs: Any) -> Tensor:
     """Weights from N(0, std^2) with the variance of `xavier_uniform`.
 
-    std = gain * sqrt(2 / (fan_in + fan_out)). The result has shape (fan_in, fan_out);
+    std = gain * sqrt(2 / (fan_in + fan_out)). The result, a leaf, has shape (fan_in, fan_out);
     device, dtype and requires_grad in `kwargs` are those of `randn`.
 
     Source: Glorot and Bengio, 2010, equation 12.
@@ -148,8 +148,8 @@ def _demand_relu(nonlinearity: str) -> None:
 def kaiming_uniform(fan_in: int, fan_out: int, nonlinearity: str = "relu", **kwargs: Any) -> Tensor:
     """Weights from U(-a, a) that keep the mean square through a layer followed by a ReLU.
 
-    a = gain * sqrt(3 / fan_in) with gain = sqrt(2). The result has shape (fan_in, fan_out);
-    device, dtype and requires_grad in `kwargs` are those of `rand`.
+    a = gain * sqrt(3 / fan_in) with gain = sqrt(2). The result, a leaf, has shape
+    (fan_in, fan_out); device, dtype and requires_grad in `kwargs` are those of `rand`.
     Raises ValueError for a nonlinearity other than "relu".
 
     Source: He, Zhang, Ren and Sun, 2015, equation 10.
@@ -165,7 +165,7 @@ def kaiming_uniform(fan_in: int, fan_out: int, nonlinearity: str = "relu", **kwa
 def kaiming_normal(fan_in: int, fan_out: int, nonlinearity: str = "relu", **kwargs: Any) -> Tensor:
     """Weights from N(0, std^2) with the variance of `kaiming_uniform`.
 
-    std = gain / sqrt(fan_in) with gain = sqrt(2). The result has shape (fan_in, fan_out);
+    std = gain / sqrt(fan_in) with gain = sqrt(2). The result, a leaf, has shape (fan_in, fan_out);
     device, dtype and requires_grad in `kwargs` are those of `randn`.
     Raises ValueError for a nonlinearity other than "relu".
 

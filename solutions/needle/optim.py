@@ -94,7 +94,8 @@ class SGD(Optimizer):
     not theta itself; theta is the parameter plus lr u.
 
     The step is in place, keeps each parameter's dtype, leaves gradients alone and no graph
-    behind; parameters without a gradient keep their value and their u.
+    behind; parameters without a gradient keep their value and their u. `lr` may change from one
+    step to the next, and counts from then on: the averages are of the gradients alone.
     Source: Sutskever, Martens, Dahl and Hinton (2013).
     """
 
@@ -145,7 +146,8 @@ class Adam(Optimizer):
     themselves; theta = theta - lr u / (sqrt(v) + eps).
 
     The step is in place, keeps each parameter's dtype, leaves gradients alone and no graph
-    behind; parameters without a gradient keep their value and their averages.
+    behind; parameters without a gradient keep their value and their averages. `lr` may change
+    from one step to the next, and counts from then on: the averages are of the gradients alone.
     Source: Kingma and Ba (2015), algorithm 1.
     """
 

@@ -182,15 +182,6 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
                 [("low=-bound, high=bound, **kwargs)", "low=-1, high=1, **kwargs) * bound")],
                 {"xavier-uniform-options"},
             ),
-            "one number for each entry": (
-                [
-                    (
-                        "    return rand(fan_in, fan_out, low",
-                        "    rand(fan_in, fan_out)\n    return rand(fan_in, fan_out, low",
-                    )
-                ],
-                {"xavier-uniform-seed"},
-            ),
             "the keywords": (
                 [(", **kwargs)\n    ### END", ")\n    ### END")],
                 {"xavier-uniform-options"},
@@ -220,15 +211,6 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
                 [("mean=0, std=std, **kwargs)", "**kwargs) * std")],
                 {"xavier-normal-options"},
             ),
-            "one number for each entry": (
-                [
-                    (
-                        "    return randn(fan_in, fan_out, mean",
-                        "    randn(fan_in, fan_out)\n    return randn(fan_in, fan_out, mean",
-                    )
-                ],
-                {"xavier-normal-seed"},
-            ),
             "the keywords": (
                 [(", **kwargs)\n    ### END", ")\n    ### END")],
                 {"xavier-normal-options"},
@@ -257,15 +239,6 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
             "a leaf": (
                 [("low=-bound, high=bound, **kwargs)", "low=-1, high=1, **kwargs) * bound")],
                 {"kaiming-uniform-options"},
-            ),
-            "one number for each entry": (
-                [
-                    (
-                        "    return rand(fan_in, fan_out, low",
-                        "    rand(fan_in, fan_out)\n    return rand(fan_in, fan_out, low",
-                    )
-                ],
-                {"kaiming-uniform-seed"},
             ),
             "the keywords": (
                 [(", **kwargs)\n    ### END", ")\n    ### END")],
@@ -298,15 +271,6 @@ FEATURES: dict[str, dict[str, dict[str, tuple[list[tuple[str, str]], set[str]]]]
             "a leaf": (
                 [("mean=0, std=std, **kwargs)", "**kwargs) * std")],
                 {"kaiming-normal-options"},
-            ),
-            "one number for each entry": (
-                [
-                    (
-                        "    return randn(fan_in, fan_out, mean",
-                        "    randn(fan_in, fan_out)\n    return randn(fan_in, fan_out, mean",
-                    )
-                ],
-                {"kaiming-normal-seed"},
             ),
             "the keywords": (
                 [(", **kwargs)\n    ### END", ")\n    ### END")],

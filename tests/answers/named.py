@@ -287,7 +287,6 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "only fan_in counts": ["only fan_in counts"],
         "only fan_out counts": ["only fan_out counts"],
         "the geometric mean of the sizes": ["the geometric mean of the sizes"],
-        "after Box and Muller": ["more numbers are drawn than there are entries"],
     },
     "kaiming-uniform": {
         "the interval starts at zero": ["the interval starts at zero"],

@@ -67,7 +67,6 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
     "01": {
         "xavier-uniform": {
             "a leaf": "What they return is a leaf",
-            "no number more": "with one number drawn for each entry",
             "the global state": "draw from NumPy's global state",
             "keywords": "hand the keywords `device`, `dtype` and",
             "float32 without a gradient unasked": "return float32, and tensors that need",
@@ -75,18 +74,15 @@ PROMISES: dict[str, dict[str, dict[str, str]]] = {
         },
         "xavier-normal": {
             "a leaf": "a leaf, has shape",
-            "no number more": "with one number drawn for each entry",
             "keywords": "device, dtype and requires_grad in `kwargs` are those of",
         },
         "kaiming-uniform": {
             "a leaf": "a leaf, has shape",
-            "no number more": "with one number drawn for each entry",
             "keywords": "device, dtype and requires_grad in `kwargs` are those of",
             "other activations": 'Raises ValueError for a nonlinearity other than "relu"',
         },
         "kaiming-normal": {
             "a leaf": "a leaf, has shape",
-            "no number more": "with one number drawn for each entry",
             "keywords": "device, dtype and requires_grad in `kwargs` are those of",
             "other activations": 'Raises ValueError for a nonlinearity other than "relu"',
         },

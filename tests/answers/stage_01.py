@@ -130,13 +130,6 @@ WRONG = {
         ],
     },
     "xavier-normal": {
-        "after Box and Muller": """
-def xavier_normal(fan_in, fan_out, gain=1.0, dtype="float32", requires_grad=False, device=None):
-    radius = np.sqrt(-2 * np.log(1 - np.random.rand(fan_in, fan_out)))
-    normal = radius * np.cos(2 * np.pi * np.random.rand(fan_in, fan_out))
-    std = gain * (2 / (fan_in + fan_out)) ** 0.5
-    return Tensor(std * normal, dtype=dtype, requires_grad=requires_grad)
-""",
         **NORMAL_SLIPS,
         "the bound is taken for the deviation": [("math.sqrt(2 /", "math.sqrt(6 /")],
         "variance 1 / (fan_in + fan_out)": [("math.sqrt(2 /", "math.sqrt(1 /")],
@@ -178,13 +171,6 @@ def xavier_normal(fan_in, fan_out, gain=1.0, dtype="float32", requires_grad=Fals
         ],
     },
     "kaiming-normal": {
-        "as a sum of two normal samples": """
-def kaiming_normal(fan_in, fan_out, nonlinearity="relu", requires_grad=False, **kwargs):
-    _demand_relu(nonlinearity)
-    std = fan_in**-0.5
-    both = [randn(fan_in, fan_out, std=std, **kwargs).numpy() for _ in range(2)]
-    return Tensor(both[0] + both[1], requires_grad=requires_grad)
-""",
         "any nonlinearity is taken": [("    _demand_relu(nonlinearity)\n", "")],
         **NORMAL_SLIPS,
         "the gain is forgotten": [("math.sqrt(2) /", "1 /")],
@@ -235,6 +221,13 @@ def xavier_normal(fan_in, fan_out, gain=1.0, **kwargs):
     kwargs.setdefault("requires_grad", False)
     array = np.random.normal(0, gain * np.sqrt(2 / (fan_in + fan_out)), (fan_in, fan_out))
     return Tensor(array, **kwargs)
+""",
+        "after Box and Muller": """
+def xavier_normal(fan_in, fan_out, gain=1.0, dtype="float32", requires_grad=False, device=None):
+    radius = np.sqrt(-2 * np.log(1 - np.random.rand(fan_in, fan_out)))
+    normal = radius * np.cos(2 * np.pi * np.random.rand(fan_in, fan_out))
+    std = gain * (2 / (fan_in + fan_out)) ** 0.5
+    return Tensor(std * normal, dtype=dtype, requires_grad=requires_grad)
 """,
         "drawn transposed": """
 def xavier_normal(fan_in, fan_out, gain=1.0, **kwargs):
@@ -295,6 +288,13 @@ def kaiming_normal(fan_in, fan_out, nonlinearity="relu", **kwargs):
 def kaiming_normal(fan_in, fan_out, nonlinearity="relu", **kwargs):
     _demand_relu(nonlinearity)
     return xavier_normal(fan_in, fan_out, math.sqrt(1 + fan_out / fan_in), **kwargs)
+""",
+        "as a sum of two normal samples": """
+def kaiming_normal(fan_in, fan_out, nonlinearity="relu", requires_grad=False, **kwargs):
+    _demand_relu(nonlinearity)
+    std = fan_in**-0.5
+    both = [randn(fan_in, fan_out, std=std, **kwargs).numpy() for _ in range(2)]
+    return Tensor(both[0] + both[1], requires_grad=requires_grad)
 """,
         "scaled after the draw": """
 def kaiming_normal(fan_in, fan_out, nonlinearity="relu", **kwargs):

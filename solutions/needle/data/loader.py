@@ -24,8 +24,9 @@ class DataLoader:
         """Batches as tuples of tensors that need no gradient, one for each part of an example.
 
         The order is 0 .. n-1, or one `np.random.permutation(n)` drawn for this iteration. Each
-        batch is one call `dataset[indices]`; the last one holds what is left. Any number of
-        iterations may be under way at once.
+        batch is one call `dataset[indices]` with an array of indices, made anew in every
+        iteration; the last one holds what is left. Any number of iterations may be under way at
+        once.
         """
         n = len(self.dataset)
         order = np.random.permutation(n) if self.shuffle else np.arange(n)

@@ -26,8 +26,8 @@ class Linear(Module):
 
     y = x W + b. Parameters: `weight` of shape (in_features, out_features), drawn first, by
     kaiming_uniform; `bias` of shape (1, out_features), drawn by kaiming_uniform with sizes
-    (out_features, 1) and turned into a row, or None if `bias` is false.
-    Both live on `device` and have the given dtype.
+    (out_features, 1) and turned into a row, or None, with nothing drawn for it, if `bias` is false.
+    Both live on `device` and have the given dtype. Training and evaluation are alike.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Linear(Module):
 
 # %% flatten
 class Flatten(Module):
-    """Turn each element of a batch into one row."""
+    """Turn each element of a batch into one row, in training and in evaluation alike."""
 
     def forward(self, x: Tensor) -> Tensor:
         """From shape (n, a, b, ...) to (n, a * b * ...), in row-major order."""
@@ -70,7 +70,7 @@ class ReLU(Module):
     """The rectified linear unit as a module."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """y = max(x, 0), entry by entry, of any shape."""
+        """y = max(x, 0), entry by entry, of any shape, in training and in evaluation alike."""
         return relu(x)
 
 
@@ -79,6 +79,7 @@ class Sequential(Module):
     """Modules one after the other.
 
     y = f_k(... f_2(f_1(x))). The modules are kept in `modules`, in this order; with none, y = x.
+    Training and evaluation are alike, and each module stays in the mode in which it is.
     """
 
     def __init__(self, *modules: Module) -> None:
@@ -97,6 +98,7 @@ class Residual(Module):
     """A module with a way round it.
 
     y = x + fn(x), where fn keeps the shape of its input, and is called once.
+    Training and evaluation are alike, and fn stays in the mode in which it is.
 
     Source: He, Zhang, Ren and Sun, 2016, equation 1.
     """

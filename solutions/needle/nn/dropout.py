@@ -13,7 +13,8 @@ class Dropout(Module):
     """Entries set to zero with probability p while training, and nothing done otherwise.
 
     y = mask * x / (1 - p), where `mask` is one draw of init.randb with the shape of x that is true
-    with probability 1 - p; in eval mode y = x. Any shape; the dtype stays; 0 <= p <= 1.
+    with probability 1 - p; in eval mode y = x and nothing is drawn. Any shape; the dtype stays;
+    0 <= p <= 1.
 
     Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, 2014, sections 4 and 10.
     """
