@@ -715,8 +715,8 @@ def mnist_transforms():
             yield dataset[index][0]
         ### BEGIN HIDDEN TESTS
 
-        def first_rows(image):
-            return image[:2] if image.ndim == 3 else image[:, :1]
+        def upside_down(image):
+            return image[::-1]
 
         def double(image):
             return 2 * image + np.float32(image.shape[-1])
@@ -724,14 +724,14 @@ def mnist_transforms():
         def mask(image):
             return image * (np.random.rand(*image.shape) < 0.5)
 
-        #: pairs of transforms, some random, one that cuts rows off
+        #: pairs of transforms, some random, one that turns images over
         n = 14
         pixels = rng.integers(0, 256, (n, 4, 3), dtype="uint8")
         pixels[:, 0, 0] = 255  # what the largest pixel is for is another check's question
         images = write_idx(folder, "images.gz", pixels)
         labels = write_idx(folder, "labels.gz", rng.integers(0, 10, n, dtype="uint8"))
         order = rng.permutation(n)
-        for transforms in ([brighten, double], [double, brighten], [mask, first_rows]):
+        for transforms in ([brighten, double], [double, brighten], [mask, upside_down]):
             dataset = ndl.data.MNISTDataset(images, labels, transforms)
             for index in (3, 3, slice(1, 9, 2), order, order[:4]):
                 for part in dataset[index]:

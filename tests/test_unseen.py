@@ -12,9 +12,52 @@ from tests.test_answers import outcome, secret_of
 ANSWERS = [answer for stage in STAGES for answer in unseen(stage)]
 ASKED_FOR_SINCE = {  # by the text, in answer to what these answers showed
     "softmax-loss": {"both terms apart", "loop over the classes"},
-    "mnist-dataset": {"scaled at once, recursion for several indices"},
 }
-PASSED_ONCE: dict[str, set[str]] = {}
+PASSED_ONCE = {
+    "reverse-mode": {"data that require no gradient get one"},
+    "xavier-uniform": {"scaled afterwards by an op: with requires_grad no leaf"},
+    "kaiming-uniform": {"any nonlinearity accepted", "AssertionError for another nonlinearity"},
+    "kaiming-normal": {"ValueError forgotten"},
+    "linear": {"bias drawn although it is not wanted"},
+    "relu-layer": {"only in train mode"},
+    "sequential": {"all modules put into train mode", "in eval mode only the first module"},
+    "softmax-loss": {"flat index in the labels' own dtype: uint8 overflows"},
+    "batchnorm": {"running values float32 whatever the dtype"},
+    "dropout": {"draws in eval mode too, random stream moved on"},
+    "sgd": {
+        "average of gradient scaled by lr, so a change of lr acts late",
+        "Nesterov's weight decay at theta instead of the value the parameter holds",
+    },
+    "adam": {
+        "no gradient treated as zero: momentum still moves it",
+        "update recorded in the graph",
+        "index counts only parameters with a gradient",
+    },
+    "newton-step": {
+        "pseudo-inverse, singular matrix not noticed",
+        "singular swallowed, gradient step instead",
+    },
+    "parse-idx": {"product of the sizes in 32 bits overflows"},
+    "read-idx": {"errors of the parser do not name the file", "message without the path"},
+    "ndarray-dataset": {
+        "only neighbours of the first compared: the last one escapes",
+        "list instead of a tuple",
+    },
+    "data-loader": {
+        "lists instead of tuples",
+        "all batches made before the first is handed out, shared by a cache",
+        "indices as a list",
+    },
+    "epoch": {
+        "mean of the batch means",
+        "mean loss over the batches, not the examples",
+        "seeds only when training",
+        "backward in eval too: parameters' grad left behind",
+        "per-batch count from the loader's batch_size",
+    },
+    "profile": {"total time of the repeats"},
+    "fast-layernorm": {"h worked out again from the output, wrong where a weight is 0"},
+}
 
 
 def played(grader: Grader, answer: Unseen) -> set[str]:
