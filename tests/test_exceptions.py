@@ -78,7 +78,7 @@ CASES: dict[str, Callable[[], object]] = {
     "the axes that are named are not those of the array": lambda: np.transpose(
         np.ones((2, 3, 4)), (1, 0)
     ),
-    "the gradient that goes in has another shape than the output": out_grad_of_another_shape,
+    "the output and the gradient that goes into it have different shapes": out_grad_of_another_shape,
     "a reshape to another number of entries": lambda: np.ones(6).reshape(4),
     "an axis that the array does not have": lambda: np.ones(3).sum(axis=1),
     "an axis is named twice": lambda: np.ones((2, 2)).sum(axis=(0, 0)),

@@ -54,9 +54,9 @@ RULES = [
     ),
     (
         r"out_grad of shape",
-        "the gradient that goes in has another shape than the output",
+        "the output and the gradient that goes into it have different shapes",
         "backward takes one number for each entry of the output, in the output's shape",
-        "reshape it to the shape of the tensor whose backward is called",
+        "print the shape of the tensor whose backward is called",
     ),
     (
         r"cannot reshape array",
