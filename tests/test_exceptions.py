@@ -45,7 +45,7 @@ def negative_label() -> None:
     raise IndexError("label -1 is negative: 3 classes are 0 to 2")
 
 
-def out_grad_of_another_shape() -> None:
+def other_out_grad() -> None:
     raise ValueError("out_grad of shape (4,) for an output of (4, 1)")
 
 
@@ -78,7 +78,7 @@ CASES: dict[str, Callable[[], object]] = {
     "the axes that are named are not those of the array": lambda: np.transpose(
         np.ones((2, 3, 4)), (1, 0)
     ),
-    "the output and the gradient that goes into it have different shapes": out_grad_of_another_shape,
+    "the output and the gradient that goes into it have different shapes": other_out_grad,
     "a reshape to another number of entries": lambda: np.ones(6).reshape(4),
     "an axis that the array does not have": lambda: np.ones(3).sum(axis=1),
     "an axis is named twice": lambda: np.ones((2, 2)).sum(axis=(0, 0)),
