@@ -156,7 +156,7 @@ def logsoftmax_dtype():
     ### BEGIN HIDDEN TESTS
     #: random logits in float64 or float32
     for dtype in ("float64", "float32"):
-        y = ndl.logsoftmax(ndl.Tensor(3 * rng.standard_normal((5, 4)), dtype=dtype))
+        y = ndl.logsoftmax(ndl.Tensor(rng.uniform(-2, 2, (5, 4)), dtype=dtype))
         yield y
         #: the gradient, for logits in float64 or float32
         yield y.op.gradient_as_tuple(y * 0.5, y)[0]
