@@ -21,7 +21,7 @@ test: .venv/ready
 	$(BIN)/mugrade build --check
 	$(BIN)/pytest -n 2 --dist worksteal
 
-# The stages that `make test` leaves out of nbgrader's whole round
+# nbgrader's whole round for the stages that `make test` leaves out
 nbgrader: .venv/ready
 	$(BIN)/pytest -n 2 -m long tests/test_nbgrader.py
 
