@@ -136,7 +136,7 @@ class Trial:
 def main() -> None:
     wanted = [s for s in STAGES if not sys.argv[1:] or s[:2] in sys.argv[1:]]
     trial, console = Trial(wanted), Console()
-    unseen = [answer for stage in wanted for answer in read_unseen(stage)]
+    unseen = [a for stage in wanted for a in read_unseen(stage) if not a.overruled]
     groups = {
         "known": (list(wrong_answers(wanted)), list(right_answers(wanted))),
         "unseen": tuple(
