@@ -68,10 +68,7 @@ def param(answer: Unseen) -> object:
     return pytest.param(answer, id=f"{answer.exercise}: {answer.name}")
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [param(a) for a in ANSWERS if a.right and not a.overruled],
-)
+@pytest.mark.parametrize("answer", [param(a) for a in ANSWERS if a.right and not a.overruled])
 def test_a_right_answer_gets_full_points(grader: Grader, answer: Unseen) -> None:
     assert played(grader, answer) == set()
 
