@@ -13,7 +13,7 @@ from pathlib import Path
 from mugrade.course.exercises import find_answers
 from mugrade.course.listing import make_manifest
 from mugrade.course.reading import load_course
-from mugrade.grader.job import submission_job
+from mugrade.grader.assemble import submission_job
 from mugrade.grader.submissions import find_submissions
 from mugrade.package.ipynb import read_cells
 from mugrade.reference.record import check_names, check_tasks, reference

@@ -11,10 +11,10 @@ import pytest
 
 from mugrade.course.exercises import Answers
 from mugrade.course.model import Stage
+from mugrade.grader.assemble import submission_job
 from mugrade.grader.bundle import Bundle, Outcome, Part, run
 from mugrade.grader.draw import drawn, hidden_parts
 from mugrade.grader.grade import Grader
-from mugrade.grader.job import submission_job
 from mugrade.grader.key import StageKey
 from mugrade.package.blocks import cell_body
 from mugrade.sandbox.process import Sandbox

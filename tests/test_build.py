@@ -18,7 +18,7 @@ from mugrade.course.manifest import START
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.errors import CourseError
-from mugrade.reference import records
+from mugrade.reference import cache
 from mugrade.sandbox.tiers import WEAK
 from tests.conftest import ROOT
 from tests.portable import another, differing
@@ -68,8 +68,8 @@ def test_only_what_changed_is_run_again(
     path = root / "solutions" / script
     assert path.read_text().count(old) == 1
     path.write_text(path.read_text().replace(old, new))
-    rehearse = records.rehearse
-    monkeypatch.setattr(records, "rehearse", lambda s, *a: run.append(s.name) or rehearse(s, *a))
+    rehearse = cache.rehearse
+    monkeypatch.setattr(cache, "rehearse", lambda s, *a: run.append(s.name) or rehearse(s, *a))
     build(load_course(root))
     assert run == again
     shutil.rmtree(root / "build" / "records")

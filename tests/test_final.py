@@ -22,9 +22,9 @@ from mugrade.course.settings import Late, Settings
 from mugrade.grader.attempts import Basis
 from mugrade.grader.final import Final, Part, Reviews
 from mugrade.grader.grade import Grader
-from mugrade.grader.gradebook import Scores
 from mugrade.grader.ledger import listen
 from mugrade.grader.models import Review
+from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.policy import Standing
 from mugrade.grader.publish import Publisher
 from mugrade.grader.results import Grade, Notebook, Result

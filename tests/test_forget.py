@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from mugrade.cli import app
 from mugrade.course.model import Course
-from mugrade.grader.gradebook import Scores
+from mugrade.grader.outputs.scores import Scores
 from tests.test_history import Class, klass, quick
 
 __all__ = ["klass", "quick"]

@@ -22,10 +22,10 @@ import mugrade.grader.bundle
 from mugrade.cli import app
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
-from mugrade.grader.autograded import autograded_notebook
 from mugrade.grader.final import Reviews
 from mugrade.grader.grade import Grader, Result
-from mugrade.grader.gradebook import Scores
+from mugrade.grader.outputs.autograded import autograded_notebook
+from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.plan import Order
 from mugrade.grader.report import safe, write_feedback
 from mugrade.grader.run import grade_class

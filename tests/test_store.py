@@ -34,8 +34,8 @@ from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis
 from mugrade.grader.fingerprint import JUDGING, Fingerprints
-from mugrade.grader.gradebook import Scores
 from mugrade.grader.models import Attempt, Review
+from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.plan import Order, planned
 from mugrade.grader.policy import Standing
 from mugrade.grader.publish import Publisher

@@ -11,7 +11,7 @@ from mugrade.course.exercises import Answers, find_answers
 from mugrade.course.listing import make_manifest
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
-from mugrade.grader.job import submission_job
+from mugrade.grader.assemble import submission_job
 from mugrade.grader.submissions import find_submissions
 from mugrade.package.blocks import Block
 from mugrade.package.ipynb import MAX_BYTES, MAX_CELLS, SubmittedCell, read_cells

@@ -28,9 +28,9 @@ from rich.progress import Progress
 from mugrade.course.exercises import Answers
 from mugrade.course.model import Course, Stage
 from mugrade.course.reading import load_course
+from mugrade.grader.assemble import submission_job
 from mugrade.grader.bundle import Part
 from mugrade.grader.draw import drawn, hidden_parts
-from mugrade.grader.job import submission_job
 from mugrade.grader.key import StageKey
 from mugrade.package.blocks import cell_body
 from mugrade.reference.record import reference_job

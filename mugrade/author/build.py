@@ -29,7 +29,7 @@ from mugrade.course.model import Course, Stage
 from mugrade.course.notebooks import notebook, release, source_notebook
 from mugrade.errors import CourseError
 from mugrade.package.blocks import render_module
-from mugrade.reference.records import Records, records_of
+from mugrade.reference.cache import Records, records_of
 from mugrade.sandbox.job import Task
 from mugrade.sandbox.plain import for_trusted
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json

@@ -12,7 +12,7 @@ from mugrade.extras import require
 def build(
     course: CourseFolder = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if anything committed differs.")
+        bool, typer.Option("--check", help="Only compare; fail if anything committed differs.")
     ] = False,
 ) -> None:
     """Turn solutions/NN_name.py into notebooks, the reference package and an nbgrader course."""

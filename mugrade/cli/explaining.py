@@ -8,6 +8,7 @@ import typer
 
 from mugrade.cli.shared import (
     RESULTS,
+    AcceptWeak,
     CourseFolder,
     Database,
     OutFolder,
@@ -29,10 +30,7 @@ def explain(
     course: CourseFolder = None,
     out: OutFolder = None,
     db: Database = None,
-    accept_weak: Annotated[
-        bool,
-        typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
-    ] = False,
+    accept_weak: AcceptWeak = False,
 ) -> None:
     """Grade a stored attempt again, and show every input, value and answer, hidden ones too.
 

@@ -16,6 +16,8 @@ from mugrade.cli.shared import (
     Json,
     OutFolder,
     PolicyOption,
+    Stages,
+    Students,
     console,
     fail,
     say,
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from mugrade.grader.store import Store
 
 OLD = "pages older than the formgrader: {}; mugrade grades --write writes them again"
-Students = Annotated[list[str] | None, typer.Option("--student", help="Only these students.")]
-Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only these stages, e.g. 03.")]
 Below = Annotated[float | None, typer.Option("--below", help="Only with fewer points than this.")]
 Csv = Annotated[
     str | None, typer.Option("--csv", help="Write a row per check to this file; - prints it.")
@@ -176,8 +176,8 @@ def _use(
 
 def _write(course: Path | None, out: Path | None, db: str | None) -> None:
     from mugrade.course.reading import find_course, load_course
+    from mugrade.grader.outputs.csv import CSV
     from mugrade.grader.outputs.pages import FEEDBACK
-    from mugrade.grader.outputs.table import CSV
     from mugrade.grader.plan import opened
     from mugrade.grader.publish import republish
 

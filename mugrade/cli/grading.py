@@ -12,10 +12,13 @@ import typer
 
 from mugrade.cli.shared import (
     RESULTS,
+    AcceptWeak,
     CourseFolder,
     Database,
     OutFolder,
     PolicyOption,
+    Stages,
+    Students,
     console,
     demand_fork,
     fail,
@@ -45,8 +48,6 @@ Handed = Annotated[
         help="nbgrader's submitted/, a folder or archive per student, or a class's archive."
     ),
 ]
-Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only these stages.")]
-Students = Annotated[list[str] | None, typer.Option("--student", help="Only these students.")]
 OnOption = Annotated[
     On, typer.Option("--on", help="Earlier stages from the reference, or the student's own.")
 ]
@@ -65,10 +66,6 @@ RosterFile = Annotated[
     typer.Option("--roster", help="The class: CSV with a column student, id or username."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask about an archive or --regrade.")]
-AcceptWeak = Annotated[
-    bool,
-    typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
-]
 Scheduler = Annotated[
     str | None,
     typer.Option("--scheduler", help="Grade on a dask cluster, tcp://host:port, not here."),

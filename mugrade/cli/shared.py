@@ -37,6 +37,12 @@ PolicyOption = Annotated[
     Policy | None,
     typer.Option("--policy", help="Which attempt counts; by default what course.toml says."),
 ]
+Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only these stages, e.g. 03.")]
+Students = Annotated[list[str] | None, typer.Option("--student", help="Only these students.")]
+AcceptWeak = Annotated[
+    bool,
+    typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
+]
 RESULTS = Path("build") / "grades"
 
 

@@ -15,7 +15,7 @@ from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.fingerprint import judging
 from mugrade.grader.key import StageKey
-from mugrade.reference.fingerprint import sha256
+from mugrade.reference.digest import sha256
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 

@@ -12,7 +12,7 @@ from mugrade.grader.attempts import Basis
 from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
 from mugrade.package.ipynb import read_bytes
-from mugrade.reference.fingerprint import course_digest, sha256, sources
+from mugrade.reference.digest import course_digest, sha256, sources
 from mugrade.sandbox.job import Limits
 from mugrade.version import __version__
 
@@ -23,10 +23,10 @@ JUDGING = (
     "course/manifest.py",
     "course/model.py",
     "course/reading.py",
+    "grader/assemble.py",
     "grader/bundle.py",
     "grader/draw.py",
     "grader/grade.py",
-    "grader/job.py",
     "grader/key.py",
     "package/blocks.py",
     "package/ipynb.py",

@@ -9,7 +9,7 @@ from rich.console import Console
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.migrate import backups
-from mugrade.grader.outputs.table import CSV
+from mugrade.grader.outputs.csv import CSV
 from mugrade.grader.plan import opened
 from mugrade.grader.publish import Publisher, republish
 from mugrade.grader.store import Store

@@ -11,9 +11,9 @@ from mugrade.course.listing import make_manifest
 from mugrade.course.manifest import Manifest
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
+from mugrade.grader.assemble import submission_job
 from mugrade.grader.bundle import Bundle, Outcome, Part, conceal, left_out
 from mugrade.grader.bundle import run as run_here
-from mugrade.grader.job import submission_job
 from mugrade.grader.key import StageKey
 from mugrade.grader.results import Grade, Notebook, Result
 from mugrade.grader.submissions import Submission, by_student

@@ -9,14 +9,14 @@ from rich.console import Console
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.ledger import GRADEBOOK, listen
+from mugrade.grader.outputs.csv import Csv
 from mugrade.grader.outputs.gradebook import Gradebook
 from mugrade.grader.outputs.output import Output
 from mugrade.grader.outputs.pages import Pages
-from mugrade.grader.outputs.table import Table
 from mugrade.grader.policy import Standing
 from mugrade.grader.store import Store
 
-OUTPUTS: tuple[type[Output], ...] = (Table, Pages, Gradebook)
+OUTPUTS: tuple[type[Output], ...] = (Csv, Pages, Gradebook)
 """In the order in which they are finished: what can fail, and may bring news, comes last."""
 
 
@@ -77,6 +77,7 @@ class Publisher:
         news = False
         for output in self.outputs:
             report(f"writing {output.title}")
+            output.prepare()
             late = [s for s in standings if not output.is_current(s)]
             for standing in self.store.with_checks(late):
                 news |= output.write(standing).mark != standing.mark

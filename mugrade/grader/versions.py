@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.errors import CourseError
-from mugrade.reference.fingerprint import course_digest
+from mugrade.reference.digest import course_digest
 
 MOST = 30  # versions that are looked at, those nearest in time first
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mugrade.course.model import Course
-from mugrade.grader.gradebook import Scores
 from mugrade.grader.ledger import GRADEBOOK
 from mugrade.grader.models import MARK
 from mugrade.grader.outputs.output import Output, folder_of, holds, own_folder
+from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.policy import Standing
 from mugrade.grader.store import Store
 
@@ -26,21 +26,27 @@ class Gradebook(Output):
         super().__init__(out, course, store)
         self.scores = Scores(f"sqlite:///{self.path.resolve()}", course)
         self.stages = {stage.name for stage in course.stages}
-        self.begun = self.looked = False
+        self.begun = False
 
     @property
     def path(self) -> Path:
         return self.out / GRADEBOOK
 
+    def prepare(self) -> None:
+        """Where the gradebook is gone, our notebooks beside it no longer say what it holds."""
+        if not self.path.exists():
+            for path in (self.out / AUTOGRADED).glob("*/*/*.ipynb"):
+                if holds(path, MARK):
+                    path.unlink()
+
     def is_current(self, standing: Standing) -> bool:
-        self._look_for_the_gradebook()
         if standing.stage not in self.stages:
             return True
         path = self._autograded(standing)
         return not path.exists() if standing.status == "missing" else holds(path, standing.mark)
 
     def write(self, standing: Standing) -> Standing:
-        from mugrade.grader.autograded import autograded_notebook, write_notebook
+        from mugrade.grader.outputs.autograded import autograded_notebook, write_notebook
 
         self._begin()
         while news := self.scores.put(standing):
@@ -67,17 +73,9 @@ class Gradebook(Output):
     def _begin(self) -> None:
         """Before the first scores: an nbgrader course around them."""
         if not self.begun:
-            self._look_for_the_gradebook()
+            self.prepare()
             self._nbgrader_course()
             self.begun = True
-
-    def _look_for_the_gradebook(self) -> None:
-        """Where it is gone, our notebooks beside it no longer say what it holds."""
-        if not self.looked and not self.path.exists():
-            for path in (self.out / AUTOGRADED).glob("*/*/*.ipynb"):
-                if holds(path, MARK):
-                    path.unlink()
-        self.looked = True
 
     def _nbgrader_course(self) -> None:
         """Settings and sources, without which nbgrader lists no assignment.
@@ -85,8 +83,8 @@ class Gradebook(Output):
         An nbgrader course that somebody else has put there is left as it is.
         """
         from mugrade.course.notebooks import source_notebook
-        from mugrade.grader.autograded import CONFIG as SETTINGS
-        from mugrade.grader.autograded import write_notebook
+        from mugrade.grader.outputs.autograded import CONFIG as SETTINGS
+        from mugrade.grader.outputs.autograded import write_notebook
 
         path = self.out / CONFIG
         text = SETTINGS.format(course=self.course.package)

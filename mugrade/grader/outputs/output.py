@@ -29,6 +29,9 @@ class Output:
         """Where it is."""
         raise NotImplementedError
 
+    def prepare(self) -> None:
+        """Before a look at what is current."""
+
     def is_current(self, standing: Standing) -> bool:
         """Whether what is there says what counts."""
         return True

@@ -13,7 +13,7 @@ from mugrade.grader.report import write_csv
 CSV = "grades.csv"
 
 
-class Table(Output):
+class Csv(Output):
     name = "csv"
     title = "the table"
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from mugrade import files
 from mugrade.course.model import Course, Stage
-from mugrade.reference.fingerprint import course_digest, recording, sha256
+from mugrade.reference.digest import course_digest, recording, sha256
 from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.reference.rehearse import rehearse
 from mugrade.sandbox.job import Task
@@ -46,10 +46,8 @@ def records_of(
 
     Neither prose nor hints make them be recorded again, nor does another stage but an earlier one.
     """
-    depends_on = sha256(
-        course_digest(course, stage), recording(), _machine(), stage.mistakes, shown
-    )
-    path = course.root / "build" / "records" / f"{stage.name}.json"
+    depends_on = sha256(course_digest(course, stage), recording(), stage.mistakes, shown)
+    path = course.root / "build" / "records" / f"{stage.name}-{_machine()}.json"
     if kept := _kept(path, depends_on):
         return kept
     found = _recorded(course, stage, shown, sandbox)
@@ -89,9 +87,10 @@ def _records(found: dict[str, Any]) -> Records:
     return Records(public, full, known_from_json(found["known"]))
 
 
-def _machine() -> list[object]:
-    """What the last digits of a result hang on."""
+def _machine() -> str:
+    """A digest of what the last digits of a result hang on."""
     told = np.show_config(mode="dicts") or {}
     features = told.get("SIMD Extensions", {})
     settings = [os.environ.get(name) for name in KERNELS]
-    return [np.__version__, platform.python_version(), platform.machine(), features, settings]
+    versions = np.__version__, platform.python_version(), platform.machine()
+    return sha256(versions, features, settings)[:8]
