@@ -19,6 +19,7 @@ from mugrade.cli.shared import (
     PolicyOption,
     Stages,
     Students,
+    Verbose,
     console,
     demand_fork,
     fail,
@@ -89,6 +90,7 @@ def grade(
     yes: Yes = False,
     accept_weak: AcceptWeak = False,
     scheduler: Scheduler = None,
+    verbose: Verbose = False,
 ) -> None:
     """Grade a class: every stage of every student, with a table, a gradebook and feedback pages.
 

@@ -1,5 +1,6 @@
 """What the commands share: options, the console, and errors as one sentence."""
 
+import logging
 import os
 import shutil
 import sys
@@ -36,6 +37,29 @@ Database = Annotated[
 PolicyOption = Annotated[
     Policy | None,
     typer.Option("--policy", help="Which attempt counts; by default what course.toml says."),
+]
+
+
+class Told(logging.Handler):
+    """Events as lines on standard error, above a bar where there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from mugrade.view.report import printable
+
+        for line in self.format(record).splitlines():
+            say(printable(line), err=True)
+
+
+def _tell(ctx: typer.Context, wanted: bool) -> None:
+    if wanted:
+        logger, told = logging.getLogger("mugrade"), Told()
+        logger.setLevel(logging.INFO)
+        logger.addHandler(told)
+        ctx.call_on_close(lambda: logger.removeHandler(told))
+
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", callback=_tell, help="Say what happens, as the log does.")
 ]
 Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only these stages, e.g. 03.")]
 Students = Annotated[list[str] | None, typer.Option("--student", help="Only these students.")]

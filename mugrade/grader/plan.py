@@ -1,5 +1,6 @@
 """What an order to grade comes to: the submissions, and which of them have to be graded."""
 
+import logging
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from mugrade.grader.attempts import Basis, in_order
 from mugrade.grader.drawn import Draws
 from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.fingerprint import Fingerprints, handed_in, judging
+from mugrade.grader.log import logged
 from mugrade.grader.models import Attempt, Pin
 from mugrade.grader.policy import Standing, candidates, choose
 from mugrade.grader.results import Result
@@ -26,6 +28,8 @@ from mugrade.grader.store import NAME, Key, Store
 from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
 from mugrade.sandbox.job import Limits
 from mugrade.view.report import printable
+
+log = logging.getLogger(__name__)
 
 LOCK = ".mugrade.lock"
 
@@ -164,8 +168,13 @@ def opened(out: Path, url: str | None, console: Console) -> Iterator[Store]:
     """The results of the folder `out`, to write to; nobody else does until this ends."""
     demand_writable(out)
     try:
-        with FileLock(out / LOCK, timeout=0), closing(Store.create(url or out / NAME)) as store:
+        with (
+            FileLock(out / LOCK, timeout=0),
+            closing(Store.create(url or out / NAME)) as store,
+            logged(out),
+        ):
             if store.said:
+                log.info(store.said)
                 console.print(store.said, markup=False, highlight=False, soft_wrap=True)
             yield store
     except Timeout:

@@ -1,5 +1,6 @@
 """From the store to files: every output is brought up to date."""
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,8 @@ from mugrade.grader.outputs.output import Output
 from mugrade.grader.outputs.pages import Pages
 from mugrade.grader.policy import Standing
 from mugrade.grader.store import Store
+
+log = logging.getLogger(__name__)
 
 OUTPUTS: tuple[type[Output], ...] = (Csv, Pages, Gradebook)
 """In the order in which they are finished: what can fail, and may bring news, comes last."""
@@ -42,6 +45,9 @@ class Publisher:
                 standing = output.write(standing)
         except Exception:  # whatever it is, it must not stop the grading
             self.failed = True
+            log.exception(
+                "%s %s: not published yet, and no other result before the end", student, stage
+            )
 
     def standings(self) -> list[Standing]:
         """What counts now, and is to be written; the teacher's last word in the formgrader too."""
@@ -49,6 +55,7 @@ class Publisher:
             listen(self.store, self.out / GRADEBOOK)
         except Unreadable as error:
             self.deaf = error  # what is known from before is written first
+            log.warning("the gradebook cannot be read: %s", error)
         return self.store.standings(self.course.settings)
 
     def finish(
@@ -62,6 +69,7 @@ class Publisher:
             while self._bring_up_to_date(standings, report):
                 standings = self.store.standings(self.course.settings)
         except OSError as error:
+            log.exception("not all could be written")
             raise Unreadable(f"{error.filename}: cannot be written ({error.strerror})") from None
         if self.deaf:
             raise self.deaf

@@ -1,6 +1,7 @@
 """`mugrade grade` from submissions to results: grade what is out of date, store, show, write."""
 
 import contextlib
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -20,6 +21,7 @@ from rich.text import Text
 
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import next_row
+from mugrade.grader.bundle import DEATHS
 from mugrade.grader.interrupt import Interrupt
 from mugrade.grader.models import Attempt
 from mugrade.grader.moved import Move, show_moves
@@ -33,6 +35,9 @@ from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.tiers import WEAK, Tier
 from mugrade.view.report import printable
 
+log = logging.getLogger(__name__)
+
+DENIED = "PermissionError"  # what student code is told by the walls around it
 FINISHING = "finishing what is running; Ctrl-C again stops at once"
 
 
@@ -130,14 +135,36 @@ def grading(
         bar.remove_task(task)
         task = bar.add_task("grading", total=len(todo))
         for result in grader.grade_all(todo, jobs, plan.every, lambda: interrupt.asked):
+            tell(result)
             yield result
             name = f"{printable(result.submission.student)} {result.submission.stage}"
             bar.update(task, advance=1, description=FINISHING if interrupt.asked else name)
 
 
+def tell(result: Result) -> None:
+    """Log a result, and what the sandbox had to stop or to refuse."""
+    student, stage = result.submission.student, result.submission.stage
+    points = f"{result.points} points" if result.status == "graded" else result.reason
+    log.log(
+        logging.WARNING if result.status == "failed" else logging.INFO,
+        "%s %s: %s, %s",
+        student,
+        stage,
+        result.status,
+        points,
+    )
+    for grade in result.grades:
+        verdict = grade.verdict
+        if verdict.category in DEATHS:
+            log.info("%s %s: %s: %s", student, stage, grade.check.id, verdict.actual)
+        elif DENIED in verdict.actual:
+            log.info("%s %s: %s: the sandbox refused it something", student, stage, grade.check.id)
+
+
 def demand_sandbox(accept_weak: bool, console: Console) -> Tier:
     """The strongest sandbox that holds here; raises Unreadable if it is not strong enough."""
     found = strongest()
+    log.info("sandbox: %s %s", found.tier.name, found.reason and f"({found.reason})")
     if not found.reason:
         return found.tier
     if not accept_weak:

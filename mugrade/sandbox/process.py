@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import logging
 import os
 import secrets
 import selectors
@@ -38,6 +39,8 @@ from mugrade.sandbox.loader import Package, added, extends, package_to_json
 from mugrade.sandbox.tiers import Tier
 from mugrade.values.observe import Observed
 
+log = logging.getLogger(__name__)
+
 GRACE = 0.05  # seconds that a worker has to end by itself
 
 
@@ -60,6 +63,8 @@ class Sandbox:
         key = limits.memory, *((path, *pieces) for path, pieces in base.items())
         with self.lock:
             if key not in self.nurseries or not self.nurseries[key].alive:
+                if key in self.nurseries:
+                    log.warning("the %s sandbox has died, and is started again", self.tier.name)
                 self.nurseries[key] = Nursery(self.tier, base, limits.memory)
             nursery = self.nurseries[key]
         return Process(nursery, job, limits, trusted)
