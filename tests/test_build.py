@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from mugrade.author.build import build, check_build, nbgrader_root
+from mugrade.author.forgotten import forgotten
 from mugrade.course.cells import solution_lines
 from mugrade.course.manifest import START
 from mugrade.course.model import Course
@@ -84,6 +86,58 @@ def test_broken_records_are_made_again(tmp_path: Path, content: str) -> None:
         path.write_text(content)
     assert build(load_course(root)) == []
     assert all(len(path.read_text()) > 100 for path in (root / "build" / "records").iterdir())
+
+
+def test_one_stage_is_run_and_the_others_stay_as_they_were_recorded(tmp_path: Path) -> None:
+    root = write_course(tmp_path)
+    build(load_course(root))
+    kept = json.loads((root / "notebooks" / "answers.json").read_text())
+    for script, old, new in (
+        ("00_mean.py", "np.array([1.0, 2.0, 6.0])", "np.array([1.0, 2.0, 9.0])"),
+        ("01_scale.py", "np.arange(6.0)", "np.arange(7.0)"),
+    ):
+        path = root / "solutions" / script
+        path.write_text(path.read_text().replace(old, new))
+    result = mugrade("build", "--stage", "1", "--verbose", cwd=root)
+    assert result.returncode == 0 and "01_scale is run" in result.stderr
+    assert "00_mean is run" not in result.stderr
+    assert "changed and not run: 00_mean;" in result.stdout
+    now = json.loads((root / "notebooks" / "answers.json").read_text())
+    assert now["mean-of-three"] == kept["mean-of-three"] and now != kept
+    assert mugrade("build", "--check", "--stage", "1", cwd=root).returncode == 0
+    assert mugrade("build", "--check", cwd=root).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "old", "new", "said"),
+    [
+        ("00_mean.py", "points=2", "points=3", ""),
+        ("00_mean.py", "from stats.mean import mean", "", "no other cell imports stats.mean"),
+        ("00_mean.py", "from stats.mean import mean", "from stats import mean", ""),
+        ("00_mean.py", ' role="hints" of="mean"', "", "exercise mean: it has no hints"),
+    ],
+)
+def test_what_an_author_forgot_is_said(
+    tmp_path: Path, script: str, old: str, new: str, said: str
+) -> None:
+    root = write_course(tmp_path)
+    path = root / "solutions" / script
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    found = list(forgotten(load_course(root)))
+    assert len(found) == bool(said) and all(said in line for line in found)
+
+
+def test_nothing_is_forgotten_in_the_course_and_other_points_would_be_said() -> None:
+    course = load_course(ROOT)
+    assert list(forgotten(course)) == []
+    *others, last = course.stages
+    (check, *_) = last.role("check")
+    cells = [replace(c, points=c.points + 1) if c is check else c for c in last.cells]
+    course = replace(course, stages=(*others, replace(last, cells=tuple(cells))))
+    assert list(forgotten(course)) == [
+        f"{last.path.name}: 101 points in all, where most stages have 100"
+    ]
 
 
 def test_check_names_what_differs_and_writes_nothing(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from mugrade.course.model import Course, Stage
 from mugrade.course.notebooks import notebook, release, source_notebook
 from mugrade.errors import CourseError
 from mugrade.package.blocks import render_module
-from mugrade.reference.cache import Records, records_of
+from mugrade.reference.cache import Records, last_records, records_of
 from mugrade.sandbox.job import Task
 from mugrade.sandbox.plain import for_trusted
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json
@@ -66,9 +66,14 @@ c.GenerateFeedback.preprocessors = [
 '''
 
 
-def build(course: Course, report: Report = lambda text: None) -> list[str]:
-    """Write everything; returns the paths below the course's root that changed."""
-    committed, instructor = render(course, report)
+def build(
+    course: Course, report: Report = lambda text: None, only: Sequence[Stage] = ()
+) -> list[str]:
+    """Write everything; returns the paths below the course's root that changed.
+
+    Of stages beside `only`, if some are named, the answers stay as they were recorded last.
+    """
+    committed, instructor = render(course, report, only)
     changed = differences(course, committed)
     for path in changed:
         _write(course.root, path, committed.get(path))
@@ -76,17 +81,29 @@ def build(course: Course, report: Report = lambda text: None) -> list[str]:
     return changed
 
 
-def check_build(course: Course, report: Report = lambda text: None) -> list[str]:
+def check_build(
+    course: Course, report: Report = lambda text: None, only: Sequence[Stage] = ()
+) -> list[str]:
     """The committed paths that differ from what the scripts say; writes nothing."""
-    return differences(course, render(course, report)[0])
+    return differences(course, render(course, report, only)[0])
 
 
-def render(course: Course, report: Report) -> tuple[Tree, Tree]:
+def not_run(course: Course, only: Sequence[Stage]) -> list[str]:
+    """The stages beside `only` in which something has changed since they were recorded."""
+    found = []
+    for stage in course.stages if only else ():
+        last = last_records(course, stage, shown_tasks(stage, release(source_notebook(stage))))
+        if last and not last.current and stage not in only:
+            found.append(stage.name)
+    return found
+
+
+def render(course: Course, report: Report, only: Sequence[Stage] = ()) -> tuple[Tree, Tree]:
     """The committed files and the instructor's nbgrader tree, as path -> text."""
     report("notebooks")
     instructor = {stage: source_notebook(stage) for stage in course.stages}
     student = {stage: release(instructor[stage]) for stage in course.stages}
-    records = _records(course, student, report)
+    records = _records(course, student, report, only)
     package = {
         path: render_module(blocks) if blocks else "" for path, blocks in course.modules().items()
     }
@@ -107,14 +124,19 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
 
 
 def _records(
-    course: Course, student: Mapping[Stage, nbformat.NotebookNode], report: Report
+    course: Course,
+    student: Mapping[Stage, nbformat.NotebookNode],
+    report: Report,
+    only: Sequence[Stage],
 ) -> Records:
-    """What the reference yields in all stages."""
+    """What the reference yields in all stages; it is run again in `only`, if that names some."""
     every = Records({}, {}, {})
     with for_trusted() as sandbox:
         for stage, shown in student.items():
             report(f"answers and mistakes of {stage.name}")
-            every |= records_of(course, stage, shown_tasks(stage, shown), sandbox)
+            tasks = shown_tasks(stage, shown)
+            last = last_records(course, stage, tasks) if only and stage not in only else None
+            every |= last.records if last else records_of(course, stage, tasks, sandbox)
     _keep_labels_secret(course, every.public)
     return every
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mugrade.cli.shared import CourseFolder, console, fail, say
+from mugrade.cli.shared import CourseFolder, Verbose, console, fail, say
 from mugrade.extras import require
 
 
@@ -14,16 +14,25 @@ def build(
     check: Annotated[
         bool, typer.Option("--check", help="Only compare; fail if anything committed differs.")
     ] = False,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stage", help="Run only these, e.g. 03; the others' answers stay as they were."
+        ),
+    ] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Turn solutions/NN_name.py into notebooks, the reference package and an nbgrader course."""
     require("build", "author")
     from mugrade.author.build import build as write
-    from mugrade.author.build import check_build, nbgrader_root
+    from mugrade.author.build import check_build, nbgrader_root, not_run
+    from mugrade.author.forgotten import forgotten
     from mugrade.course.reading import find_course, load_course
 
     found = load_course(find_course(course or Path.cwd()))
+    only = [found.find(name) for name in stage or ()]
     with console().status("reading") as status:
-        changed = (check_build if check else write)(found, status.update)
+        changed = (check_build if check else write)(found, status.update, only)
     for path in changed:
         say(f"{'differs' if check else 'written'}  {path}")
     if check and changed:
@@ -32,6 +41,10 @@ def build(
         )
     if not changed:
         say("everything is up to date")
+    for warning in forgotten(found):
+        say(warning, err=True)
+    if left := not_run(found, only):
+        say(f"changed and not run: {', '.join(left)}; mugrade build runs what has changed")
     if not check:
         say(f"instructor's nbgrader course: {nbgrader_root(found)}")
 

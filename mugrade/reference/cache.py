@@ -1,6 +1,7 @@
 """What a stage's reference yields, kept until something changes that it depends on."""
 
 import json
+import logging
 import os
 import platform
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from mugrade.sandbox.process import Sandbox
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json
 from mugrade.values.mistakes import Known, known_from_json, known_to_json
 
+log = logging.getLogger(__name__)
+
 KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
 
 
@@ -39,6 +42,14 @@ class Records:
         )
 
 
+@dataclass(frozen=True)
+class Last:
+    """What was recorded last, and whether nothing has changed since."""
+
+    records: Records
+    current: bool
+
+
 def records_of(
     course: Course, stage: Stage, shown: Sequence[Task], sandbox: Sandbox | Plain
 ) -> Records:
@@ -46,13 +57,34 @@ def records_of(
 
     Neither prose nor hints make them be recorded again, nor does another stage but an earlier one.
     """
-    depends_on = sha256(course_digest(course, stage), recording(), stage.mistakes, shown)
-    path = course.root / "build" / "records" / f"{stage.name}-{_machine()}.json"
-    if kept := _kept(path, depends_on):
-        return kept
+    last = last_records(course, stage, shown)
+    if last and last.current:
+        return last.records
+    log.info("%s is run", stage.name)
     found = _recorded(course, stage, shown, sandbox)
-    files.write(path, json.dumps({"depends_on": depends_on, **found}).encode())
+    depends_on = _depends_on(course, stage, shown)
+    files.write(_path(course, stage), json.dumps({"depends_on": depends_on, **found}).encode())
     return _records(found)
+
+
+def last_records(course: Course, stage: Stage, shown: Sequence[Task]) -> Last | None:
+    """What was recorded last of the checks that the stage has now, if it was and can be read."""
+    try:
+        found = json.loads(_path(course, stage).read_bytes())
+        records, depends_on = _records(found), found["depends_on"]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    if records.full.keys() != {cell.id for cell in stage.role("check")}:
+        return None
+    return Last(records, depends_on == _depends_on(course, stage, shown))
+
+
+def _depends_on(course: Course, stage: Stage, shown: Sequence[Task]) -> str:
+    return sha256(course_digest(course, stage), recording(), stage.mistakes, shown)
+
+
+def _path(course: Course, stage: Stage) -> Path:
+    return course.root / "build" / "records" / f"{stage.name}-{_machine()}.json"
 
 
 def _recorded(
@@ -67,15 +99,6 @@ def _recorded(
         "full": {id: answers_to_json(answers) for id, answers in full.items()},
         "known": known_to_json(known),
     }
-
-
-def _kept(path: Path, depends_on: str) -> Records | None:
-    """What was recorded before, if nothing has changed since."""
-    try:
-        found = json.loads(path.read_bytes())
-        return _records(found) if found["depends_on"] == depends_on else None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return None
 
 
 def _records(found: dict[str, Any]) -> Records:

@@ -1,0 +1,49 @@
+"""What an author may have forgotten, in the order in which the scripts say it."""
+
+import ast
+from collections import Counter
+from collections.abc import Container, Iterator
+
+from mugrade.course.cells import Cell, plain_python
+from mugrade.course.model import Course, Stage
+from mugrade.package.blocks import Block
+from mugrade.sandbox.loader import module_name
+
+
+def forgotten(course: Course) -> Iterator[str]:
+    """One line `file: what is missing` for what need not be wrong, and mostly is."""
+    totals = Counter(stage.points for stage in course.stages)
+    (usual, count), *_ = totals.most_common(1)
+    imported = {name for s in course.stages for cell in s.cells for name in _imports(cell)}
+    for stage in course.stages:
+        if stage.points != usual and 2 * count > len(course.stages):
+            yield f"{stage.path.name}: {stage.points} points in all, where most stages have {usual}"
+        yield from _unserved(stage)
+        yield from _imported_nowhere(stage, imported)
+
+
+def _unserved(stage: Stage) -> Iterator[str]:
+    for role, missing in (("check", "no check judges it"), ("hints", "it has no hints")):
+        served = {cell.of for cell in stage.role(role)}
+        for cell in stage.role("solution"):
+            if cell.id not in served:
+                yield f"{stage.path.name}:{cell.line}: exercise {cell.id}: {missing}"
+
+
+def _imported_nowhere(stage: Stage, imported: Container[str]) -> Iterator[str]:
+    """Modules that neither an index nor any other cell of the course imports."""
+    for path in dict.fromkeys(cell.export for cell in stage.exports):
+        name = module_name(path)
+        if not path.endswith("/__init__.py") and name not in imported:
+            yield f"{stage.path.name}: {path}: no index and no other cell imports {name}"
+
+
+def _imports(cell: Cell) -> Iterator[str]:
+    """The modules, and what may be modules, that a cell imports anywhere."""
+    code = "" if cell.role in ("prose", "hints") else "\n".join(plain_python(cell.source))
+    for node in ast.walk(Block(cell.id, code).tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
