@@ -689,11 +689,12 @@ def sgd_unbiased():
     ### BEGIN HIDDEN TESTS
     #: other values of momentum, gradients that change
     for beta in (0.9, 0.99, 0.0):
-        params = [ndl.Tensor(2 + rng.standard_normal((2, 3))) for _ in range(2)]
+        drawn = (2 + rng.standard_normal((2, 3)) for _ in range(2))
+        params = [ndl.Tensor(values, dtype="float32") for values in drawn]
         opt = ndl.optim.SGD(params, 0.3, beta, unbiased=True)
         for _ in range(6):
             for param in params:
-                param.grad = ndl.Tensor(rng.standard_normal((2, 3)))
+                param.grad = ndl.Tensor(rng.standard_normal((2, 3)), dtype="float32")
             opt.step()
             for param in params:
                 yield param
@@ -740,7 +741,7 @@ def sgd_keeps_dtype():
         ("float64", "float32", 1.0),
         ("float64", "float64", 1e50),  # beyond float32
     ):
-        theta = ndl.Tensor(rng.standard_normal((3, 2)), dtype=dtype)
+        theta = ndl.Tensor(2 + rng.random((3, 2)), dtype=dtype)
         opt = ndl.optim.SGD([theta], lr=0.1)
         for _ in range(2):
             theta.grad = ndl.Tensor(scale * rng.standard_normal((3, 2)), dtype=of_grad)
@@ -1058,16 +1059,17 @@ def adam_eps():
     ### BEGIN HIDDEN TESTS
     #: other values of eps, gradients that are partly zero
     for eps, scale in ((1e-8, 1e-7), (0.1, 0.3), (3.0, 2.0)):
-        theta = ndl.Tensor(rng.standard_normal((2, 3)))
+        theta = ndl.Tensor(rng.standard_normal((2, 3)), dtype="float32")
         opt = ndl.optim.Adam([theta], 0.3, 0.0, 0.0, eps)
         for _ in range(3):
-            theta.grad = ndl.Tensor(scale * rng.standard_normal((2, 3)) * np.array([0.0, 1.0, 1.0]))
+            grad = scale * rng.standard_normal((2, 3)) * np.array([0.0, 1.0, 1.0])
+            theta.grad = ndl.Tensor(grad, dtype="float32")
             opt.step()
             yield theta
     #: one step with each of two values of eps
-    grad, steps = ndl.Tensor(1 + rng.random(3)), []
+    grad, steps = ndl.Tensor(1 + rng.random(3), dtype="float32"), []
     for eps in (0.5, 3.5):
-        theta = ndl.Tensor(np.zeros(3))
+        theta = ndl.Tensor([0.0, 0.0, 0.0])
         opt = ndl.optim.Adam([theta], 0.1, beta1=0.0, beta2=0.9, eps=eps)
         theta.grad = grad
         opt.step()

@@ -112,11 +112,15 @@ class Trial:
     def _beside(
         self, stage: Stage, exercise: str, changed: dict[str, str], other: dict[str, str]
     ) -> tuple[str, ...]:
-        """What is said of the answer's own checks beside another exercise."""
+        """What values say of the answer's own checks beside another exercise.
+
+        An exception is explained wherever it is raised, also in the other's code.
+        """
         both = changed | other
         found = self.grader.stages[stage.name].named(outcome(self.grader, stage, both), both)
         of = self.grader.manifest.check
-        return self._names({id: v for id, v in found.items() if of[id].of == exercise})
+        own = {id: v for id, v in found.items() if of[id].of == exercise}
+        return self._names({id: v for id, v in own.items() if v.category != "error"})
 
     def _shown(self, found: Outcome) -> tuple[str, ...]:
         """What the notebook says, with the answers and the mistakes that came with it."""
