@@ -10,14 +10,14 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mugrade.course.cells import visible_lines
-from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.job import DEATHS, Death, Job, Limits, Task
 from mugrade.sandbox.process import Process, Sandbox
+from mugrade.values import Category
 from mugrade.values.answers import Answer
 from mugrade.values.observe import Observed
 from mugrade.values.verdicts import UNSOLVED, Verdict, compare
 
 MAX_RESTARTS = 3
-DEATHS = {"timeout", "crash", "memory", "output", "protocol"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _without(bundle: Bundle, death: Death, seconds: float) -> Bundle:
     if not any(p.id == death.block and p.source != p.fallback for b in package.values() for p in b):
         raise death
     slow = f"it was still running when the {seconds:.2g} seconds to load all cells were over"
-    why = slow if death.category == "timeout" else str(death)
+    why = slow if death.category == Category.TIMEOUT else str(death)
     job = left_out(bundle.job, {death.block})
     return replace(bundle, job=job, problems={**bundle.problems, death.block: why})
 
@@ -153,7 +153,7 @@ def run(bundle: Bundle, sandbox: Sandbox) -> Outcome:
             left, died_at = _ask(bundle, process, left, began + loading.total, outcome)
         deaths.update(died_at)
     reason = "too many crashes before it" if deaths.total() > MAX_RESTARTS else "no time was left"
-    outcome.verdicts |= {part.task.id: Verdict("not run", reason) for part in left}
+    outcome.verdicts |= {part.task.id: Verdict(Category.NOT_RUN, reason) for part in left}
     return outcome
 
 
@@ -212,4 +212,6 @@ def conceal(verdict: Verdict) -> Verdict:
 def _not_graded(exercise: str, why: str) -> Verdict:
     """The verdict on a check of a cell that could not be loaded."""
     text = f"not graded, because {exercise} could not be loaded: {why}"
-    return Verdict("error", text, advice="run the cell on its own, as code, in a fresh kernel")
+    return Verdict(
+        Category.ERROR, text, advice="run the cell on its own, as code, in a fresh kernel"
+    )

@@ -22,6 +22,7 @@ from mugrade.sandbox.job import Limits
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import Tier
+from mugrade.values import Category
 from mugrade.values.observe import describe
 from mugrade.values.verdicts import Verdict
 
@@ -123,7 +124,7 @@ class Grader:
         job = left_out(job, outcome.died - given.keys())
         second = self.run(replace(bundle, job=job, parts=again, problems={}))
         for id, verdict in second.verdicts.items():
-            if verdict.passed or outcome.verdicts[id].category == "unsolved":
+            if verdict.passed or outcome.verdicts[id].category == Category.UNSOLVED:
                 outcome.verdicts[id] = conceal(verdict)
                 outcome.misses.pop(id, None)
         return outcome
@@ -131,7 +132,7 @@ class Grader:
     def _not_run(
         self, submission: Submission, status: str, reason: str, notebook: Notebook | None = None
     ) -> Result:
-        verdict = Verdict("not run", reason)
+        verdict = Verdict(Category.NOT_RUN, reason)
         codes = self._codes_unrun(submission.stage, notebook)
         tasks = self.stages[submission.stage].tasks
         grades = [Grade(self.manifest.check[t.id], verdict, codes[t.id]) for t in tasks]

@@ -7,7 +7,7 @@ from typing import Any
 
 from mugrade.sandbox.job import Task
 from mugrade.values.judges import JUDGES
-from mugrade.values.observe import Observed
+from mugrade.values.observe import Kind, Observed
 
 TEXT, VALUE, YIELD = "text", "value", "yield"
 SHOW = '''
@@ -71,7 +71,7 @@ def steps(values: Sequence[Observed], marks: Mapping[int, tuple[str, str]]) -> l
             text = value.array.tobytes().decode("ascii", "replace")
         elif kind == VALUE and text != "function":
             here.append(Input(name, value, text))
-        elif kind == YIELD and value.kind != "error":
+        elif kind == YIELD and value.kind != Kind.ERROR:
             found.append(here)
             here = []
     return found

@@ -24,6 +24,7 @@ from sqlalchemy.types import TypeDecorator
 from mugrade.course.manifest import CheckEntry
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.submissions import Submission
+from mugrade.values import Category
 from mugrade.values.diagnosis.evidence import Diagnosis
 from mugrade.values.picture import Picture
 from mugrade.values.verdicts import Verdict
@@ -197,7 +198,7 @@ class CheckRow(Base):
             "exercise": entry.of,
             "code": grade.code,
             "why": entry.why,
-            "category": grade.verdict.category,
+            "category": str(grade.verdict.category),
             "points": grade.points,
             "max_points": entry.points,
             "message": "\n".join(printable(line) for line in grade.message.split("\n")),
@@ -247,6 +248,7 @@ class Review(Base):
 
 def _verdict(stored: Mapping[str, Any]) -> Verdict:
     verdict = Verdict(**{name: stored[name] for name in VERDICT & set(stored)})
+    verdict = replace(verdict, category=Category(verdict.category))
     if isinstance(verdict.diagnosis, dict):
         verdict = replace(verdict, diagnosis=Diagnosis(**verdict.diagnosis))
     if isinstance(verdict.picture, dict):

@@ -10,6 +10,7 @@ from mugrade.grader.attempts import in_order
 from mugrade.grader.final import NOTHING_SAID, Final, Part, Reviews
 from mugrade.grader.models import Attempt, Pin, Review
 from mugrade.grader.results import Grade, Result
+from mugrade.values import Category
 from mugrade.values.verdicts import Verdict
 
 NEVER = "nothing was handed in"
@@ -101,7 +102,7 @@ class Standing:
         result = self.attempt.result
         if not self.late:
             return result
-        verdict = Verdict("not run", TOO_LATE)
+        verdict = Verdict(Category.NOT_RUN, TOO_LATE)
         grades = [Grade(grade.check, verdict) for grade in result.grades]
         return replace(result, status=self.status, reason=TOO_LATE, grades=grades)
 

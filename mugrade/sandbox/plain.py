@@ -18,6 +18,7 @@ from mugrade.sandbox.loader import BlockImporter
 from mugrade.sandbox.process import Sandbox, first_request
 from mugrade.sandbox.tiers import WEAK
 from mugrade.sandbox.worker import load, run_check, write_files
+from mugrade.values import Category
 from mugrade.values.observe import Observed, describe
 
 
@@ -54,11 +55,11 @@ class Child:
         except (EOFError, OSError):
             raise self._died() from None
         self.close()
-        raise Death("timeout", f"no answer within {seconds:.3g} seconds")
+        raise Death(Category.TIMEOUT, f"no answer within {seconds:.3g} seconds")
 
     def _died(self) -> Death:
         self.process.join(5)
-        death = Death("crash", f"the process ended ({self.process.exitcode})")
+        death = Death(Category.CRASH, f"the process ended ({self.process.exitcode})")
         self.close()
         return death
 
@@ -131,7 +132,7 @@ class PlainJob:
     def _ask(self, request: object, seconds: float) -> Any:
         answer = self.child.ask(request, seconds)
         if isinstance(answer, str):
-            raise Death("crash", answer)
+            raise Death(Category.CRASH, answer)
         return answer
 
     def __enter__(self) -> Self:

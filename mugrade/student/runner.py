@@ -27,14 +27,15 @@ from mugrade.student.notebook import notebook_path
 from mugrade.student.unbuilt import NotBuilt, how_to_build
 from mugrade.student.whole import Whole
 from mugrade.student.workspace import Workspace
+from mugrade.values import Category
 from mugrade.values.observe import Observed, describe, seed_of
 from mugrade.values.verdicts import Verdict
 from mugrade.view.report import Report
 
 LOAD_SECONDS = 60.0
 ADVICE = {
-    "timeout": "look for a loop that does not end; more time with --seconds",
-    "crash": "run the check in the notebook and see what it does last",
+    Category.TIMEOUT: "look for a loop that does not end; more time with --seconds",
+    Category.CRASH: "run the check in the notebook and see what it does last",
 }
 
 
@@ -60,12 +61,12 @@ def run_checks(
             while left and child.alive:
                 check = left.pop(0)
                 if check.of in hung:
-                    verdict = Verdict("not run", f"{hung[check.of]} above took too long")
+                    verdict = Verdict(Category.NOT_RUN, f"{hung[check.of]} above took too long")
                     yield _report(check, verdict)
                     continue
                 asked = child, sources[check.id], seconds
                 report = _run(workspace, check, *asked, whole.report_on if whole else report_on)
-                if report.category == "timeout":
+                if report.category == Category.TIMEOUT:
                     hung[check.of] = report.name
                 workspace.remember(check.id, report.passed)
                 yield report
@@ -82,7 +83,7 @@ def _run(
     if check.of not in workspace.exported(check.stage):
         where = f"run its cell in {check.stage}.ipynb, or: mugrade take {check.stage[:2]}"
         missing = f"{check.of} is not in your package yet"
-        return _report(check, Verdict("unsolved", missing, advice=where))
+        return _report(check, Verdict(Category.UNSOLVED, missing, advice=where))
     try:
         report = report_of(workspace, check, child.ask((check.id, source), seconds))
     except Death as death:
