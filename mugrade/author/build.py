@@ -15,6 +15,7 @@ import nbformat
 
 from mugrade import files
 from mugrade.author.start_page import start_cells
+from mugrade.course.cells import Role
 from mugrade.course.listing import make_manifest
 from mugrade.course.manifest import (
     ANSWERS,
@@ -158,7 +159,7 @@ def _released(stage: Stage, notebook: nbformat.NotebookNode) -> Iterable[Release
 def _keep_labels_secret(course: Course, public: dict[str, list[Answer]]) -> None:
     """Raise CourseError if a shown part would hand out the labels it is scored against."""
     for stage in course.stages:
-        for cell in stage.role("check"):
+        for cell in stage.role(Role.CHECK):
             if any(isinstance(answer.judge, Labels) for answer in public[cell.id]):
                 where = f"{stage.path.name}:{cell.line}"
                 raise CourseError(f"{where}: {cell.id} yields labels() outside its hidden tests")
@@ -166,7 +167,7 @@ def _keep_labels_secret(course: Course, public: dict[str, list[Answer]]) -> None
 
 def shown_tasks(stage: Stage, notebook: nbformat.NotebookNode) -> list[Task]:
     """The checks of a stage as they stand in a student's notebook."""
-    ids = {cell.id for cell in stage.role("check")}
+    ids = {cell.id for cell in stage.role(Role.CHECK)}
     return [Task(c.id, c.source, seed_of(c.id)) for c in notebook.cells if c.id in ids]
 
 

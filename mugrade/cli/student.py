@@ -120,9 +120,8 @@ def hint(
 
 def _list_exercises(workspace: "Workspace") -> None:
     for stage in workspace.manifest.stages:
-        blocks = [b for b in workspace.manifest.blocks if (b.stage, b.role) == (stage, "solution")]
         say(stage, bold=True)
-        say(wrapped(", ".join(block.id for block in blocks)))
+        say(wrapped(", ".join(entry.id for entry in workspace.manifest.exercises(stage))))
 
 
 def _compare(workspace: "Workspace", exercise: str) -> None:

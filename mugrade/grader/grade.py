@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
+from mugrade.course.cells import Role
 from mugrade.course.exercises import Answers, find_answers
 from mugrade.course.listing import make_manifest
 from mugrade.course.manifest import Manifest
@@ -118,7 +119,7 @@ class Grader:
         if not lost or not again:
             return outcome
         own = answers[stage.name]
-        given = {c.id: c.block.source for c in stage.role("solution") if c.id in lost}
+        given = {c.id: c.block.source for c in stage.role(Role.SOLUTION) if c.id in lost}
         on_top = {**answers, stage.name: replace(own, exercises={**own.exercises, **given})}
         job = replace(submission_job(self.course, stage, on_top, key.names), base=key.base)
         job = left_out(job, outcome.died - given.keys())

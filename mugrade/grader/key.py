@@ -4,6 +4,7 @@ import threading
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
+from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import CourseError
 from mugrade.grader.bundle import Bundle, Outcome, Part, run
@@ -42,7 +43,7 @@ class StageKey:
     ) -> None:
         self.course, self.stage, self.sandbox = course, stage, sandbox
         self.tasks: Sequence[Task] = check_tasks(stage)
-        self.exercises = {cell.id: cell.of for cell in stage.role("check")}
+        self.exercises = {cell.id: cell.of for cell in stage.role(Role.CHECK)}
         self.names: Sequence[tuple[str, Sequence[str]]] = check_names(stage)
         self.base: Package = reference(course, course.before(stage))
         answers = record_answers(course, stage, self.tasks, sandbox)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.grader.bundle import Outcome, Part
 from mugrade.package.blocks import Block
@@ -25,8 +26,8 @@ class Reaching:
     ) -> None:
         self.course, self.stage, self.sandbox = course, stage, sandbox
         self.whole = {part.task.id: part for part in parts}
-        self.exercises = {cell.id: cell.of for cell in stage.role("check")}
-        self.solutions = {cell.id: cell for cell in stage.role("solution")}
+        self.exercises = {cell.id: cell.of for cell in stage.role(Role.CHECK)}
+        self.solutions = {cell.id: cell for cell in stage.role(Role.SOLUTION)}
         self.lock = threading.Lock()
         self.known: dict[str, dict[str, bool]] = {id: {} for id in self.solutions}
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import CourseError
 from mugrade.sandbox.job import Death, Job, Limits, Task
@@ -55,7 +56,7 @@ def record_answers(
 
 def check_tasks(stage: Stage) -> list[Task]:
     """The checks of a stage in full, with the inputs of the build."""
-    return [Task(cell.id, cell.source, seed_of(cell.id)) for cell in stage.role("check")]
+    return [Task(cell.id, cell.source, seed_of(cell.id)) for cell in stage.role(Role.CHECK)]
 
 
 def labels_of(course: Course) -> dict[str, np.ndarray]:

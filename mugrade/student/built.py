@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mugrade.course.cells import Role
 from mugrade.student.progress import Progress
 from mugrade.student.workspace import Workspace
 
@@ -67,14 +68,14 @@ def what_was_built(workspace: Workspace, course: Sequence[Progress]) -> Built | 
     written = {item.id for item in items} - set(taken)
     if not written:
         return None
-    modules = dict.fromkeys(b.module for b in workspace.manifest.blocks if b.role == "solution")
+    modules = dict.fromkeys(b.module for b in workspace.manifest.blocks if b.role == Role.SOLUTION)
     parts = tuple(_part(workspace, module, written) for module in modules)
     return Built(workspace.manifest.package, len(items), len(course), parts, taken)
 
 
 def _part(workspace: Workspace, module: str, written: set[str]) -> Part:
     entries = {block.id: block for block in workspace.manifest.module(module)}
-    exercises = [entry for entry in entries.values() if entry.role == "solution"]
+    exercises = [entry for entry in entries.values() if entry.role == Role.SOLUTION]
     names = (name for e in exercises for name in e.symbols if not name.startswith("_"))
     lines = {True: 0, False: 0}
     for block in workspace.read_module(module):

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from mugrade.course.cells import Role
 from mugrade.course.exercises import Answers, find_answers
 from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import Unreadable, WorkspaceError
@@ -132,7 +133,7 @@ def _notebook_findings(workspace: Workspace, stage: str, notebook: Notebook) -> 
     if gone := [cell.id for cell in cells if not found[cell.id] and cell.id not in built]:
         yield Finding(name, f"cells are gone: {_names(gone)}", f"mugrade reset {' '.join(gone)}")
     if edited := [
-        c.id for c in cells if c.role == "check" and _is_edited(c, found[c.id], notebook)
+        c.id for c in cells if c.role == Role.CHECK and _is_edited(c, found[c.id], notebook)
     ]:
         todo = f"they are graded as they were handed out: mugrade reset {' '.join(edited)}"
         yield Finding(name, f"checks were edited: {_names(edited)}", todo)

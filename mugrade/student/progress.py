@@ -177,7 +177,7 @@ def _reference(path: Path) -> list[Block]:
 
 def stage_progress(workspace: Workspace, stage: str) -> Progress:
     """How much of a stage is there and passes; raises WorkspaceError."""
-    entries = [b for b in workspace.manifest.blocks if b.stage == stage and b.role == "solution"]
+    entries = workspace.manifest.exercises(stage)
     modules = {path: workspace.read_module(path) for path in {e.module for e in entries}}
     outcomes = workspace.outcomes()
     items = []

@@ -4,6 +4,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
+from mugrade.course.cells import Role
 from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block, cell_body, replace
@@ -54,7 +55,7 @@ def released_cell(workspace: Workspace, id: str) -> ReleasedCell:
     cells = {cell.id: cell for cell in workspace.released}
     if id in cells:
         return cells[id]
-    exercises = sorted(cell.id for cell in cells.values() if cell.role == "solution")
+    exercises = sorted(cell.id for cell in cells.values() if cell.role == Role.SOLUTION)
     close = difflib.get_close_matches(id, cells, n=3) or exercises
     raise WorkspaceError(f"no cell {id} in this course: try {', '.join(close)}")
 

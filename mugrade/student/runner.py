@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from mugrade.course.cells import plain_python
+from mugrade.course.cells import Role, plain_python
 from mugrade.course.manifest import BlockEntry, CheckEntry
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import export_path
@@ -140,7 +140,7 @@ def serve(folder: Path, stage: str, pipe: Connection) -> None:
 def _prepare(workspace: Workspace, stage: str, scope: dict[str, Any]) -> None:
     """Import the package and leave in `scope` what the stage's notebook has above its checks."""
     Session(workspace, scope).install()
-    given = [c for c in workspace.released if (c.stage, c.role) == (stage, "given")]
+    given = [c for c in workspace.released if (c.stage, c.role) == (stage, Role.GIVEN)]
     lines = [line for c in given if not export_path(c.source) for line in plain_python(c.source)]
     exec(compile("\n".join(lines), stage, "exec"), scope)
     entries = [block for block in workspace.manifest.blocks if block.stage == stage]

@@ -68,7 +68,7 @@ def every_side(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator
     exported = workspace.exported(stage)
     saved = notebook.path.stat().st_mtime
     cells = {cell.id: cell for cell in workspace.released if cell.stage == stage}
-    for entry in (b for b in workspace.manifest.blocks if b.id in cells and b.role == "solution"):
+    for entry in (e for e in workspace.manifest.exercises(stage) if e.id in cells):
         mine, built = answers.get(entry.id, ""), exported.get(entry.id, "")
         if not mine and (found := notebook.find(workspace, cells[entry.id])):
             mine = cell_body(notebook.source(found[0]))

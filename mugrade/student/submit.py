@@ -140,7 +140,7 @@ def _content(workspace: Workspace, item: Packed) -> Content:
     if stage not in workspace.manifest.stages:
         return Content(student, str(item.path), (), ())
     found = find_answers(cells_in(item.read(Budget())), workspace.manifest, stage).exercises
-    ids = [b.id for b in workspace.manifest.blocks if (b.stage, b.role) == (stage, "solution")]
+    ids = [entry.id for entry in workspace.manifest.exercises(stage)]
     answered = tuple(id for id in ids if id in found and not is_stub(found[id]))
     return Content(student, stage, answered, tuple(id for id in ids if id not in answered))
 

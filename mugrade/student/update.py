@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from mugrade.course.cells import Role
 from mugrade.course.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCell, dump
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block, arrange, cell_body, indices, render_module
@@ -129,7 +130,7 @@ def _plan(workspace: Workspace, version: Version, found: Update) -> None:
 
 def _known(workspace: Workspace, version: Version) -> dict[str, History]:
     """What the course has handed out so far, by id, and what it hands out for the first time."""
-    symbols = {e.id: e.symbols for e in workspace.manifest.blocks if e.role == "solution"}
+    symbols = {e.id: e.symbols for e in workspace.manifest.blocks if e.role == Role.SOLUTION}
     roles = {cell.id: cell.role for cell in version.cells}
     texts: dict[str, dict[str, None]] = {id: {} for id in roles}
     for cells in releases(workspace):
@@ -148,7 +149,7 @@ def _moved(
     mine: Mapping[str, Notebook], version: Version, known: Mapping[str, History]
 ) -> dict[str, Raw]:
     """Answers, by id, to exercises that are in another notebook now."""
-    stage_of = {cell.id: cell.stage for cell in version.cells if cell.role == "solution"}
+    stage_of = {cell.id: cell.stage for cell in version.cells if cell.role == Role.SOLUTION}
     places = {stage: positions(book.data["cells"], known) for stage, book in mine.items()}
     found = {}
     for stage, notebook in mine.items():
@@ -163,7 +164,7 @@ def _moved(
 
 def _changed(merged: Merged, known: Mapping[str, History], version: Version) -> Iterator[Changed]:
     """The answers that stay although the course's stub is another than it was."""
-    stubs = {cell.id: cell.source for cell in version.cells if cell.role == "solution"}
+    stubs = {cell.id: cell.source for cell in version.cells if cell.role == Role.SOLUTION}
     for cell in merged.cells:
         id = cell_id(cell)
         texts = known[id].texts if id in known else ()
@@ -250,7 +251,7 @@ def _course_files(source: Path, version: Version) -> Files:
 
 def _progress(workspace: Workspace, version: Version) -> bytes | None:
     """The outcomes of those checks that are what they were."""
-    old = {cell.id: cell.source for cell in workspace.released if cell.role == "check"}
+    old = {cell.id: cell.source for cell in workspace.released if cell.role == Role.CHECK}
     same = {cell.id for cell in version.cells if old.get(cell.id) == cell.source}
     path = workspace.state / PROGRESS
     if not path.exists():

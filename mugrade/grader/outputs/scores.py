@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader import ledger
@@ -131,13 +132,13 @@ def _put_assignment(gradebook: Any, stage: Stage) -> Assignment:
     name = stage.name
     assignment = gradebook.update_or_create_assignment(name)
     notebook = gradebook.update_or_create_notebook(name, name)
-    for cell in stage.role("solution"):
+    for cell in stage.role(Role.SOLUTION):
         gradebook.update_or_create_solution_cell(cell.id, name, name)
-    for cell in stage.role("check"):
+    for cell in stage.role(Role.CHECK):
         gradebook.update_or_create_grade_cell(
             cell.id, name, name, max_score=cell.points, cell_type="code"
         )
-    checks = {cell.id for cell in stage.role("check")}
+    checks = {cell.id for cell in stage.role(Role.CHECK)}
     for cell in notebook.grade_cells:
         if cell.name not in checks:
             cell.max_score = 0
