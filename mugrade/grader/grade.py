@@ -16,7 +16,7 @@ from mugrade.grader.assemble import submission_job
 from mugrade.grader.bundle import Bundle, Outcome, Part, conceal, left_out
 from mugrade.grader.bundle import run as run_here
 from mugrade.grader.key import StageKey
-from mugrade.grader.results import Grade, Notebook, Result
+from mugrade.grader.results import Grade, Notebook, Result, Status
 from mugrade.grader.submissions import Submission, by_student
 from mugrade.package.ipynb import cells_in, read_bytes
 from mugrade.sandbox.job import Limits
@@ -64,11 +64,11 @@ class Grader:
     def grade(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> Result:
         """Grade one stage of one student; never raises."""
         if submission.path is None:
-            return self._not_run(submission, "missing", _what_is_there(submission))
+            return self._not_run(submission, Status.MISSING, _what_is_there(submission))
         try:
             notebook = Notebook.of(read_bytes(submission.path))
         except Unreadable as error:
-            return self._not_run(submission, "unreadable", str(error))
+            return self._not_run(submission, Status.UNREADABLE, str(error))
         earlier = dict(self._earlier(submission.stage, all_of_student))
         result = self._judged(submission, notebook, earlier)
         return replace(result, notebook=notebook, earlier=earlier)
@@ -79,9 +79,9 @@ class Grader:
         try:
             return self._grade(submission, notebook, earlier)
         except Unreadable as error:
-            return self._not_run(submission, "unreadable", str(error), notebook)
+            return self._not_run(submission, Status.UNREADABLE, str(error), notebook)
         except Exception as error:  # one bad submission must not stop the rest
-            return self._not_run(submission, "failed", describe(error), notebook)
+            return self._not_run(submission, Status.FAILED, describe(error), notebook)
 
     def _grade(
         self, submission: Submission, notebook: Notebook, earlier: Mapping[str, Notebook]
@@ -105,7 +105,7 @@ class Grader:
             Grade(self.manifest.check[task.id], verdicts[task.id], codes[task.id])
             for task in key.tasks
         ]
-        return Result(submission, "graded", "", grades, outcome.tier, draws=key.draws)
+        return Result(submission, Status.GRADED, "", grades, outcome.tier, draws=key.draws)
 
     def _on_reference(
         self, bundle: Bundle, outcome: Outcome, answers: Mapping[str, Answers], key: StageKey
@@ -131,7 +131,7 @@ class Grader:
         return outcome
 
     def _not_run(
-        self, submission: Submission, status: str, reason: str, notebook: Notebook | None = None
+        self, submission: Submission, status: Status, reason: str, notebook: Notebook | None = None
     ) -> Result:
         verdict = Verdict(Category.NOT_RUN, reason)
         codes = self._codes_unrun(submission.stage, notebook)

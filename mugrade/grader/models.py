@@ -22,7 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from mugrade.course.manifest import CheckEntry
-from mugrade.grader.results import Grade, Result
+from mugrade.grader.results import Grade, Result, Status
 from mugrade.grader.submissions import Submission
 from mugrade.values import Category
 from mugrade.values.diagnosis.evidence import Diagnosis
@@ -122,7 +122,7 @@ class Attempt(Base):
             "notes": list(submission.notes),
             "handed_in": submission.handed_in,
             "draws": dict(result.draws),
-            "status": result.status,
+            "status": str(result.status),
             "reason": printable(result.reason),
             "summary": printable(result.what_went_wrong),
             "points": result.points,
@@ -153,7 +153,8 @@ class Attempt(Base):
     def result(self) -> Result:
         """What was graded; without the notebook."""
         grades = [row.grade(self.stage) for row in self.checks]
-        return Result(self.submission, self.status, self.reason, grades, self.tier, self.draws)
+        how = self.tier, self.draws
+        return Result(self.submission, Status(self.status), self.reason, grades, *how)
 
 
 class Earlier(Base):

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from mugrade.grader.final import Final, Part, figure
 from mugrade.grader.policy import Standing
+from mugrade.grader.results import Status
 from mugrade.values import Category
 from mugrade.view.html import style
 from mugrade.view.report import printable, summary
@@ -143,7 +144,7 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
         student=printable(standing.student),
         title=title,
         course=course,
-        status=printable(result.what_went_wrong) if result.status != "graded" else "",
+        status=printable(result.what_went_wrong) if result.status != Status.GRADED else "",
         made_of=made_of(standing.final),
         comments=[
             (exercise, _plain(comment.comment), is_of_other)

@@ -16,7 +16,7 @@ from mugrade.grader import ledger
 from mugrade.grader.final import Part
 from mugrade.grader.models import Review
 from mugrade.grader.policy import Standing
-from mugrade.grader.results import Result
+from mugrade.grader.results import Result, Status
 from mugrade.grader.vacuum import vacuum
 
 
@@ -183,7 +183,7 @@ def _put_scores(db: Any, assignment: Assignment, notebook: str, standing: Standi
 def _scores(standing: Standing, check: str) -> dict[str, Any]:
     """The columns of a check; nothing of a check that was not graded."""
     part = standing.parts.get(check, Part(0))
-    failed = standing.status == "failed" and part.manual is None
+    failed = standing.status == Status.FAILED and part.manual is None
     return {
         "auto_score": part.automatic,
         "manual_score": part.manual,
@@ -211,7 +211,7 @@ def _submitted_notebook(db: Any, assignment: Assignment, result: Result) -> str 
     submission = _find(db, SubmittedAssignment, **of_student)
     of_submission = {"assignment_id": submission, "notebook_id": assignment.notebook}
     notebook = _find(db, SubmittedNotebook, **of_submission)
-    if notebook or result.status == "missing":
+    if notebook or result.status == Status.MISSING:
         return notebook
     if _find(db, Student, id=result.submission.student) is None:
         _add(db, Student, id=result.submission.student)
