@@ -127,7 +127,7 @@ class Attempt(Base):
             "summary": printable(result.what_went_wrong),
             "points": result.points,
             "max_points": sum(grade.check.points for grade in result.grades),
-            "tier": result.tier,
+            "tier": str(result.tier),
         }
 
     @property

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mugrade.sandbox.job import Death, Job, Limits, SandboxError, Task
 from mugrade.sandbox.process import Sandbox
-from mugrade.sandbox.tiers import WEAK, Tier, bubblewraps, seccomp_program
+from mugrade.sandbox.tiers import WEAK, Strength, Tier, bubblewraps, seccomp_program
 
 KERNEL = Path("/proc/sys")
 SWITCHES = (  # a setting of the kernel, the value that forbids user namespaces, what to do
@@ -101,16 +101,16 @@ def strongest() -> Found:
     programs = bubblewraps()
     reasons = []
     for program in programs or [""]:
-        strong = Tier("strong", program)
+        strong = Tier(Strength.STRONG, program)
         failure = _failure(strong)
         if not failure:
             return Found(strong)
         reasons.append(f"strong by {program or 'bubblewrap'}: {failure}")
     if programs:
         reasons.append(advice())
-    failure = _failure(Tier("medium"))
+    failure = _failure(Tier(Strength.MEDIUM))
     if not failure:
-        return Found(Tier("medium"), "; ".join(reasons))
+        return Found(Tier(Strength.MEDIUM), "; ".join(reasons))
     return Found(WEAK, "; ".join([*reasons, f"medium: {failure}"]))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mugrade.course.cells import Role
-from mugrade.student.progress import Progress
+from mugrade.student.progress import ExerciseState, Progress
 from mugrade.student.workspace import Workspace
 
 
@@ -64,7 +64,7 @@ def what_was_built(workspace: Workspace, course: Sequence[Progress]) -> Built | 
     if not all(check.passes for stage in course for check in stage.every_check):
         return None
     items = [item for stage in course for item in stage.items]
-    taken = tuple(item.id for item in items if item.state == "taken")
+    taken = tuple(item.id for item in items if item.state == ExerciseState.TAKEN)
     written = {item.id for item in items} - set(taken)
     if not written:
         return None

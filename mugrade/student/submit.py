@@ -16,7 +16,7 @@ from mugrade.package.blocks import is_stub
 from mugrade.package.ipynb import cells_in, read_cells
 from mugrade.student.doctor import difference_findings, import_findings
 from mugrade.student.notebook import Notebook, notebook_path
-from mugrade.student.progress import Progress, stage_progress
+from mugrade.student.progress import CheckState, ExerciseState, Progress, stage_progress
 from mugrade.student.workspace import Workspace
 
 STUDENT, SUBMITTED = "student.json", "submitted"
@@ -66,7 +66,8 @@ def hand_in(workspace: Workspace, stage: str, chosen: Path | None = None) -> Han
         *difference_findings(workspace, stage, notebook),
     ]
     warnings += [f"{finding.what}: {finding.todo}" for finding in findings]
-    if borrowed := [i.id for i in progress.items if i.state == "taken" and i.id in missing]:
+    taken = (item.id for item in progress.items if item.state == ExerciseState.TAKEN)
+    if borrowed := [id for id in taken if id in missing]:
         warnings.append(f"borrowed, so there is nothing to hand in: {', '.join(borrowed)}")
     elif missing:
         warnings.append(f"not written: {', '.join(missing)}")
@@ -76,7 +77,11 @@ def hand_in(workspace: Workspace, stage: str, chosen: Path | None = None) -> Han
 def _of_checks(progress: Progress) -> list[str]:
     """Checks of which it is not known that they pass."""
     todo = f"mugrade check {progress.stage[:2]}"
-    said = {"fails": "failed", "changed": "passed before the code changed", "not run": "not run"}
+    said = {
+        CheckState.FAILS: "failed",
+        CheckState.CHANGED: "passed before the code changed",
+        CheckState.NOT_RUN: "not run",
+    }
     found = []
     for state, text in said.items():
         if ids := [check.id for check in progress.every_check if check.state == state]:

@@ -9,7 +9,7 @@ from mugrade.course.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCe
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block, arrange, cell_body, indices, render_module
 from mugrade.student.index import missing_indices
-from mugrade.student.kept import Kept, keep
+from mugrade.student.kept import By, Kept, keep
 from mugrade.student.merge import History, Merged, Raw, cell_id, cell_source, merge, positions
 from mugrade.student.notebook import Notebook
 from mugrade.student.releases import releases, remember_release
@@ -79,7 +79,7 @@ def update(workspace: Workspace, source: Path) -> Update:
         found = Update(_course_files(source, version))
         _plan(workspace, version, found)
         found.files[f".mugrade/{PROGRESS}"] = _progress(workspace, version)
-        _write(workspace, found, "update")
+        _write(workspace, found, By.UPDATE)
     return found
 
 
@@ -100,7 +100,7 @@ def undo(workspace: Workspace) -> Update:
         found.files = {path: content for path, content in found.files.items() if path in mine}
         found.notebooks = {s: m for s, m in found.notebooks.items() if f"{s}.ipynb" in mine}
         found.files |= {path: last.content(path) for path in last.paths if path not in mine}
-        _write(workspace, found, "undo")
+        _write(workspace, found, By.UNDO)
         last.mark_undone(workspace)
     return found
 
@@ -260,7 +260,7 @@ def _progress(workspace: Workspace, version: Version) -> bytes | None:
     return dump({id: value for id, value in data.items() if id in same}).encode("utf-8")
 
 
-def _write(workspace: Workspace, found: Update, by: str) -> None:
+def _write(workspace: Workspace, found: Update, by: By) -> None:
     """Keep what goes, take a snapshot of every file that changes, and write them."""
     found.files = {
         path: content
