@@ -31,7 +31,7 @@ from mugrade.course.notebooks import notebook, release, source_notebook
 from mugrade.errors import CourseError
 from mugrade.package.blocks import render_module
 from mugrade.reference.cache import Records, records_of
-from mugrade.sandbox.job import Task
+from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.plain import for_trusted
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json
 from mugrade.values.judges import Labels
@@ -165,10 +165,10 @@ def _keep_labels_secret(course: Course, public: dict[str, list[Answer]]) -> None
                 raise CourseError(f"{where}: {cell.id} yields labels() outside its hidden tests")
 
 
-def shown_tasks(stage: Stage, notebook: nbformat.NotebookNode) -> list[Task]:
+def shown_tasks(stage: Stage, notebook: nbformat.NotebookNode) -> list[CheckTask]:
     """The checks of a stage as they stand in a student's notebook."""
     ids = {cell.id for cell in stage.role(Role.CHECK)}
-    return [Task(c.id, c.source, seed_of(c.id)) for c in notebook.cells if c.id in ids]
+    return [CheckTask(c.id, c.source, seed_of(c.id)) for c in notebook.cells if c.id in ids]
 
 
 def _public_answers(course: Course, answers: dict[str, list[Answer]]) -> str:

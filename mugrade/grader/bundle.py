@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mugrade.course.cells import visible_lines
-from mugrade.sandbox.job import DEATHS, Death, Job, Limits, Task
+from mugrade.sandbox.job import DEATHS, CheckTask, Death, Job, Limits
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.values import Category
 from mugrade.values.answers import Answer
@@ -24,12 +24,12 @@ MAX_RESTARTS = 3
 class Part:
     """What of a check is run at once, the shown inputs or all; and the answers to compare with."""
 
-    task: Task
+    task: CheckTask
     answers: Sequence[Answer]
     hidden: bool
 
     @classmethod
-    def of(cls, task: Task, answers: Sequence[Answer]) -> "Iterator[Part]":
+    def of(cls, task: CheckTask, answers: Sequence[Answer]) -> "Iterator[Part]":
         """The shown part of a check and, if it hides something, the whole."""
         shown = [answer for answer in answers if not answer.hidden]
         if shown or not answers:

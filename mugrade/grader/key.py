@@ -18,7 +18,7 @@ from mugrade.reference.record import (
     reference,
     reference_job,
 )
-from mugrade.sandbox.job import Task
+from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.process import Sandbox
 from mugrade.values.mistakes import uncontradicted
@@ -42,7 +42,7 @@ class StageKey:
         draws: Mapping[str, int] | None = None,
     ) -> None:
         self.course, self.stage, self.sandbox = course, stage, sandbox
-        self.tasks: Sequence[Task] = check_tasks(stage)
+        self.tasks: Sequence[CheckTask] = check_tasks(stage)
         self.exercises = {cell.id: cell.of for cell in stage.role(Role.CHECK)}
         self.names: Sequence[tuple[str, Sequence[str]]] = check_names(stage)
         self.base: Package = reference(course, course.before(stage))

@@ -15,7 +15,7 @@ from mugrade.course.model import Course, Stage
 from mugrade.reference.digest import course_digest, recording, sha256
 from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.reference.rehearse import rehearse
-from mugrade.sandbox.job import Task
+from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.plain import Plain
 from mugrade.sandbox.process import Sandbox
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json
@@ -40,7 +40,7 @@ class Records:
 
 
 def records_of(
-    course: Course, stage: Stage, shown: Sequence[Task], sandbox: Sandbox | Plain
+    course: Course, stage: Stage, shown: Sequence[CheckTask], sandbox: Sandbox | Plain
 ) -> Records:
     """The records of a stage, `shown` being its checks as students see them; raises CourseError.
 
@@ -56,7 +56,7 @@ def records_of(
 
 
 def _recorded(
-    course: Course, stage: Stage, shown: Sequence[Task], sandbox: Sandbox | Plain
+    course: Course, stage: Stage, shown: Sequence[CheckTask], sandbox: Sandbox | Plain
 ) -> dict[str, Any]:
     tasks = check_tasks(stage)
     public = record_answers(course, stage, shown, sandbox)

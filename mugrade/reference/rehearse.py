@@ -9,7 +9,7 @@ from mugrade.course.cells import Role
 from mugrade.course.model import Mistake, Stage
 from mugrade.errors import CourseError
 from mugrade.package.blocks import cell_body
-from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.plain import Plain, PlainJob
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.values.answers import Answer
@@ -22,7 +22,7 @@ LIMITS = Limits(load=60, check=60, total=600)
 def rehearse(
     stage: Stage,
     job: Job,
-    tasks: Sequence[Task],
+    tasks: Sequence[CheckTask],
     answers: Mapping[str, Sequence[Answer]],
     sandbox: Sandbox | Plain,
 ) -> Known:

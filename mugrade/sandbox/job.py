@@ -31,7 +31,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Task:
+class CheckTask:
     """One check: its id, source, and the seed of its inputs, of 32 bits."""
 
     id: str

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.loader import BlockImporter
 from mugrade.sandbox.process import Sandbox, first_request
 from mugrade.sandbox.tiers import WEAK
@@ -124,7 +124,7 @@ class PlainJob:
         self.child, self.limits = child, limits
         self.failures: dict[str, str] = self._ask(first_request(job, {}), limits.load)
 
-    def run(self, task: Task, seconds: float | None = None) -> list[Observed]:
+    def run(self, task: CheckTask, seconds: float | None = None) -> list[Observed]:
         """The values that a check yields; raises Death."""
         values: list[Observed] = self._ask(task, self.limits.check if seconds is None else seconds)
         return values
@@ -150,7 +150,7 @@ def _serve(folder: str, pipe: Connection) -> None:
     while True:
         request = pipe.recv()
         try:
-            if isinstance(request, Task):
+            if isinstance(request, CheckTask):
                 pipe.send(run_check(request.source, request.seed, scope))
             else:
                 _forget()

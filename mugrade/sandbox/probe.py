@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from mugrade.sandbox.job import Death, Job, Limits, SandboxError, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits, SandboxError
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK, Strength, Tier, bubblewraps, seccomp_program
 
@@ -151,7 +151,7 @@ def probe(tier: Tier) -> list[str]:
             process = sandbox.start(job, Limits(load=10, check=10), trusted=True)
             output = os.dup(process.output.fd)
             with contextlib.closing(process):
-                values = process.run(Task("probe", attempt, 0))
+                values = process.run(CheckTask("probe", attempt, 0))
             escaped = [bool(v.array is not None and v.array.any()) for v in values]
             escaped.append(_still_open(output))
     return [text for text, did in zip(ESCAPES, escaped, strict=True) if did]

@@ -33,7 +33,7 @@ from mugrade.sandbox.channel import (
     frame_value,
     read_frames,
 )
-from mugrade.sandbox.job import Death, Job, Limits, SandboxError, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits, SandboxError
 from mugrade.sandbox.loader import Package, added, extends, package_to_json
 from mugrade.sandbox.tiers import Tier
 from mugrade.values import Category
@@ -166,7 +166,7 @@ class Process:
             self.close()
             raise
 
-    def run(self, task: Task, seconds: float | None = None) -> list[Observed]:
+    def run(self, task: CheckTask, seconds: float | None = None) -> list[Observed]:
         """The values that a check yields; raises Death."""
         request = {"source": task.source, "seed": task.seed}
         *frames, last = self._ask(request, self.limits.check if seconds is None else seconds)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mugrade.course.cells import Role
-from mugrade.student.progress import ExerciseState, Progress
+from mugrade.student.progress import ExerciseState, StageProgress
 from mugrade.student.workspace import Workspace
 
 
@@ -56,7 +56,7 @@ class Built:
         return "\n".join((self.summary, *rows, self.next))
 
 
-def what_was_built(workspace: Workspace, course: Sequence[Progress]) -> Built | None:
+def what_was_built(workspace: Workspace, course: Sequence[StageProgress]) -> Built | None:
     """None before every check passes with the code as it is now, and if all is borrowed.
 
     Raises WorkspaceError.

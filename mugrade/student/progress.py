@@ -88,7 +88,7 @@ class ExerciseProgress:
 
 
 @dataclass(frozen=True)
-class Progress:
+class StageProgress:
     """One stage: its exercises one by one, and counts over them and their checks."""
 
     stage: str
@@ -192,7 +192,7 @@ def _reference(path: Path) -> list[Block]:
         ) from None
 
 
-def stage_progress(workspace: Workspace, stage: str) -> Progress:
+def stage_progress(workspace: Workspace, stage: str) -> StageProgress:
     """How much of a stage is there and passes; raises WorkspaceError."""
     entries = workspace.manifest.exercises(stage)
     modules = {path: workspace.read_module(path) for path in {e.module for e in entries}}
@@ -204,7 +204,7 @@ def stage_progress(workspace: Workspace, stage: str) -> Progress:
         own = [check for check in workspace.manifest.checks if check.of == entry.id]
         checks = tuple(_check_progress(check, outcomes.get(check.id), source) for check in own)
         items.append(ExerciseProgress(entry.id, _state(entry, blocks), checks))
-    return Progress(stage, workspace.manifest.stages[stage], tuple(items))
+    return StageProgress(stage, workspace.manifest.stages[stage], tuple(items))
 
 
 def _check_progress(check: CheckEntry, outcome: Outcome | None, source: str) -> CheckProgress:

@@ -16,7 +16,7 @@ from mugrade.package.blocks import is_stub
 from mugrade.package.ipynb import cells_in, read_cells
 from mugrade.student.doctor import difference_findings, import_findings
 from mugrade.student.notebook import Notebook, notebook_path
-from mugrade.student.progress import CheckState, ExerciseState, Progress, stage_progress
+from mugrade.student.progress import CheckState, ExerciseState, StageProgress, stage_progress
 from mugrade.student.workspace import Workspace
 
 STUDENT, SUBMITTED = "student.json", "submitted"
@@ -32,7 +32,7 @@ class HandIn:
     path: Path
     written: tuple[str, ...]
     missing: tuple[str, ...]
-    progress: Progress
+    progress: StageProgress
     warnings: tuple[str, ...]
 
 
@@ -74,7 +74,7 @@ def hand_in(workspace: Workspace, stage: str, chosen: Path | None = None) -> Han
     return HandIn(stage, path, written, missing, progress, (*warnings, *_of_checks(progress)))
 
 
-def _of_checks(progress: Progress) -> list[str]:
+def _of_checks(progress: StageProgress) -> list[str]:
     """Checks of which it is not known that they pass."""
     todo = f"mugrade check {progress.stage[:2]}"
     said = {
