@@ -25,7 +25,7 @@ from rich.table import Table
 from mugrade.course.reading import load_course
 from mugrade.grader.grade import Grader
 from mugrade.package.blocks import cell_body
-from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.sandbox.tiers import Tier
 from mugrade.values.observe import Observed
@@ -72,7 +72,7 @@ class Replay:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox, self.tier = sandbox, sandbox.tier
-        self.seen: dict[Task, list[Observed] | Death] = {}
+        self.seen: dict[CheckTask, list[Observed] | Death] = {}
         self.process: Process | None = None
 
     def start(self, job: Job, limits: Limits) -> Self:
@@ -80,7 +80,7 @@ class Replay:
         self.failures = self.process.failures
         return self
 
-    def run(self, task: Task, seconds: float) -> list[Observed]:
+    def run(self, task: CheckTask, seconds: float) -> list[Observed]:
         assert self.process is not None
         if task not in self.seen:
             try:

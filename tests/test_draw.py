@@ -21,7 +21,7 @@ from mugrade.grader.plan import Order
 from mugrade.grader.results import Result
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.job import Task
+from mugrade.sandbox.job import CheckTask
 from mugrade.values.observe import seed_of
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course
@@ -95,7 +95,7 @@ def test_equal_cells_get_equal_points(course: Course, tmp_path: Path) -> None:
 @pytest.mark.parametrize("secret", [b"0", b"1", b"2", b"3", b"4"])
 def test_a_check_is_drawn_until_its_known_mistakes_fail(weak: Weak, secret: bytes) -> None:
     assert negative(seed_of(CHECK)), "else the mistake is not recorded to fail"
-    seeds = [drawn(Task(CHECK, "", 0), secret, counter).seed for counter in range(draw.DRAWS)]
+    seeds = [drawn(CheckTask(CHECK, "", 0), secret, counter).seed for counter in range(draw.DRAWS)]
     counter = [negative(seed) for seed in seeds].index(True)
     course = weak(NEGATIVE_AT_TIMES)
     with grader_of(course, STAGE, secret) as grader:
@@ -128,7 +128,9 @@ def test_who_gets_other_inputs_is_out_of_date(weak: Weak, first: bool) -> None:
     out = course.root / "out"
     out.mkdir()
     secrets = (b"%d" % number for number in range(99))
-    secret = next(s for s in secrets if negative(drawn(Task(CHECK, "", 0), s, 0).seed) == first)
+    secret = next(
+        s for s in secrets if negative(drawn(CheckTask(CHECK, "", 0), s, 0).seed) == first
+    )
     (out / SECRET).write_bytes(secret)
     hand_in(course, course.root / "submitted" / "ada", STAGE)
 
@@ -159,7 +161,7 @@ def test_without_a_secret_the_inputs_are_those_of_the_build(weak: Weak) -> None:
 
 def test_a_secret_draws_every_check_and_every_counter_anew() -> None:
     draws = [
-        drawn(Task(check, "", 0), secret, counter).seed
+        drawn(CheckTask(check, "", 0), secret, counter).seed
         for check in ("one", "two")
         for secret in (b"a", b"b")
         for counter in range(draw.DRAWS)

@@ -20,7 +20,7 @@ from mugrade.grader.history import attempt_of
 from mugrade.grader.inputs import steps, traced
 from mugrade.grader.store import Store
 from mugrade.reference.record import check_tasks, record_answers, reference_job
-from mugrade.sandbox.job import Limits, Task
+from mugrade.sandbox.job import CheckTask, Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 from tests.test_grade import SOLVED, hand_in, run, scaled
@@ -154,14 +154,14 @@ def tried():
 
 def test_tracing_changes_no_value_and_shows_what_goes_in(tiny: Course) -> None:
     stage = tiny.find("01_scale")
-    task = Task("tried", CHECK, 7)
+    task = CheckTask("tried", CHECK, 7)
     check = traced(task)
     scope = "from mugrade import close\n"
     with Sandbox(WEAK) as sandbox:
         job = reference_job(tiny, stage)
         with sandbox.start(job, Limits(), trusted=True) as process:
-            plain = process.run(Task(task.id, scope + CHECK, 7))
-            found = process.run(Task(task.id, scope + check.task.source, 7))
+            plain = process.run(CheckTask(task.id, scope + CHECK, 7))
+            found = process.run(CheckTask(task.id, scope + check.task.source, 7))
     first = min(check.marks)
     assert first > 0
     inputs = steps(found, check.marks)

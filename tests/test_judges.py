@@ -43,7 +43,7 @@ SIZES = st.integers(100, 3000)
 
 def kind(judge, actual, expected):
     mismatch = judge.compare(np.asarray(actual), np.asarray(expected))
-    return mismatch.kind if mismatch else "pass"
+    return mismatch.category if mismatch else "pass"
 
 
 def compare(actual, reference):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from rich.console import Console
 
+from mugrade.values import Category
 from mugrade.values.answers import Answer
 from mugrade.values.diagnosis.evidence import Diagnosis
 from mugrade.values.judges import Close
@@ -98,6 +99,10 @@ verdicts = st.builds(
     st.none() | st.builds(Diagnosis, TEXTS, TEXTS, TEXTS),
     MASKS.map(Picture.of),
 )
+
+
+def test_every_category_has_its_words() -> None:
+    assert MEANING.keys() == set(Category)
 
 
 @given(verdicts, TEXTS)

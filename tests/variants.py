@@ -34,7 +34,7 @@ from mugrade.grader.draw import drawn, hidden_parts
 from mugrade.grader.key import StageKey
 from mugrade.package.blocks import cell_body
 from mugrade.reference.record import reference_job
-from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.sandbox.tiers import WEAK
 from mugrade.values.answers import Answer
@@ -138,7 +138,7 @@ class Search:
         return f"{self.key.stage.name[:2]} {known.exercise}: {known.name}: {id} passes {ratio}"
 
 
-def affordable(process: Process, task: Task) -> int:
+def affordable(process: Process, task: CheckTask) -> int:
     """How often a check is drawn, by the time that the reference takes for it."""
     seconds = []
     for _ in range(3):

@@ -15,6 +15,7 @@ import nbformat
 
 from mugrade import files
 from mugrade.author.start_page import start_cells
+from mugrade.course.cells import Role
 from mugrade.course.listing import make_manifest
 from mugrade.course.manifest import (
     ANSWERS,
@@ -30,7 +31,7 @@ from mugrade.course.notebooks import notebook, release, source_notebook
 from mugrade.errors import CourseError
 from mugrade.package.blocks import render_module
 from mugrade.reference.cache import Records, last_records, records_of
-from mugrade.sandbox.job import Task
+from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.plain import for_trusted
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json
 from mugrade.values.judges import Labels
@@ -180,16 +181,16 @@ def _released(stage: Stage, notebook: nbformat.NotebookNode) -> Iterable[Release
 def _keep_labels_secret(course: Course, public: dict[str, list[Answer]]) -> None:
     """Raise CourseError if a shown part would hand out the labels it is scored against."""
     for stage in course.stages:
-        for cell in stage.role("check"):
+        for cell in stage.role(Role.CHECK):
             if any(isinstance(answer.judge, Labels) for answer in public[cell.id]):
                 where = f"{stage.path.name}:{cell.line}"
                 raise CourseError(f"{where}: {cell.id} yields labels() outside its hidden tests")
 
 
-def shown_tasks(stage: Stage, notebook: nbformat.NotebookNode) -> list[Task]:
+def shown_tasks(stage: Stage, notebook: nbformat.NotebookNode) -> list[CheckTask]:
     """The checks of a stage as they stand in a student's notebook."""
-    ids = {cell.id for cell in stage.role("check")}
-    return [Task(c.id, c.source, seed_of(c.id)) for c in notebook.cells if c.id in ids]
+    ids = {cell.id for cell in stage.role(Role.CHECK)}
+    return [CheckTask(c.id, c.source, seed_of(c.id)) for c in notebook.cells if c.id in ids]
 
 
 def _public_answers(course: Course, answers: dict[str, list[Answer]]) -> str:

@@ -4,7 +4,7 @@ import ast
 from collections import Counter
 from collections.abc import Container, Iterator
 
-from mugrade.course.cells import Cell, plain_python
+from mugrade.course.cells import Cell, Role, plain_python
 from mugrade.course.model import Course, Stage
 from mugrade.package.blocks import Block
 from mugrade.sandbox.loader import module_name
@@ -23,9 +23,9 @@ def forgotten(course: Course) -> Iterator[str]:
 
 
 def _unserved(stage: Stage) -> Iterator[str]:
-    for role, missing in (("check", "no check judges it"), ("hints", "it has no hints")):
+    for role, missing in ((Role.CHECK, "no check judges it"), (Role.HINTS, "it has no hints")):
         served = {cell.of for cell in stage.role(role)}
-        for cell in stage.role("solution"):
+        for cell in stage.role(Role.SOLUTION):
             if cell.id not in served:
                 yield f"{stage.path.name}:{cell.line}: exercise {cell.id}: {missing}"
 
@@ -40,7 +40,7 @@ def _imported_nowhere(stage: Stage, imported: Container[str]) -> Iterator[str]:
 
 def _imports(cell: Cell) -> Iterator[str]:
     """The modules, and what may be modules, that a cell imports anywhere."""
-    code = "" if cell.role in ("prose", "hints") else "\n".join(plain_python(cell.source))
+    code = "" if cell.role in (Role.PROSE, Role.HINTS) else "\n".join(plain_python(cell.source))
     for node in ast.walk(Block(cell.id, code).tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

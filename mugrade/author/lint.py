@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mugrade.course.cells import Role
 from mugrade.course.model import Course
 from mugrade.reference.record import check_tasks, record_answers
 from mugrade.sandbox.plain import for_trusted
@@ -16,7 +17,7 @@ def lint(course: Course) -> Iterator[str]:
     for stage in course.stages:
         with for_trusted() as sandbox:
             answers = record_answers(course, stage, check_tasks(stage), sandbox)
-        for cell in stage.role("check"):
+        for cell in stage.role(Role.CHECK):
             if all(is_guessable(answer) for answer in answers[cell.id]):
                 where = f"{stage.path.name}:{cell.line}"
                 yield f"{where}: check {cell.id} yields nothing but what can be guessed"

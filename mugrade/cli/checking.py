@@ -124,10 +124,10 @@ def _built(workspace: "Workspace") -> list[str]:
 
 
 def _of_stage(workspace: "Workspace", stage: str) -> Ran:
-    from mugrade.student.progress import stage_progress
+    from mugrade.student.progress import ExerciseState, stage_progress
 
     progress = stage_progress(workspace, stage)
-    unwritten = [item.id for item in progress.items if item.state == "not written"]
+    unwritten = [item.id for item in progress.items if item.state == ExerciseState.NOT_WRITTEN]
     return Ran(stage, progress.checks, unwritten)
 
 

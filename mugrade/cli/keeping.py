@@ -1,24 +1,17 @@
 """Commands that replace and bring back: update, restore, kept."""
 
 import difflib
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mugrade.cli.shared import console, find_stage, find_workspace, reload_advice, say, shown
+from mugrade.student import Side
 
 if TYPE_CHECKING:
     from mugrade.student.kept import Kept
     from mugrade.student.restore import Restored
     from mugrade.student.update import Changed, Update
-
-
-class Side(StrEnum):
-    """Where `mugrade restore` writes."""
-
-    notebook = "notebook"
-    package = "package"
 
 
 def restore(
@@ -40,7 +33,7 @@ def restore(
     workspace = find_workspace()
     names = [find_stage(workspace, name) for name in stages or []]
     there = (s for s in workspace.manifest.stages if notebook_path(workspace, s).exists())
-    done = [give_back(workspace, stage, to.value if to else "") for stage in names or there]
+    done = [give_back(workspace, stage, to) for stage in names or there]
     said = [line for restored in done for line in _told(restored)]
     for line in said or ["notebooks and package hold the same answers"]:
         say(line)
@@ -49,15 +42,15 @@ def restore(
 def _told(done: "Restored") -> list[str]:
     name, number = done.notebook.path.name, done.stage[:2]
     lines = []
-    if ids := done.into[Side.notebook]:
+    if ids := done.into[Side.NOTEBOOK]:
         lines += [f"{name}: from the package: {', '.join(ids)}", reload_advice(done.notebook.path)]
-    if ids := done.into[Side.package]:
+    if ids := done.into[Side.PACKAGE]:
         lines.append(f"package: from {name}: {', '.join(ids)}; restart its kernel if it is open")
     lines += [_kept_line(entry) for entry in done.kept]
     for sides in done.undecided:
-        older = Side.package if sides.newer == Side.notebook else Side.notebook
         lines.append(f"the package holds another {sides.entry.id}, {sides.dates}")
-        lines.append(f"  to have the newer in both: mugrade restore {number} --to {older.value}")
+        command = f"mugrade restore {number} --to {sides.newer.other}"
+        lines.append(f"  to have the newer in both: {command}")
     for entry in done.lost:
         back = f"mugrade kept {entry.number} --restore"
         lines.append(f"{entry.id}: neither has an answer, but one of {entry.time} is kept: {back}")

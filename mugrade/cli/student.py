@@ -53,7 +53,7 @@ def status() -> None:
     from rich.table import Table
 
     from mugrade.student.built import what_was_built
-    from mugrade.student.progress import stage_progress
+    from mugrade.student.progress import CheckState, stage_progress
 
     workspace = find_workspace()
     rows = [stage_progress(workspace, stage) for stage in workspace.manifest.stages]
@@ -67,13 +67,13 @@ def status() -> None:
             f"{row.built}/{row.exercises}",
             str(row.taken or ""),
             f"{row.passing}/{row.checks}",
-            str(sum(check.state == "changed" for check in row.every_check) or ""),
+            str(sum(check.state == CheckState.CHANGED for check in row.every_check) or ""),
             f"{row.points}/{row.total}",
         )
     console().print(table)
     say_of_hidden(any(row.hidden for row in rows))
     for row in rows:
-        changed = [i.id for i in row.items if any(c.state == "changed" for c in i.checks)]
+        changed = [i.id for i in row.items if any(c.state == CheckState.CHANGED for c in i.checks)]
         if changed:
             text = f"{row.stage}: changed since its checks passed: {', '.join(changed)}"
             say(f"{text}; mugrade check {row.stage[:2]}")
@@ -120,9 +120,8 @@ def hint(
 
 def _list_exercises(workspace: "Workspace") -> None:
     for stage in workspace.manifest.stages:
-        blocks = [b for b in workspace.manifest.blocks if (b.stage, b.role) == (stage, "solution")]
         say(stage, bold=True)
-        say(wrapped(", ".join(block.id for block in blocks)))
+        say(wrapped(", ".join(entry.id for entry in workspace.manifest.exercises(stage))))
 
 
 def _compare(workspace: "Workspace", exercise: str) -> None:

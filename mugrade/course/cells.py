@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 from mugrade.package.blocks import Block, cell_body
@@ -10,9 +11,24 @@ BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 
 
+class Role(StrEnum):
+    """What a cell of a stage's script is for; docs/writing-a-course.md explains each."""
+
+    PROSE = "prose"
+    GIVEN = "given"
+    SOLUTION = "solution"
+    CHECK = "check"
+    HINTS = "hints"
+    DEMO = "demo"
+    INDEX = "index"
+
+
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a stage's script; `line` is that of its header, `of` the exercise it serves."""
+    """One cell of a stage's script; `line` is that of its header, `of` the exercise it serves.
+
+    `role` is a Role where nothing is wrong with the script.
+    """
 
     id: str
     role: str
@@ -30,8 +46,8 @@ class Cell:
     @property
     def folded(self) -> bool:
         """Whether its code is folded away at first: what is given, and what only draws."""
-        given = self.role == "given" and bool(self.export)
-        return given or (self.role == "demo" and "plt." in self.source)
+        given = self.role == Role.GIVEN and bool(self.export)
+        return given or (self.role == Role.DEMO and "plt." in self.source)
 
     @cached_property
     def unsolved(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
 
+from mugrade.course.cells import Role
 from mugrade.course.manifest import BlockEntry, Manifest, digest
 from mugrade.package.blocks import (
     STUB,
@@ -85,7 +86,7 @@ def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str)
             text = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
             answers.misplace(cell, _guess(cell, entries), text)
             continue
-        if entry is not None and entry.role == "solution":
+        if entry is not None and entry.role == Role.SOLUTION:
             if module or _is_answer(cell, block, entry):
                 found = candidates.setdefault(entry.id, [])
                 found.append(Candidate(position, module is not None, block))
@@ -141,7 +142,7 @@ def _identify(
 def _guess(cell: SubmittedCell, entries: list[BlockEntry]) -> BlockEntry | None:
     """The exercise that a cell which is no Python code was meant for."""
     names = set(DEFINITION.findall(cell.source))
-    solutions = [e for e in entries if e.role == "solution"]
+    solutions = [e for e in entries if e.role == Role.SOLUTION]
     by_name = (e for e in solutions if names & set(e.symbols))
     by_id = (e for e in solutions if e.id in (cell.id, cell.grade_id))
     return next(by_name, None) or next(by_id, None)
@@ -171,7 +172,7 @@ def choose(candidates: Iterable[Candidate], required: set[str]) -> list[Candidat
 
 def _additions(block: Block, entry: BlockEntry, entries: list[BlockEntry]) -> Block:
     """What a student added to a given cell: imports, and definitions of other names."""
-    if entry.role == "solution" or entry.digest == digest(block.source):
+    if entry.role == Role.SOLUTION or entry.digest == digest(block.source):
         return Block("", "")
     course = {symbol for e in entries for symbol in e.symbols}
     statements = (s for s in block.tree.body if getattr(s, "module", "") != "__future__")

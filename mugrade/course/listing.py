@@ -3,7 +3,7 @@
 import ast
 import re
 
-from mugrade.course.cells import Cell
+from mugrade.course.cells import Cell, Role
 from mugrade.course.manifest import CheckEntry, Manifest, manifest_blocks
 from mugrade.course.model import Course
 from mugrade.values.answers import HIDDEN_MARK
@@ -22,9 +22,9 @@ def make_manifest(course: Course) -> Manifest:
             HIDDEN_MARK in cell.source,
         )
         for stage in course.stages
-        for cell in stage.role("check")
+        for cell in stage.role(Role.CHECK)
     ]
-    hints = {cell.of: split_hints(cell) for s in course.stages for cell in s.role("hints")}
+    hints = {cell.of: split_hints(cell) for s in course.stages for cell in s.role(Role.HINTS)}
     titles = {stage.name: stage.title for stage in course.stages}
     return Manifest(course.package, titles, manifest_blocks(blocks), checks, hints)
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mugrade.course.cells import Role
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block
 
@@ -94,12 +95,16 @@ class Manifest:
     @cached_property
     def index(self) -> list[tuple[str, Block]]:
         """The indices, as (module, block), in the course's order."""
-        entries = (entry for entry in self.blocks if entry.role == "index")
+        entries = (entry for entry in self.blocks if entry.role == Role.INDEX)
         return [(entry.module, Block(entry.id, entry.source)) for entry in entries]
 
     @cached_property
     def check(self) -> dict[str, CheckEntry]:
         return {entry.id: entry for entry in self.checks}
+
+    def exercises(self, stage: str) -> list[BlockEntry]:
+        """What a student writes in a stage, in the course's order."""
+        return [b for b in self.blocks if b.stage == stage and b.role == Role.SOLUTION]
 
     def module(self, path: str) -> list[BlockEntry]:
         """The blocks of one module, in the course's order."""
@@ -159,7 +164,7 @@ def manifest_blocks(entries: Iterable[tuple[str, str, str, Block]]) -> list[Bloc
             module,
             sorted(block.symbols),
             digest(block.source),
-            block.source if role == "index" else "",
+            block.source if role == Role.INDEX else "",
         )
         for stage, role, module, block in entries
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from mugrade.course.cells import Cell, plain_python
+from mugrade.course.cells import Cell, Role, plain_python
 from mugrade.course.settings import Settings
 from mugrade.errors import CourseError
 from mugrade.package.blocks import Block, indices
@@ -57,7 +57,7 @@ class Stage:
     @cached_property
     def title(self) -> str:
         """The first heading of the notebook."""
-        prose = "\n".join(cell.source for cell in self.cells if cell.role == "prose")
+        prose = "\n".join(cell.source for cell in self.cells if cell.role == Role.PROSE)
         heading = re.search(r"^# (.+)$", prose, re.MULTILINE)
         return heading.group(1).strip() if heading else self.name
 
@@ -71,7 +71,7 @@ class Stage:
     @property
     def setup(self) -> str:
         """The code that stands before every check: given cells that are not exported."""
-        given = (cell.source for cell in self.role("given") if not cell.export)
+        given = (cell.source for cell in self.role(Role.GIVEN) if not cell.export)
         return "\n".join(line for source in given for line in plain_python(source))
 
     @property

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import nbformat
 
-from mugrade.course.cells import Cell
+from mugrade.course.cells import Cell, Role
 from mugrade.course.model import Stage
 
 
 def source_notebook(stage: Stage) -> nbformat.NotebookNode:
     """The instructor's notebook: solutions, hidden tests and nbgrader's metadata (schema 3)."""
-    return notebook([c for c in stage.cells if c.role not in ("hints", "index")])
+    return notebook([c for c in stage.cells if c.role not in (Role.HINTS, Role.INDEX)])
 
 
 def notebook(cells: Sequence[Cell]) -> nbformat.NotebookNode:
@@ -25,21 +25,21 @@ def notebook(cells: Sequence[Cell]) -> nbformat.NotebookNode:
 
 
 def _notebook_cell(cell: Cell) -> nbformat.NotebookNode:
-    if cell.role == "prose":
+    if cell.role == Role.PROSE:
         return nbformat.v4.new_markdown_cell(cell.source, id=cell.id)
     source = f"#| export {cell.export}\n{cell.source}" if cell.export else cell.source
     node = nbformat.v4.new_code_cell(source, id=cell.id)
     if cell.folded:
         node.metadata["jupyter"] = {"source_hidden": True}
-    if cell.role != "demo":
+    if cell.role != Role.DEMO:
         node.metadata["nbgrader"] = {
-            "grade": cell.role == "check",
-            "solution": cell.role == "solution",
-            "locked": cell.role != "solution",
+            "grade": cell.role == Role.CHECK,
+            "solution": cell.role == Role.SOLUTION,
+            "locked": cell.role != Role.SOLUTION,
             "task": False,
             "grade_id": cell.id,
             "schema_version": 3,
-            **({"points": cell.points} if cell.role == "check" else {}),
+            **({"points": cell.points} if cell.role == Role.CHECK else {}),
             "cell_type": "code",
         }
     return node

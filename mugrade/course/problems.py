@@ -11,13 +11,13 @@ from mugrade.course.cells import (
     END_HIDDEN,
     END_SOLUTION,
     Cell,
+    Role,
     solution_lines,
     visible_lines,
 )
 from mugrade.course.model import Course, Stage
 from mugrade.package.blocks import is_module_path
 
-ROLES = {"prose", "given", "index", "solution", "check", "demo", "hints"}
 LONGEST_SHARED_LINE = 20
 Problem = tuple[Path, int, str]
 
@@ -43,23 +43,23 @@ def _cell_problems(cell: Cell) -> Iterator[tuple[int, str]]:
         yield where, 'cell without an id: write # %% id="..."'
     elif not re.fullmatch(r"[a-z0-9-]{1,60}", cell.id):
         yield where, f"id {cell.id!r}: only lower-case letters, digits and hyphens, at most 60"
-    if cell.role not in ROLES:
-        yield where, f"role {cell.role!r} of cell {cell.id}: one of {', '.join(sorted(ROLES))}"
+    if cell.role not in set(Role):
+        yield where, f"role {cell.role!r} of cell {cell.id}: one of {', '.join(sorted(Role))}"
         return
-    if cell.role not in ("prose", "hints"):
+    if cell.role not in (Role.PROSE, Role.HINTS):
         yield from _syntax(cell)
     marked = BEGIN_SOLUTION in source and END_SOLUTION in source
-    if cell.role == "solution" and not marked:
+    if cell.role == Role.SOLUTION and not marked:
         yield where, f"solution {cell.id} has no {BEGIN_SOLUTION} ... {END_SOLUTION}"
-    if cell.role != "solution" and (BEGIN_SOLUTION in source or END_SOLUTION in source):
+    if cell.role != Role.SOLUTION and (BEGIN_SOLUTION in source or END_SOLUTION in source):
         yield where, f"{BEGIN_SOLUTION} in {cell.id}, which is not a solution"
-    if cell.role == "check" and cell.points <= 0:
+    if cell.role == Role.CHECK and cell.points <= 0:
         yield where, f"check {cell.id} has no points: write points=3"
-    if cell.role != "check" and cell.points:
+    if cell.role != Role.CHECK and cell.points:
         yield where, f"points on {cell.id}, which is not a check"
-    if cell.role != "check" and ("BEGIN HIDDEN" in source or "END HIDDEN" in source):
+    if cell.role != Role.CHECK and ("BEGIN HIDDEN" in source or "END HIDDEN" in source):
         yield where + _offset(source, "HIDDEN"), f"hidden test in {cell.id}, which is not a check"
-    if cell.role == "check":
+    if cell.role == Role.CHECK:
         yield from _check_problems(cell)
     for begin, end in ((BEGIN_SOLUTION, END_SOLUTION), (BEGIN_HIDDEN, END_HIDDEN)):
         if not _paired(source, begin, end):
@@ -67,7 +67,7 @@ def _cell_problems(cell: Cell) -> Iterator[tuple[int, str]]:
                 where + _offset(source, begin[4:]),
                 f"{begin} and {end} of {cell.id} do not pair up",
             )
-    if cell.export or cell.role == "index":
+    if cell.export or cell.role == Role.INDEX:
         yield from ((where, text) for text in _export_problems(cell))
 
 
@@ -85,9 +85,9 @@ def _check_problems(cell: Cell) -> Iterator[tuple[int, str]]:
 
 def _export_problems(cell: Cell) -> Iterator[str]:
     path = PurePosixPath(cell.export)
-    if cell.role not in ("given", "index", "solution"):
+    if cell.role not in (Role.GIVEN, Role.INDEX, Role.SOLUTION):
         yield f"export on {cell.id}: only given, index and solution cells are exported"
-    if cell.role == "index" and path.name != "__init__.py":
+    if cell.role == Role.INDEX and path.name != "__init__.py":
         yield f"index {cell.id} goes to {cell.export or 'no file'}: only an __init__.py is an index"
         return
     if not is_module_path(cell.export):
@@ -153,8 +153,8 @@ def _module_owners(course: Course) -> Iterator[Problem]:
 
 def _missing_exercises(course: Course) -> Iterator[Problem]:
     for stage in course.stages:
-        exercises = {cell.id for cell in stage.role("solution")}
-        for cell in stage.role("check", "hints"):
+        exercises = {cell.id for cell in stage.role(Role.SOLUTION)}
+        for cell in stage.role(Role.CHECK, Role.HINTS):
             if cell.of not in exercises:
                 yield (
                     stage.path,
@@ -166,7 +166,7 @@ def _missing_exercises(course: Course) -> Iterator[Problem]:
 def _impossible_mistakes(course: Course) -> Iterator[Problem]:
     """Mistakes of no exercise, and edits whose old text is not there exactly once."""
     for stage in course.stages:
-        sources = {cell.id: cell.source for cell in stage.role("solution")}
+        sources = {cell.id: cell.source for cell in stage.role(Role.SOLUTION)}
         for mistake in stage.mistakes:
             where = stage.mistakes_path, mistake.line
             if mistake.of not in sources:
@@ -183,7 +183,7 @@ def _impossible_mistakes(course: Course) -> Iterator[Problem]:
 
 
 def _syntax_of(id: str, source: str) -> Iterator[tuple[int, str]]:
-    return _syntax(Cell(id, "solution", source, 0))
+    return _syntax(Cell(id, Role.SOLUTION, source, 0))
 
 
 def _shown_solutions(course: Course) -> Iterator[Problem]:
@@ -192,11 +192,11 @@ def _shown_solutions(course: Course) -> Iterator[Problem]:
         line.strip(): (stage, cell.line + offset)
         for stage in course.stages
         for cell in stage.cells
-        if cell.role != "hints"
+        if cell.role != Role.HINTS
         for offset, line in enumerate(visible_lines(cell.source), 1)
     }
     for stage in course.stages:
-        for cell in stage.role("solution"):
+        for cell in stage.role(Role.SOLUTION):
             for line in solution_lines(cell.source):
                 if len(line) > LONGEST_SHARED_LINE and line in shown:
                     where, number = shown[line]

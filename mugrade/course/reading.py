@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mugrade import files
-from mugrade.course.cells import Cell
+from mugrade.course.cells import Cell, Role
 from mugrade.course.manifest import START
 from mugrade.course.model import Course, Mistake, Stage
 from mugrade.course.percent import FormatError, read_percent
@@ -70,12 +70,12 @@ def read_cells(path: Path) -> list[Cell]:
     exercise = ""
     for raw in raw_cells:
         line, data = raw.line, raw.attributes
-        role = str(data.get("role", "prose" if raw.markdown else ""))
+        role = str(data.get("role", Role.PROSE if raw.markdown else ""))
         if unknown := set(data) - ATTRIBUTES:
             raise CourseError(f"{path.name}:{line}: unknown attribute {', '.join(sorted(unknown))}")
         id = str(data.get("id", ""))
-        exercise = id if role == "solution" else exercise
-        of = str(data.get("of", exercise if role in ("check", "hints") else ""))
+        exercise = id if role == Role.SOLUTION else exercise
+        of = str(data.get("of", exercise if role in (Role.CHECK, Role.HINTS) else ""))
         points, export = data.get("points", 0), str(data.get("export", ""))
         if not isinstance(points, int):
             raise CourseError(f"{path.name}:{line}: points={points!r} is not a whole number")
@@ -90,7 +90,7 @@ def links_cell(stages: Sequence[Stage], place: int) -> Cell:
     before, after = stages[:place][-1:], stages[place + 1 :][:1]
     found = [*(f"← {link(s)}" for s in before), f"[all stages]({START})"]
     text = " | ".join([*found, *(f"{link(s)} →" for s in after)])
-    return Cell(f"links-{here.name[:2]}", "prose", text, here.cells[-1].line)
+    return Cell(f"links-{here.name[:2]}", Role.PROSE, text, here.cells[-1].line)
 
 
 def link(stage: Stage) -> str:
@@ -101,7 +101,7 @@ def link(stage: Stage) -> str:
 def progress_cell(stage: str, line: int) -> Cell:
     """The cell at the end of a notebook that says how far the student has come."""
     source = f'from mugrade import progress\n\nprogress("{stage}")'
-    return Cell(f"progress-{stage[:2]}", "demo", source, line)
+    return Cell(f"progress-{stage[:2]}", Role.DEMO, source, line)
 
 
 def read_mistakes(path: Path) -> list[Mistake]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mugrade.course.cells import Role
 from mugrade.course.exercises import Answers
 from mugrade.course.model import Course, Stage
 from mugrade.package.blocks import Block, arrange
@@ -23,12 +24,12 @@ def submission_job(
     package: dict[str, list[Piece]] = {}
     stages = [*course.before(stage), stage]
     reference = course.modules(stages)
-    fallback = {c.id: c.unsolved for s in stages for c in s.role("solution")}
+    fallback = {c.id: c.unsolved for s in stages for c in s.role(Role.SOLUTION)}
     given: dict[str, str] = {}
     for s in stages:
         if s.name in answers:
             own = answers[s.name].exercises
-            given |= {c.id: own.get(c.id, fallback[c.id]) for c in s.role("solution")}
+            given |= {c.id: own.get(c.id, fallback[c.id]) for c in s.role(Role.SOLUTION)}
     helpers = [item for a in answers.values() for item in a.helpers.items()]
     for path, _ in helpers:
         reference.setdefault(path, [])

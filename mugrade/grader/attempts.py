@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mugrade.grader.models import Attempt
-from mugrade.grader.results import Result
+from mugrade.grader.results import Result, Status
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Basis:
 
 def in_order(attempts: Sequence[Attempt]) -> list[Attempt]:
     """Attempts in the order of handing in, and then of grading; absences, which are none, not."""
-    found = (a for a in attempts if a.status != "missing")
+    found = (a for a in attempts if a.status != Status.MISSING)
     return sorted(found, key=lambda a: (a.hand_in, a.number))
 
 
@@ -51,7 +51,7 @@ def next_row(history: Sequence[Attempt], result: Result, basis: Basis) -> dict[s
 
 def _numbers(history: Sequence[Attempt], result: Result, again: int | None) -> tuple[int, int]:
     """The number of the attempt, and of its hand-in: the last one, where its file is the same."""
-    if result.status == "missing":
+    if result.status == Status.MISSING:
         return 0, 0
     number = max((a.number for a in history), default=0) + 1
     if again is not None:

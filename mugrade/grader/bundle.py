@@ -10,26 +10,26 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mugrade.course.cells import visible_lines
-from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.job import DEATHS, CheckTask, Death, Job, Limits
 from mugrade.sandbox.process import Process, Sandbox
+from mugrade.values import Category
 from mugrade.values.answers import Answer
 from mugrade.values.observe import Observed
 from mugrade.values.verdicts import UNSOLVED, Verdict, compare
 
 MAX_RESTARTS = 3
-DEATHS = {"timeout", "crash", "memory", "output", "protocol"}
 
 
 @dataclass(frozen=True)
 class Part:
     """What of a check is run at once, the shown inputs or all; and the answers to compare with."""
 
-    task: Task
+    task: CheckTask
     answers: Sequence[Answer]
     hidden: bool
 
     @classmethod
-    def of(cls, task: Task, answers: Sequence[Answer]) -> "Iterator[Part]":
+    def of(cls, task: CheckTask, answers: Sequence[Answer]) -> "Iterator[Part]":
         """The shown part of a check and, if it hides something, the whole."""
         shown = [answer for answer in answers if not answer.hidden]
         if shown or not answers:
@@ -115,7 +115,7 @@ def _without(bundle: Bundle, death: Death, seconds: float) -> Bundle:
     if not any(p.id == death.block and p.source != p.fallback for b in package.values() for p in b):
         raise death
     slow = f"it was still running when the {seconds:.2g} seconds to load all cells were over"
-    why = slow if death.category == "timeout" else str(death)
+    why = slow if death.category == Category.TIMEOUT else str(death)
     job = left_out(bundle.job, {death.block})
     return replace(bundle, job=job, problems={**bundle.problems, death.block: why})
 
@@ -153,7 +153,7 @@ def run(bundle: Bundle, sandbox: Sandbox) -> Outcome:
             left, died_at = _ask(bundle, process, left, began + loading.total, outcome)
         deaths.update(died_at)
     reason = "too many crashes before it" if deaths.total() > MAX_RESTARTS else "no time was left"
-    outcome.verdicts |= {part.task.id: Verdict("not run", reason) for part in left}
+    outcome.verdicts |= {part.task.id: Verdict(Category.NOT_RUN, reason) for part in left}
     return outcome
 
 
@@ -212,4 +212,6 @@ def conceal(verdict: Verdict) -> Verdict:
 def _not_graded(exercise: str, why: str) -> Verdict:
     """The verdict on a check of a cell that could not be loaded."""
     text = f"not graded, because {exercise} could not be loaded: {why}"
-    return Verdict("error", text, advice="run the cell on its own, as code, in a fresh kernel")
+    return Verdict(
+        Category.ERROR, text, advice="run the cell on its own, as code, in a fresh kernel"
+    )

@@ -13,7 +13,7 @@ from mugrade.course.model import Course, Mistake, Stage
 from mugrade.grader.bundle import Part
 from mugrade.reference.record import record_answers, reference_job
 from mugrade.reference.rehearse import made, own_first, place, trace_of
-from mugrade.sandbox.job import Task
+from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.process import Sandbox
 from mugrade.values.mistakes import Known, Trace
 from mugrade.values.verdicts import compare
@@ -43,14 +43,14 @@ class Draw:
     passed: Sequence[Mistake]
 
 
-def drawn(task: Task, secret: bytes, counter: int) -> Task:
+def drawn(task: CheckTask, secret: bytes, counter: int) -> CheckTask:
     """The check with the inputs that a secret draws."""
     digest = hmac.digest(secret, f"{task.id}/{counter}".encode(), "sha256")
     return replace(task, seed=int.from_bytes(digest[:4]))
 
 
 def hidden_parts(
-    course: Course, stage: Stage, tasks: Sequence[Task], sandbox: Sandbox
+    course: Course, stage: Stage, tasks: Sequence[CheckTask], sandbox: Sandbox
 ) -> dict[str, Part]:
     """Check -> its hidden part, with what the reference answers; raises CourseError."""
     answers = record_answers(course, stage, tasks, sandbox) if tasks else {}
@@ -82,7 +82,7 @@ class Rehearsal:
     def draw(self, secret: bytes) -> dict[str, Draw]:
         """Check -> its hidden part as drawn: the first draw that lets no mistake pass, or least."""
         best: dict[str, Draw] = {}
-        weak: Mapping[str, Task] = {p.task.id: p.task for p in self.parts if p.hidden}
+        weak: Mapping[str, CheckTask] = {p.task.id: p.task for p in self.parts if p.hidden}
         for counter in range(DRAWS):
             for draw in self._drawn([drawn(t, secret, counter) for t in weak.values()], counter):
                 id = draw.part.task.id
@@ -93,7 +93,7 @@ class Rehearsal:
 
     def again(self, secret: bytes, draws: Mapping[str, int]) -> dict[str, Draw]:
         """Check -> its hidden part as it was drawn for the times in `draws`, else the first."""
-        of: dict[int, list[Task]] = {}
+        of: dict[int, list[CheckTask]] = {}
         for task in (part.task for part in self.parts if part.hidden):
             counter = draws.get(task.id, 0)
             of.setdefault(counter, []).append(drawn(task, secret, counter))
@@ -109,7 +109,7 @@ class Rehearsal:
             f"tells {place(self.stage, first)}{others}; put the telling input in by hand"
         )
 
-    def _drawn(self, tasks: Sequence[Task], counter: int) -> Iterator[Draw]:
+    def _drawn(self, tasks: Sequence[CheckTask], counter: int) -> Iterator[Draw]:
         """Draws of some checks, on which the mistakes that must fail them have been made."""
         parts = hidden_parts(self.course, self.stage, tasks, self.sandbox)
         must: dict[str, list[Part]] = {}

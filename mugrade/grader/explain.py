@@ -22,6 +22,7 @@ from mugrade.reference.record import REFERENCE_LIMITS, reference_job
 from mugrade.sandbox.job import Death, Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import Tier
+from mugrade.values import Category
 from mugrade.values.answers import Answer
 from mugrade.values.observe import Observed
 from mugrade.version import __version__
@@ -148,7 +149,7 @@ def _values(sandbox: Sandbox, bundle: Bundle, part: Part) -> tuple[list[Observed
         with sandbox.start(bundle.job, bundle.limits) as process:
             return process.run(part.task, bundle.limits.check), ""
     except Death as death:
-        return [], f"{MEANING.get(death.category, death.category)}: {death}"
+        return [], f"{MEANING[death.category]}: {death}"
 
 
 def _inputs(grader: Grader, part: Part) -> list[list[Input]]:
@@ -191,7 +192,7 @@ def _differences(attempt: Attempt, result: Result) -> Iterator[str]:
         yield f"the record says that inputs were drawn {attempt.draws}, now {result.draws}"
 
 
-def _of(grade: Grade) -> tuple[str, int, int]:
+def _of(grade: Grade) -> tuple[Category, int, int]:
     return grade.verdict.category, grade.points, grade.check.points
 
 
@@ -200,8 +201,8 @@ def _given(grade: Grade) -> str:
 
 
 def _recorded(row: CheckRow) -> str:
-    return _points(row.category, row.points, row.max_points)
+    return _points(Category(row.category), row.points, row.max_points)
 
 
-def _points(category: str, points: int, most: int) -> str:
-    return f"{points} of {most} points ({MEANING.get(category, category)})"
+def _points(category: Category, points: int, most: int) -> str:
+    return f"{points} of {most} points ({MEANING[category]})"

@@ -42,6 +42,7 @@ JUDGING = (
     "sandbox/process.py",
     "sandbox/tiers.py",
     "sandbox/worker.py",
+    "values/__init__.py",
     "values/answers.py",
     "values/judges.py",
     "values/observe.py",

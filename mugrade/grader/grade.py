@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
+from mugrade.course.cells import Role
 from mugrade.course.exercises import Answers, find_answers
 from mugrade.course.listing import make_manifest
 from mugrade.course.manifest import Manifest
@@ -15,13 +16,14 @@ from mugrade.grader.assemble import submission_job
 from mugrade.grader.bundle import Bundle, Outcome, Part, conceal, left_out
 from mugrade.grader.bundle import run as run_here
 from mugrade.grader.key import StageKey
-from mugrade.grader.results import Grade, Notebook, Result
+from mugrade.grader.results import Grade, Notebook, Result, Status
 from mugrade.grader.submissions import Submission, by_student
 from mugrade.package.ipynb import cells_in, read_bytes
 from mugrade.sandbox.job import Limits
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import Tier
+from mugrade.values import Category
 from mugrade.values.observe import describe
 from mugrade.values.verdicts import Verdict
 
@@ -62,11 +64,11 @@ class Grader:
     def grade(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> Result:
         """Grade one stage of one student; never raises."""
         if submission.path is None:
-            return self._not_run(submission, "missing", _what_is_there(submission))
+            return self._not_run(submission, Status.MISSING, _what_is_there(submission))
         try:
             notebook = Notebook.of(read_bytes(submission.path))
         except Unreadable as error:
-            return self._not_run(submission, "unreadable", str(error))
+            return self._not_run(submission, Status.UNREADABLE, str(error))
         earlier = dict(self._earlier(submission.stage, all_of_student))
         result = self._judged(submission, notebook, earlier)
         return replace(result, notebook=notebook, earlier=earlier)
@@ -77,9 +79,9 @@ class Grader:
         try:
             return self._grade(submission, notebook, earlier)
         except Unreadable as error:
-            return self._not_run(submission, "unreadable", str(error), notebook)
+            return self._not_run(submission, Status.UNREADABLE, str(error), notebook)
         except Exception as error:  # one bad submission must not stop the rest
-            return self._not_run(submission, "failed", describe(error), notebook)
+            return self._not_run(submission, Status.FAILED, describe(error), notebook)
 
     def _grade(
         self, submission: Submission, notebook: Notebook, earlier: Mapping[str, Notebook]
@@ -103,7 +105,7 @@ class Grader:
             Grade(self.manifest.check[task.id], verdicts[task.id], codes[task.id])
             for task in key.tasks
         ]
-        return Result(submission, "graded", "", grades, outcome.tier, draws=key.draws)
+        return Result(submission, Status.GRADED, "", grades, outcome.tier, draws=key.draws)
 
     def _on_reference(
         self, bundle: Bundle, outcome: Outcome, answers: Mapping[str, Answers], key: StageKey
@@ -117,21 +119,21 @@ class Grader:
         if not lost or not again:
             return outcome
         own = answers[stage.name]
-        given = {c.id: c.block.source for c in stage.role("solution") if c.id in lost}
+        given = {c.id: c.block.source for c in stage.role(Role.SOLUTION) if c.id in lost}
         on_top = {**answers, stage.name: replace(own, exercises={**own.exercises, **given})}
         job = replace(submission_job(self.course, stage, on_top, key.names), base=key.base)
         job = left_out(job, outcome.died - given.keys())
         second = self.run(replace(bundle, job=job, parts=again, problems={}))
         for id, verdict in second.verdicts.items():
-            if verdict.passed or outcome.verdicts[id].category == "unsolved":
+            if verdict.passed or outcome.verdicts[id].category == Category.UNSOLVED:
                 outcome.verdicts[id] = conceal(verdict)
                 outcome.misses.pop(id, None)
         return outcome
 
     def _not_run(
-        self, submission: Submission, status: str, reason: str, notebook: Notebook | None = None
+        self, submission: Submission, status: Status, reason: str, notebook: Notebook | None = None
     ) -> Result:
-        verdict = Verdict("not run", reason)
+        verdict = Verdict(Category.NOT_RUN, reason)
         codes = self._codes_unrun(submission.stage, notebook)
         tasks = self.stages[submission.stage].tasks
         grades = [Grade(self.manifest.check[t.id], verdict, codes[t.id]) for t in tasks]

@@ -17,6 +17,7 @@ from mugrade.grader.plan import opened
 from mugrade.grader.policy import Standing
 from mugrade.grader.publish import republish
 from mugrade.grader.report import utc
+from mugrade.grader.results import Status
 from mugrade.grader.store import Filter, Store
 from mugrade.view.report import printable
 
@@ -101,8 +102,8 @@ def choose_by_hand(
 
 
 def _numbered(attempts: Sequence[Attempt], number: int) -> Attempt:
-    found = next((a for a in attempts if a.number == number and a.status != "missing"), None)
+    found = next((a for a in attempts if a.number == number and a.status != Status.MISSING), None)
     if found is None:
-        there = ", ".join(str(a.number) for a in attempts if a.status != "missing")
+        there = ", ".join(str(a.number) for a in attempts if a.status != Status.MISSING)
         raise Unreadable(f"no attempt {number}: there are {there or 'none'}")
     return found

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mugrade.sandbox.job import Task
+from mugrade.sandbox.job import CheckTask
 from mugrade.values.judges import JUDGES
-from mugrade.values.observe import Observed
+from mugrade.values.observe import Kind, Observed
 
 TEXT, VALUE, YIELD = "text", "value", "yield"
 SHOW = '''
@@ -33,11 +33,11 @@ class Input:
 class Traced:
     """A check that yields its inputs too; `marks`: line -> what is yielded there, and its name."""
 
-    task: Task
+    task: CheckTask
     marks: Mapping[int, tuple[str, str]]
 
 
-def traced(task: Task) -> Traced:
+def traced(task: CheckTask) -> Traced:
     """The check rewritten so that each yield comes after its inputs.
 
     What a call is given is computed once, and in the order in which it was.
@@ -71,7 +71,7 @@ def steps(values: Sequence[Observed], marks: Mapping[int, tuple[str, str]]) -> l
             text = value.array.tobytes().decode("ascii", "replace")
         elif kind == VALUE and text != "function":
             here.append(Input(name, value, text))
-        elif kind == YIELD and value.kind != "error":
+        elif kind == YIELD and value.kind != Kind.ERROR:
             found.append(here)
             here = []
     return found

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
+from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import CourseError
 from mugrade.grader.bundle import Bundle, Outcome, Part, run
@@ -17,7 +18,7 @@ from mugrade.reference.record import (
     reference,
     reference_job,
 )
-from mugrade.sandbox.job import Task
+from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.process import Sandbox
 from mugrade.values.mistakes import uncontradicted
@@ -41,8 +42,8 @@ class StageKey:
         draws: Mapping[str, int] | None = None,
     ) -> None:
         self.course, self.stage, self.sandbox = course, stage, sandbox
-        self.tasks: Sequence[Task] = check_tasks(stage)
-        self.exercises = {cell.id: cell.of for cell in stage.role("check")}
+        self.tasks: Sequence[CheckTask] = check_tasks(stage)
+        self.exercises = {cell.id: cell.of for cell in stage.role(Role.CHECK)}
         self.names: Sequence[tuple[str, Sequence[str]]] = check_names(stage)
         self.base: Package = reference(course, course.before(stage))
         answers = record_answers(course, stage, self.tasks, sandbox)

@@ -22,8 +22,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from mugrade.course.manifest import CheckEntry
-from mugrade.grader.results import Grade, Result
+from mugrade.grader.results import Grade, Result, Status
 from mugrade.grader.submissions import Submission
+from mugrade.values import Category
 from mugrade.values.diagnosis.evidence import Diagnosis
 from mugrade.values.picture import Picture
 from mugrade.values.verdicts import Verdict
@@ -121,12 +122,12 @@ class Attempt(Base):
             "notes": list(submission.notes),
             "handed_in": submission.handed_in,
             "draws": dict(result.draws),
-            "status": result.status,
+            "status": str(result.status),
             "reason": printable(result.reason),
             "summary": printable(result.what_went_wrong),
             "points": result.points,
             "max_points": sum(grade.check.points for grade in result.grades),
-            "tier": result.tier,
+            "tier": str(result.tier),
         }
 
     @property
@@ -152,7 +153,8 @@ class Attempt(Base):
     def result(self) -> Result:
         """What was graded; without the notebook."""
         grades = [row.grade(self.stage) for row in self.checks]
-        return Result(self.submission, self.status, self.reason, grades, self.tier, self.draws)
+        how = self.tier, self.draws
+        return Result(self.submission, Status(self.status), self.reason, grades, *how)
 
 
 class Earlier(Base):
@@ -197,7 +199,7 @@ class CheckRow(Base):
             "exercise": entry.of,
             "code": grade.code,
             "why": entry.why,
-            "category": grade.verdict.category,
+            "category": str(grade.verdict.category),
             "points": grade.points,
             "max_points": entry.points,
             "message": "\n".join(printable(line) for line in grade.message.split("\n")),
@@ -247,6 +249,7 @@ class Review(Base):
 
 def _verdict(stored: Mapping[str, Any]) -> Verdict:
     verdict = Verdict(**{name: stored[name] for name in VERDICT & set(stored)})
+    verdict = replace(verdict, category=Category(verdict.category))
     if isinstance(verdict.diagnosis, dict):
         verdict = replace(verdict, diagnosis=Diagnosis(**verdict.diagnosis))
     if isinstance(verdict.picture, dict):

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from mugrade.grader.final import Part, figure
 from mugrade.grader.policy import Standing
+from mugrade.grader.results import Status
 from mugrade.view.report import printable
 
 
@@ -51,7 +52,7 @@ def show_moves(moves: Sequence[Move], graded: int, fresh: int, console: Console)
     moved = [move for move in moves if move.has_moved]
     for move in moved:
         before, after = move.before, move.after
-        status = "" if after.status == "graded" else after.summary
+        status = "" if after.status == Status.GRADED else after.summary
         table.add_row(
             Text(printable(after.student)),
             after.stage,

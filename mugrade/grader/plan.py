@@ -22,7 +22,7 @@ from mugrade.grader.fingerprint import Fingerprints, handed_in, judging
 from mugrade.grader.log import logged
 from mugrade.grader.models import Attempt, Pin
 from mugrade.grader.policy import Standing, candidates, choose
-from mugrade.grader.results import Result
+from mugrade.grader.results import Result, Status
 from mugrade.grader.roster import Roster
 from mugrade.grader.store import NAME, Key, Store
 from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
@@ -107,14 +107,14 @@ class Plan:
         last = (in_order(history) or history)[-1:]
         return bool(
             last
-            and last[0].status != "failed"
+            and last[0].status != Status.FAILED
             and last[0].fingerprint == self.prints.of(s, of.get(s.student, {}))
             and self._has_its_draws(last[0])
         )
 
     def _has_its_draws(self, attempt: Attempt) -> bool:
         """Whether an attempt was asked what would be asked now."""
-        return attempt.status != "graded" or attempt.draws == self.draws.of(attempt.stage)
+        return attempt.status != Status.GRADED or attempt.draws == self.draws.of(attempt.stage)
 
     def _history(self, submission: Submission) -> Sequence[Attempt]:
         return self.histories.get((submission.student, submission.stage), ())

@@ -9,7 +9,8 @@ from mugrade.course.settings import Policy, Settings
 from mugrade.grader.attempts import in_order
 from mugrade.grader.final import NOTHING_SAID, Final, Part, Reviews
 from mugrade.grader.models import Attempt, Pin, Review
-from mugrade.grader.results import Grade, Result
+from mugrade.grader.results import Grade, Result, Status
+from mugrade.values import Category
 from mugrade.values.verdicts import Verdict
 
 NEVER = "nothing was handed in"
@@ -44,8 +45,8 @@ class Standing:
         return self.student, self.stage
 
     @property
-    def status(self) -> str:
-        return "late" if self.late else self.attempt.status
+    def status(self) -> Status:
+        return Status.LATE if self.late else Status(self.attempt.status)
 
     @property
     def points(self) -> float:
@@ -101,7 +102,7 @@ class Standing:
         result = self.attempt.result
         if not self.late:
             return result
-        verdict = Verdict("not run", TOO_LATE)
+        verdict = Verdict(Category.NOT_RUN, TOO_LATE)
         grades = [Grade(grade.check, verdict) for grade in result.grades]
         return replace(result, status=self.status, reason=TOO_LATE, grades=grades)
 
@@ -112,7 +113,7 @@ def candidates(attempts: Sequence[Attempt], settings: Settings) -> list[Attempt]
     One for each time that something was handed in: the last that could be graded, so that grading
     again replaces what it repeats.
     """
-    graded = {a.hand_in: a for a in in_order(attempts) if a.status == "graded"}
+    graded = {a.hand_in: a for a in in_order(attempts) if a.status == Status.GRADED}
     found = list(graded.values())
     if settings.policy is Policy.before_deadline:
         found = [a for a in found if not is_late(a, settings)]
@@ -168,7 +169,7 @@ def is_late(attempt: Attempt, settings: Settings) -> bool:
 def _ungraded(attempts: Sequence[Attempt]) -> Standing:
     """Something that cannot be read, else a failure of the grader, else that there is nothing."""
     of = {a.status: a for a in in_order(attempts)}
-    if found := of.get("unreadable") or of.get("failed"):
+    if found := of.get(Status.UNREADABLE) or of.get(Status.FAILED):
         return Standing(found, "nothing could be graded")
     return Standing(next(a for a in attempts if a.number == 0), NEVER)
 
@@ -178,9 +179,9 @@ def _later(chosen: Attempt, attempts: Sequence[Attempt], settings: Settings) -> 
     newest = in_order(attempts)[-1]
     if (newest.hand_in, newest.number) <= (chosen.hand_in, chosen.number):
         return ""
-    if newest.status == "unreadable":
+    if newest.status == Status.UNREADABLE:
         return f"a newer file could not be read: {newest.reason}"
-    if newest.status == "failed":
+    if newest.status == Status.FAILED:
         return f"attempt {newest.number} could not be graded: {newest.reason}"
     late = settings.policy is Policy.before_deadline and is_late(newest, settings)
     return f"attempt {newest.number} was {TOO_LATE}" if late else ""

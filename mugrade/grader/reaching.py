@@ -4,12 +4,14 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.grader.bundle import Outcome, Part
 from mugrade.package.blocks import Block
 from mugrade.reference.record import REFERENCE_LIMITS, reference_job
 from mugrade.sandbox.job import Death, Job
 from mugrade.sandbox.process import Process, Sandbox
+from mugrade.values import Category
 from mugrade.values.verdicts import compare
 
 
@@ -24,8 +26,8 @@ class Reaching:
     ) -> None:
         self.course, self.stage, self.sandbox = course, stage, sandbox
         self.whole = {part.task.id: part for part in parts}
-        self.exercises = {cell.id: cell.of for cell in stage.role("check")}
-        self.solutions = {cell.id: cell for cell in stage.role("solution")}
+        self.exercises = {cell.id: cell.of for cell in stage.role(Role.CHECK)}
+        self.solutions = {cell.id: cell for cell in stage.role(Role.SOLUTION)}
         self.lock = threading.Lock()
         self.known: dict[str, dict[str, bool]] = {id: {} for id in self.solutions}
 
@@ -35,7 +37,7 @@ class Reaching:
         `written`: exercise -> the submission's code, which may name more than the reference's.
         What is unwritten, or could not be loaded, gives no wrong values.
         """
-        missing = {id for id in outcome.misses if outcome.verdicts[id].category != "error"}
+        missing = {id for id in outcome.misses if outcome.verdicts[id].category != Category.ERROR}
         order = list(self.solutions)
         found: set[str] = set()
         for at, exercise in enumerate(order):
@@ -48,9 +50,9 @@ class Reaching:
         return found
 
     def _fails(self, outcome: Outcome, exercise: str) -> bool:
-        own = (v for id, v in outcome.verdicts.items() if self.exercises[id] == exercise)
-        failing = any(not v.passed and v.category not in ("unsolved", "not run") for v in own)
-        return failing and exercise not in outcome.unloaded
+        own = {v.category for id, v in outcome.verdicts.items() if self.exercises[id] == exercise}
+        failing = own - {Category.PASS, Category.UNSOLVED, Category.NOT_RUN}
+        return bool(failing) and exercise not in outcome.unloaded
 
     def _reach(self, exercise: str, checks: Collection[str]) -> set[str]:
         with self.lock:

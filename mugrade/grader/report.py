@@ -16,6 +16,8 @@ from rich.text import Text
 
 from mugrade.grader.final import Final, Part, figure
 from mugrade.grader.policy import Standing
+from mugrade.grader.results import Status
+from mugrade.values import Category
 from mugrade.view.html import style
 from mugrade.view.report import printable, summary
 
@@ -83,7 +85,7 @@ def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
         for row in a.checks:
             part = s.parts[row.check]
             who = [printable(s.student), s.stage, s.status, row.check]
-            verdict = "not run" if s.late else row.category
+            verdict = Category.NOT_RUN if s.late else row.category
             what = [figure(part.points), row.max_points, verdict, printable(s.reason)]
             manual = "" if part.manual is None else figure(part.manual)
             made = [figure(part.automatic), manual, figure(part.extra), *total, part.look]
@@ -142,7 +144,7 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
         student=printable(standing.student),
         title=title,
         course=course,
-        status=printable(result.what_went_wrong) if result.status != "graded" else "",
+        status=printable(result.what_went_wrong) if result.status != Status.GRADED else "",
         made_of=made_of(standing.final),
         comments=[
             (exercise, _plain(comment.comment), is_of_other)

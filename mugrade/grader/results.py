@@ -4,6 +4,7 @@ import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from mugrade.course.manifest import CheckEntry
 from mugrade.grader.submissions import Submission
@@ -49,17 +50,30 @@ class Notebook:
         return zlib.decompress(self.packed)
 
 
+class Status(StrEnum):
+    """What became of a submission.
+
+    FAILED: the grader itself could not do it, which is not the student's fault. LATE: graded, but
+    handed in when it counts no more.
+    """
+
+    GRADED = "graded"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    FAILED = "failed"
+    LATE = "late"
+
+
 @dataclass(frozen=True)
 class Result:
-    """One student's stage: `status` is graded, or missing, unreadable or failed with a `reason`.
+    """One student's stage; a `reason` says why it was not graded.
 
-    Failed means that the grader itself could not do it, which is not the student's fault. `tier`
-    says how well the student's code was confined, `draws` which draw of the hidden inputs it got.
-    `notebook` is what was graded, `earlier` the student's own stages that it was graded on.
+    `tier` says how well the student's code was confined, `draws` which draw of the hidden inputs
+    it got. `notebook` is what was graded, `earlier` the student's own stages that it was graded on.
     """
 
     submission: Submission
-    status: str
+    status: Status
     reason: str = ""
     grades: Sequence[Grade] = field(default_factory=tuple)
     tier: str = ""
@@ -78,7 +92,7 @@ class Result:
 
     @property
     def _outcome(self) -> str:
-        if self.status != "graded":
+        if self.status != Status.GRADED:
             return f"{self.status}: {self.reason}" if self.reason else self.status
         failed: dict[str, list[str]] = {}
         for grade in self.grades:

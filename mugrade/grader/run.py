@@ -21,16 +21,16 @@ from rich.text import Text
 
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import next_row
-from mugrade.grader.bundle import DEATHS
 from mugrade.grader.interrupt import Interrupt
 from mugrade.grader.models import Attempt
 from mugrade.grader.moved import Move, show_moves
 from mugrade.grader.plan import Order, Plan, planned
 from mugrade.grader.publish import Publisher
 from mugrade.grader.report import class_table
-from mugrade.grader.results import Result
+from mugrade.grader.results import Result, Status
 from mugrade.grader.store import Key
 from mugrade.grader.submissions import Submission
+from mugrade.sandbox.job import DEATHS
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.tiers import WEAK, Tier
 from mugrade.view.report import printable
@@ -144,9 +144,9 @@ def grading(
 def tell(result: Result) -> None:
     """Log a result, and what the sandbox had to stop or to refuse."""
     student, stage = result.submission.student, result.submission.stage
-    points = f"{result.points} points" if result.status == "graded" else result.reason
+    points = f"{result.points} points" if result.status == Status.GRADED else result.reason
     log.log(
-        logging.WARNING if result.status == "failed" else logging.INFO,
+        logging.WARNING if result.status == Status.FAILED else logging.INFO,
         "%s %s: %s, %s",
         student,
         stage,

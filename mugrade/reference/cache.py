@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from mugrade import files
+from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.reference.digest import course_digest, recording, sha256
 from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.reference.rehearse import rehearse
-from mugrade.sandbox.job import Task
+from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.plain import Plain
 from mugrade.sandbox.process import Sandbox
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json
@@ -51,7 +52,7 @@ class Last:
 
 
 def records_of(
-    course: Course, stage: Stage, shown: Sequence[Task], sandbox: Sandbox | Plain
+    course: Course, stage: Stage, shown: Sequence[CheckTask], sandbox: Sandbox | Plain
 ) -> Records:
     """The records of a stage, `shown` being its checks as students see them; raises CourseError.
 
@@ -67,19 +68,19 @@ def records_of(
     return _records(found)
 
 
-def last_records(course: Course, stage: Stage, shown: Sequence[Task]) -> Last | None:
+def last_records(course: Course, stage: Stage, shown: Sequence[CheckTask]) -> Last | None:
     """What was recorded last of the checks that the stage has now, if it was and can be read."""
     try:
         found = json.loads(_path(course, stage).read_bytes())
         records, depends_on = _records(found), found["depends_on"]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    if records.full.keys() != {cell.id for cell in stage.role("check")}:
+    if records.full.keys() != {cell.id for cell in stage.role(Role.CHECK)}:
         return None
     return Last(records, depends_on == _depends_on(course, stage, shown))
 
 
-def _depends_on(course: Course, stage: Stage, shown: Sequence[Task]) -> str:
+def _depends_on(course: Course, stage: Stage, shown: Sequence[CheckTask]) -> str:
     return sha256(course_digest(course, stage), recording(), stage.mistakes, shown)
 
 
@@ -88,7 +89,7 @@ def _path(course: Course, stage: Stage) -> Path:
 
 
 def _recorded(
-    course: Course, stage: Stage, shown: Sequence[Task], sandbox: Sandbox | Plain
+    course: Course, stage: Stage, shown: Sequence[CheckTask], sandbox: Sandbox | Plain
 ) -> dict[str, Any]:
     tasks = check_tasks(stage)
     public = record_answers(course, stage, shown, sandbox)

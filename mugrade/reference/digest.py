@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import mugrade
+from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 
-GRADED = ("given", "index", "solution", "check")
+GRADED = (Role.GIVEN, Role.INDEX, Role.SOLUTION, Role.CHECK)
 RECORDING = ("course", "package", "values", "sandbox", "reference")
 
 
@@ -42,7 +43,7 @@ def _content(course: Course, stage: Stage) -> list[Any]:
     cells = [c for s in course.before(stage) for c in s.exports]
     cells += stage.role(*GRADED)
     files = {path: sha256(content) for path, content in course.files(stage).items()}
-    return [[(c.id, c.role, c.source, c.points, c.export, c.of) for c in cells], files]
+    return [[(c.id, str(c.role), c.source, c.points, c.export, c.of) for c in cells], files]
 
 
 def _labels(course: Course) -> list[tuple[str, str]]:

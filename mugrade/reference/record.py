@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import CourseError
-from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.loader import Package, Piece, module_name
 from mugrade.sandbox.plain import Plain
 from mugrade.sandbox.process import Sandbox
@@ -35,7 +36,7 @@ def check_names(stage: Stage) -> list[tuple[str, list[str]]]:
 
 
 def record_answers(
-    course: Course, stage: Stage, tasks: Iterable[Task], sandbox: Sandbox | Plain
+    course: Course, stage: Stage, tasks: Iterable[CheckTask], sandbox: Sandbox | Plain
 ) -> dict[str, list[Answer]]:
     """What the reference yields for every check; raises CourseError where it fails."""
     lines = {cell.id: cell.line for cell in stage.cells}
@@ -53,9 +54,9 @@ def record_answers(
     return answers
 
 
-def check_tasks(stage: Stage) -> list[Task]:
+def check_tasks(stage: Stage) -> list[CheckTask]:
     """The checks of a stage in full, with the inputs of the build."""
-    return [Task(cell.id, cell.source, seed_of(cell.id)) for cell in stage.role("check")]
+    return [CheckTask(cell.id, cell.source, seed_of(cell.id)) for cell in stage.role(Role.CHECK)]
 
 
 def labels_of(course: Course) -> dict[str, np.ndarray]:

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
+from mugrade.course.cells import Role
 from mugrade.course.model import Mistake, Stage
 from mugrade.errors import CourseError
 from mugrade.package.blocks import cell_body
-from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.plain import Plain, PlainJob
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.values.answers import Answer
@@ -21,7 +22,7 @@ LIMITS = Limits(load=60, check=60, total=600)
 def rehearse(
     stage: Stage,
     job: Job,
-    tasks: Sequence[Task],
+    tasks: Sequence[CheckTask],
     answers: Mapping[str, Sequence[Answer]],
     sandbox: Sandbox | Plain,
 ) -> Known:
@@ -51,8 +52,8 @@ def rehearse(
 
 def own_first(stage: Stage, mistake: Mistake) -> tuple[set[str], set[str]]:
     """The ids of the checks of the mistake's exercise, and of all the others."""
-    own = {cell.id for cell in stage.role("check") if cell.of == mistake.of}
-    return own, {cell.id for cell in stage.role("check")} - own
+    own = {cell.id for cell in stage.role(Role.CHECK) if cell.of == mistake.of}
+    return own, {cell.id for cell in stage.role(Role.CHECK)} - own
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def place(stage: Stage, mistake: Mistake) -> str:
 
 def _with(stage: Stage, mistake: Mistake, job: Job) -> Job:
     """The reference with the mistake in it."""
-    (cell,) = (cell for cell in stage.role("solution") if cell.id == mistake.of)
+    (cell,) = (cell for cell in stage.role(Role.SOLUTION) if cell.id == mistake.of)
     source = cell_body(mistake.made_in(cell.source))
     package = {
         path: [replace(p, source=source) if p.id == mistake.of else p for p in pieces]

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from mugrade.values.judges import judge_from_json, judge_to_json
-from mugrade.values.observe import DEFAULT, Observed
+from mugrade.values.observe import DEFAULT, Kind, Observed
 
 MAGIC = b"MGR1"
 FRAME = struct.Struct("<4s16sBIQ")
@@ -169,7 +169,7 @@ def value_frame(value: Observed) -> Frame:
         return Frame(VALUE, header)
     array = value.array.astype(value.array.dtype.newbyteorder("<"), copy=False)
     if array.dtype.str not in DTYPES:
-        kind, text = "not an array", f"array of {array.dtype}"
+        kind, text = Kind.NOT_AN_ARRAY, f"array of {array.dtype}"
         return Frame(VALUE, {**header, "kind": kind, "text": text})
     return Frame(VALUE, {**header, "dtype": array.dtype.str, "shape": array.shape}, array.tobytes())
 
@@ -177,19 +177,20 @@ def value_frame(value: Observed) -> Frame:
 def frame_value(frame: Frame, trusted: bool = False) -> Observed:
     """The observed value in a frame; the judge it names counts only if the sender is trusted."""
     header = frame.header
-    kind, text, line = header.get("kind"), header.get("text"), header.get("line")
+    text, line = header.get("text"), header.get("line")
     if frame.kind != VALUE or not isinstance(text, str) or type(line) is not int:
         raise ProtocolError("not a frame of a value")
-    if kind in ("nothing", "not an array", "error"):
-        return Observed(kind, None, text[:MAX_TEXT], line)
-    if kind != "array":
+    kind = next((kind for kind in Kind if kind == header.get("kind")), None)
+    if kind is None:
         raise ProtocolError("a value of a kind that does not exist")
+    if kind != Kind.ARRAY:
+        return Observed(kind, None, text[:MAX_TEXT], line)
     array = _array(header.get("dtype"), header.get("shape"), frame.data)
     if not trusted:
-        return Observed("array", array)
+        return Observed(kind, array)
     judge = judge_from_json(header["judge"]) if "judge" in header else DEFAULT
     turn = tuple((str(name), str(plain)) for name, plain in header.get("turn", ()))
-    return Observed("array", array, text, line, judge, turn)
+    return Observed(kind, array, text, line, judge, turn)
 
 
 def _array(dtype: Any, shape: Any, data: bytes) -> np.ndarray:

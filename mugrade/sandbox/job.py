@@ -4,6 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mugrade.sandbox.loader import Package
+from mugrade.values import Category
+
+DEATHS = {
+    Category.TIMEOUT,
+    Category.CRASH,
+    Category.MEMORY,
+    Category.OUTPUT,
+    Category.PROTOCOL,
+}
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Task:
+class CheckTask:
     """One check: its id, source, and the seed of its inputs, of 32 bits."""
 
     id: str
@@ -46,11 +55,10 @@ class Limits:
 class Death(Exception):
     """The process gave no usable answer.
 
-    `category` is timeout, crash, memory, output or protocol. `block`: which one it was loading, as
-    it said itself; empty if none.
+    `category` is one of DEATHS. `block`: which one it was loading, as it said itself, or empty.
     """
 
-    def __init__(self, category: str, text: str, block: str = "") -> None:
+    def __init__(self, category: Category, text: str, block: str = "") -> None:
         super().__init__(text)
         self.category, self.block = category, block
 

@@ -13,11 +13,12 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from mugrade.sandbox.job import Death, Job, Limits, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.loader import BlockImporter
 from mugrade.sandbox.process import Sandbox, first_request
 from mugrade.sandbox.tiers import WEAK
 from mugrade.sandbox.worker import load, run_check, write_files
+from mugrade.values import Category
 from mugrade.values.observe import Observed, describe
 
 
@@ -54,11 +55,11 @@ class Child:
         except (EOFError, OSError):
             raise self._died() from None
         self.close()
-        raise Death("timeout", f"no answer within {seconds:.3g} seconds")
+        raise Death(Category.TIMEOUT, f"no answer within {seconds:.3g} seconds")
 
     def _died(self) -> Death:
         self.process.join(5)
-        death = Death("crash", f"the process ended ({self.process.exitcode})")
+        death = Death(Category.CRASH, f"the process ended ({self.process.exitcode})")
         self.close()
         return death
 
@@ -123,7 +124,7 @@ class PlainJob:
         self.child, self.limits = child, limits
         self.failures: dict[str, str] = self._ask(first_request(job, {}), limits.load)
 
-    def run(self, task: Task, seconds: float | None = None) -> list[Observed]:
+    def run(self, task: CheckTask, seconds: float | None = None) -> list[Observed]:
         """The values that a check yields; raises Death."""
         values: list[Observed] = self._ask(task, self.limits.check if seconds is None else seconds)
         return values
@@ -131,7 +132,7 @@ class PlainJob:
     def _ask(self, request: object, seconds: float) -> Any:
         answer = self.child.ask(request, seconds)
         if isinstance(answer, str):
-            raise Death("crash", answer)
+            raise Death(Category.CRASH, answer)
         return answer
 
     def __enter__(self) -> Self:
@@ -149,7 +150,7 @@ def _serve(folder: str, pipe: Connection) -> None:
     while True:
         request = pipe.recv()
         try:
-            if isinstance(request, Task):
+            if isinstance(request, CheckTask):
                 pipe.send(run_check(request.source, request.seed, scope))
             else:
                 _forget()

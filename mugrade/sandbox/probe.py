@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from mugrade.sandbox.job import Death, Job, Limits, SandboxError, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits, SandboxError
 from mugrade.sandbox.process import Sandbox
-from mugrade.sandbox.tiers import WEAK, Tier, bubblewraps, seccomp_program
+from mugrade.sandbox.tiers import WEAK, Strength, Tier, bubblewraps, seccomp_program
 
 KERNEL = Path("/proc/sys")
 SWITCHES = (  # a setting of the kernel, the value that forbids user namespaces, what to do
@@ -101,16 +101,16 @@ def strongest() -> Found:
     programs = bubblewraps()
     reasons = []
     for program in programs or [""]:
-        strong = Tier("strong", program)
+        strong = Tier(Strength.STRONG, program)
         failure = _failure(strong)
         if not failure:
             return Found(strong)
         reasons.append(f"strong by {program or 'bubblewrap'}: {failure}")
     if programs:
         reasons.append(advice())
-    failure = _failure(Tier("medium"))
+    failure = _failure(Tier(Strength.MEDIUM))
     if not failure:
-        return Found(Tier("medium"), "; ".join(reasons))
+        return Found(Tier(Strength.MEDIUM), "; ".join(reasons))
     return Found(WEAK, "; ".join([*reasons, f"medium: {failure}"]))
 
 
@@ -151,7 +151,7 @@ def probe(tier: Tier) -> list[str]:
             process = sandbox.start(job, Limits(load=10, check=10), trusted=True)
             output = os.dup(process.output.fd)
             with contextlib.closing(process):
-                values = process.run(Task("probe", attempt, 0))
+                values = process.run(CheckTask("probe", attempt, 0))
             escaped = [bool(v.array is not None and v.array.any()) for v in values]
             escaped.append(_still_open(output))
     return [text for text, did in zip(ESCAPES, escaped, strict=True) if did]

@@ -34,9 +34,10 @@ from mugrade.sandbox.channel import (
     frame_value,
     read_frames,
 )
-from mugrade.sandbox.job import Death, Job, Limits, SandboxError, Task
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits, SandboxError
 from mugrade.sandbox.loader import Package, added, extends, package_to_json
 from mugrade.sandbox.tiers import Tier
+from mugrade.values import Category
 from mugrade.values.observe import Observed
 
 log = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ class Process:
             self.close()
             raise
 
-    def run(self, task: Task, seconds: float | None = None) -> list[Observed]:
+    def run(self, task: CheckTask, seconds: float | None = None) -> list[Observed]:
         """The values that a check yields; raises Death."""
         request = {"source": task.source, "seed": task.seed}
         *frames, last = self._ask(request, self.limits.check if seconds is None else seconds)
@@ -179,7 +180,7 @@ class Process:
                 raise ProtocolError("not the end of a check")
             return [frame_value(frame, self.trusted) for frame in frames]
         except ProtocolError as error:
-            raise Death("protocol", str(error)) from None
+            raise Death(Category.PROTOCOL, str(error)) from None
 
     def _load(self, request: dict[str, Any]) -> dict[str, str]:
         """Block id -> the exception that it raised; raises Death, which says in which block."""
@@ -191,7 +192,7 @@ class Process:
                 if frame.kind != LOADING:
                     break
                 block = frame.header.get("block")
-            raise Death("protocol", "not the answer to the first request")
+            raise Death(Category.PROTOCOL, "not the answer to the first request")
         except Death as death:
             death.block = block if isinstance(block, str) else ""
             raise
@@ -205,11 +206,11 @@ class Process:
             _write(self.requests, line, deadline)
             yield from read_frames(self.reply, nonce, deadline, self.output)
         except Silence:
-            raise Death("timeout", f"no answer within {seconds:.3g} seconds") from None
+            raise Death(Category.TIMEOUT, f"no answer within {seconds:.3g} seconds") from None
         except ProtocolError as error:
-            raise Death("protocol", str(error)) from None
+            raise Death(Category.PROTOCOL, str(error)) from None
         except Flood:
-            raise Death("output", f"it printed more than {MAX_OUTPUT >> 20} MB") from None
+            raise Death(Category.OUTPUT, f"it printed more than {MAX_OUTPUT >> 20} MB") from None
         except (Closed, BrokenPipeError):
             raise self._death() from None
 
@@ -223,16 +224,16 @@ class Process:
                     fate |= json.loads(line)
         if "memory" in fate:
             limit = self.limits.memory >> 20
-            return Death("memory", f"it needed more than {limit} MB of memory")
+            return Death(Category.MEMORY, f"it needed more than {limit} MB of memory")
         if "processes" in fate:
-            return Death("crash", f"it started {fate['processes']} processes and threads")
+            return Death(Category.CRASH, f"it started {fate['processes']} processes and threads")
         if "status" not in fate:
-            return Death("crash", "the process closed its pipe")
+            return Death(Category.CRASH, "the process closed its pipe")
         status = os.waitstatus_to_exitcode(fate["status"])
         if status < 0:
-            return Death("crash", f"the process was ended by {_signal_name(-status)}")
+            return Death(Category.CRASH, f"the process was ended by {_signal_name(-status)}")
         said = f": {self.output.last_line()}" if self.trusted else ""
-        return Death("crash", f"the process exited with status {status}{said}")
+        return Death(Category.CRASH, f"the process exited with status {status}{said}")
 
     def close(self) -> None:
         """Let go of the leash, and wait until the keeper says that nothing is left.
@@ -295,7 +296,7 @@ def _wait_to_write(fd: int, deadline: float) -> None:
 def _failures(loaded: Frame) -> dict[str, str]:
     failures = loaded.header.get("failures")
     if not isinstance(failures, dict):
-        raise Death("protocol", "not the answer to the first request")
+        raise Death(Category.PROTOCOL, "not the answer to the first request")
     return {id: text[:MAX_TEXT] for id, text in failures.items() if isinstance(text, str)}
 
 

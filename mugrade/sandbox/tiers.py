@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,21 +40,29 @@ DENIED = """
 CLONE_NEW = 0x7E020080  # any new namespace
 
 
+class Strength(StrEnum):
+    """How well a submission is walled in, from the best on."""
+
+    STRONG = "strong"
+    MEDIUM = "medium"
+    WEAK = "weak"
+
+
 @dataclass(frozen=True)
 class Tier:
-    """A strength of sandbox: strong, medium or weak; `bwrap` is the program for the strong one."""
+    """A sandbox of one strength; `bwrap` is the program for the strong one."""
 
-    name: str
+    name: Strength
     bwrap: str = ""
 
     def command(self, program: Sequence[str]) -> list[str]:
         """The command that runs a program of this Python in the outer sandbox."""
-        outer = _bubblewrap(self.bwrap) if self.name == "strong" else []
+        outer = _bubblewrap(self.bwrap) if self.name == Strength.STRONG else []
         return [*outer, _interpreter(), "-S", *program]
 
     def environment(self) -> dict[str, str]:
         return {
-            "PYTHONPATH": INSIDE if self.name == "strong" else _links().name,
+            "PYTHONPATH": INSIDE if self.name == Strength.STRONG else _links().name,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
             "MPLBACKEND": "agg",
@@ -65,16 +74,17 @@ class Tier:
 
     def walls(self) -> dict[str, Any]:
         """The walls around each submission, as confine.Walls takes them, in JSON's types."""
+        seccomp = b"" if self.name == Strength.WEAK else seccomp_program()
         return {
-            "namespaces": self.name == "strong",
-            "seccomp": base64.b64encode(b"" if self.name == "weak" else seccomp_program()).decode(),
+            "namespaces": self.name == Strength.STRONG,
+            "seccomp": base64.b64encode(seccomp).decode(),
             "readable": [*_system(), *map(str, _packages()), _links().name, *DEVICES]
-            if self.name == "medium"
+            if self.name == Strength.MEDIUM
             else None,
         }
 
 
-WEAK = Tier("weak")
+WEAK = Tier(Strength.WEAK)
 
 
 def bubblewraps() -> list[str]:

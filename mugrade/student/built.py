@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mugrade.student.progress import Progress
+from mugrade.course.cells import Role
+from mugrade.student.progress import ExerciseState, StageProgress
 from mugrade.student.workspace import Workspace
 
 
@@ -55,7 +56,7 @@ class Built:
         return "\n".join((self.summary, *rows, self.next))
 
 
-def what_was_built(workspace: Workspace, course: Sequence[Progress]) -> Built | None:
+def what_was_built(workspace: Workspace, course: Sequence[StageProgress]) -> Built | None:
     """None before every check passes with the code as it is now, and if all is borrowed.
 
     Raises WorkspaceError.
@@ -63,18 +64,18 @@ def what_was_built(workspace: Workspace, course: Sequence[Progress]) -> Built | 
     if not all(check.passes for stage in course for check in stage.every_check):
         return None
     items = [item for stage in course for item in stage.items]
-    taken = tuple(item.id for item in items if item.state == "taken")
+    taken = tuple(item.id for item in items if item.state == ExerciseState.TAKEN)
     written = {item.id for item in items} - set(taken)
     if not written:
         return None
-    modules = dict.fromkeys(b.module for b in workspace.manifest.blocks if b.role == "solution")
+    modules = dict.fromkeys(b.module for b in workspace.manifest.blocks if b.role == Role.SOLUTION)
     parts = tuple(_part(workspace, module, written) for module in modules)
     return Built(workspace.manifest.package, len(items), len(course), parts, taken)
 
 
 def _part(workspace: Workspace, module: str, written: set[str]) -> Part:
     entries = {block.id: block for block in workspace.manifest.module(module)}
-    exercises = [entry for entry in entries.values() if entry.role == "solution"]
+    exercises = [entry for entry in entries.values() if entry.role == Role.SOLUTION]
     names = (name for e in exercises for name in e.symbols if not name.startswith("_"))
     lines = {True: 0, False: 0}
     for block in workspace.read_module(module):

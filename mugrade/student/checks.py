@@ -18,6 +18,7 @@ from mugrade.student.reach import reached
 from mugrade.student.stale import Runs, staleness
 from mugrade.student.unbuilt import show_unsolved
 from mugrade.student.workspace import Workspace
+from mugrade.values import Category
 from mugrade.values.answers import HIDDEN_MARK, Answer
 from mugrade.values.mistakes import Trace, uncontradicted
 from mugrade.values.observe import Observed, observe, seed_of
@@ -106,7 +107,9 @@ def compared(
 ) -> Report:
     """The report on what a check yielded beside these answers; `known` mistakes are named."""
     verdict = judge(values, answers, known)
-    if verdict.category == "value" and (earlier := _failing_before(workspace, entry, reaches)):
+    if verdict.category == Category.VALUE and (
+        earlier := _failing_before(workspace, entry, reaches)
+    ):
         verdict = replace(verdict, advice=earlier)
     return Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
 

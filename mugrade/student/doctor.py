@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from mugrade.course.cells import Role
 from mugrade.course.exercises import Answers, find_answers
 from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import Unreadable, WorkspaceError
 from mugrade.package.blocks import render_module
 from mugrade.package.ipynb import read_cells
 from mugrade.sandbox.libraries import unknown_imports
+from mugrade.student import Side
 from mugrade.student.installation import (
     Finding,
     installation_findings,
@@ -21,7 +23,7 @@ from mugrade.student.installation import (
     kernelspec_finding,
 )
 from mugrade.student.notebook import Notebook, grade_id, notebook_path
-from mugrade.student.sides import NOTEBOOK, PACKAGE, WRITTEN, Sides, disagreements, lost_answers
+from mugrade.student.sides import WRITTEN, Sides, disagreements, lost_answers
 from mugrade.student.workspace import Workspace
 
 MOST_NAMES = 6
@@ -128,11 +130,12 @@ def _notebook_findings(workspace: Workspace, stage: str, notebook: Notebook) -> 
         todo = "click the cell and press Esc, then Y"
         yield Finding(name, f"code is in a cell for text: {_names(text)}", todo)
     sides = disagreements(workspace, stage, notebook)
-    built = {s.entry.id for s in sides if s.fuller == PACKAGE}  # mugrade restore brings them back
+    # mugrade restore brings these back
+    built = {s.entry.id for s in sides if s.fuller == Side.PACKAGE}
     if gone := [cell.id for cell in cells if not found[cell.id] and cell.id not in built]:
         yield Finding(name, f"cells are gone: {_names(gone)}", f"mugrade reset {' '.join(gone)}")
     if edited := [
-        c.id for c in cells if c.role == "check" and _is_edited(c, found[c.id], notebook)
+        c.id for c in cells if c.role == Role.CHECK and _is_edited(c, found[c.id], notebook)
     ]:
         todo = f"they are graded as they were handed out: mugrade reset {' '.join(edited)}"
         yield Finding(name, f"checks were edited: {_names(edited)}", todo)
@@ -179,13 +182,13 @@ def difference_findings(workspace: Workspace, stage: str, notebook: Notebook) ->
     """Exercises of which the package holds something else than the notebook."""
     name, number = notebook.path.name, stage[:2]
     found = list(disagreements(workspace, stage, notebook))
-    ahead = [sides for sides in found if sides.fuller == NOTEBOOK]
+    ahead = [sides for sides in found if sides.fuller == Side.NOTEBOOK]
     if ids := [s.entry.id for s in ahead if not s.built and s.state[0] == WRITTEN]:
         yield Finding(name, f"the package lacks {_names(ids)}", "run the cells")
     if ids := [s.entry.id for s in ahead if s.built]:
         todo = f"run the cells, or mugrade restore {number}"
         yield Finding(name, f"the package holds only the stub of {_names(ids)}", todo)
-    if ids := [s.entry.id for s in found if s.fuller == PACKAGE]:
+    if ids := [s.entry.id for s in found if s.fuller == Side.PACKAGE]:
         what = f"your answers to {_names(ids)} are in the package, and not in the notebook"
         todo = "save the notebook, if they are in it; "
         todo += f"if not, mugrade restore {number} puts them there, and "
@@ -200,7 +203,7 @@ def _choices(sides: Sides, number: str) -> str:
     """What can be done where both sides hold an answer; the newer comes first."""
     run = "run the cell to have the notebook's in both"
     restore = f"mugrade restore {number} --to notebook to have the package's"
-    first, second = (run, restore) if sides.newer == NOTEBOOK else (restore, run)
+    first, second = (run, restore) if sides.newer == Side.NOTEBOOK else (restore, run)
     return f"{first}, or {second}; the other is kept"
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from mugrade import files
@@ -19,9 +20,20 @@ NAME = re.compile(r"(\d{4,})-(.+)-([0-9a-f]{16})\.(?:py|md)")
 HEAD = re.compile(r"# (\S+), replaced (\S+ \S+) in (.+) by (\w+)")
 
 
+class By(StrEnum):
+    """What has replaced a text: a cell that ran, or a command."""
+
+    RUN = "run"
+    TAKE = "take"
+    RESET = "reset"
+    RESTORE = "restore"
+    UPDATE = "update"
+    UNDO = "undo"
+
+
 @dataclass(frozen=True)
 class Kept:
-    """A text that was replaced: when, in which file, and by what (`run`, `reset` and so on)."""
+    """A text that was replaced: when, in which file, and by what."""
 
     number: int
     path: Path
@@ -38,7 +50,7 @@ class Kept:
 
 
 def keep(
-    workspace: Workspace, id: str, text: str, where: str, by: str, suffix: str = "py"
+    workspace: Workspace, id: str, text: str, where: str, by: By, suffix: str = "py"
 ) -> Kept | None:
     """Keep a text that is about to be replaced; None for one that the course handed out.
 
@@ -65,7 +77,7 @@ def keep(
 
 
 def keep_blocks(
-    workspace: Workspace, before: Iterable[Block], after: Iterable[Block], path: str, by: str
+    workspace: Workspace, before: Iterable[Block], after: Iterable[Block], path: str, by: By
 ) -> list[Kept]:
     """Keep the blocks of a module that are about to go, but not what was borrowed."""
     left = {block.source for block in after}

@@ -25,7 +25,7 @@ from mugrade.package.blocks import (
 )
 from mugrade.sandbox.loader import module_name
 from mugrade.student.index import complete_indices
-from mugrade.student.kept import Kept, keep_blocks, withdraw
+from mugrade.student.kept import By, Kept, keep_blocks, withdraw
 from mugrade.student.releases import remember_release
 from mugrade.student.reload import run_blocks
 from mugrade.student.stale import Runs
@@ -123,7 +123,7 @@ class Session:
         with self.workspace.lock():
             before = self.workspace.read_module(path)
             after = self._with(block, before, path)
-            kept = keep_blocks(self.workspace, before, after, path, "run")
+            kept = keep_blocks(self.workspace, before, after, path, By.RUN)
             self.workspace.write_module(path, after)
             try:
                 replaced = self._load(path, block)

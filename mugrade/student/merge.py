@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mugrade.course.cells import Role
 from mugrade.course.exercises import DEFINITION
 from mugrade.package.blocks import EXPORT, STUB, cell_body
 from mugrade.package.ipynb import CELL_TYPES, joined
@@ -27,7 +28,7 @@ class History:
         return _plain(text) in self.texts
 
 
-OF_A_STUDENT = History("own")
+OF_A_STUDENT = History(role="")
 
 
 @dataclass
@@ -87,7 +88,7 @@ def positions(cells: Sequence[Any], known: Mapping[str, History]) -> dict[str, i
         names += [symbols[name] for name in defined if name in symbols]
         rank, id = next(((i, n) for i, n in enumerate(names) if n in known), (0, ""))
         if id:
-            gaps = len(STUB.findall(source)) if known[id].role == "solution" else 0
+            gaps = len(STUB.findall(source)) if known[id].role == Role.SOLUTION else 0
             found.setdefault(id, []).append((gaps, rank, position))
     return {id: min(places)[2] for id, places in found.items()}
 
@@ -112,9 +113,9 @@ def _stays(own: Raw, new: str, history: History) -> bool:
     """Whether a text of the student's stays in the place of the course's new one."""
     if history.has(cell_source(own)) or is_as_handed_out(own):
         return False
-    if history.role == "solution":
+    if history.role == Role.SOLUTION:
         return True
-    return history.role != "check" and history.texts[-1:] == (_plain(new),)
+    return history.role != Role.CHECK and history.texts[-1:] == (_plain(new),)
 
 
 def _redirected(own: str, new: str) -> str:
@@ -193,7 +194,7 @@ def _is_kept_in_place(cell: Any, id: str, known: Mapping[str, History], merged: 
     text, name = cell_source(cell), cell_id(cell) or grade_id(cell)
     history = known.get(id or name, OF_A_STUDENT)
     pristine = history.has(text) or is_as_handed_out(cell)
-    if not pristine and (not id or history.role != "check"):
+    if not pristine and (not id or history.role != Role.CHECK):
         return True
     if not pristine:
         merged.lost.append((id, text, str(cell.get("cell_type"))))

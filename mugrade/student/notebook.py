@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mugrade.course.cells import Role
 from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import Unreadable, WorkspaceError
 from mugrade.package.blocks import Block, cell_body
@@ -156,7 +157,7 @@ def is_as_handed_out(cell: dict[str, Any]) -> bool:
 def _defines(workspace: Workspace, wanted: ReleasedCell, source: str) -> bool:
     """Whether a source defines what the wanted cell does; a check's function is its id."""
     block = Block("", cell_body(source))
-    if wanted.role == "check":
+    if wanted.role == Role.CHECK:
         return wanted.id.replace("-", "_") in block.symbols
     entries = [b for b in workspace.manifest.blocks if b.stage == wanted.stage]
     entry = workspace.manifest.identify(block, entries)

@@ -7,7 +7,7 @@ from typing import Any
 from mugrade.errors import WorkspaceError
 from mugrade.student.built import Built, what_was_built
 from mugrade.student.checks import current_workspace
-from mugrade.student.progress import Progress, stage_progress
+from mugrade.student.progress import StageProgress, stage_progress
 from mugrade.view import visible
 
 
@@ -15,8 +15,8 @@ from mugrade.view import visible
 class Overview:
     """The course stage by stage, perhaps one stage exercise by exercise, and at last the whole."""
 
-    here: Progress | None
-    course: list[Progress]
+    here: StageProgress | None
+    course: list[StageProgress]
     built: Built | None
 
     @property
@@ -50,7 +50,7 @@ def progress(stage: str = "") -> Overview:
     return Overview(here, found, what_was_built(workspace, found))
 
 
-def _exercises(here: Progress) -> Iterator[str]:
+def _exercises(here: StageProgress) -> Iterator[str]:
     width = max((len(item.id) for item in here.items), default=0)
     for item in here.items:
         yield f"  {item.id:<{width}}  {item.state}"
@@ -58,7 +58,7 @@ def _exercises(here: Progress) -> Iterator[str]:
             yield f"  {'':<{width}}    {check.name}: {check.told}, {check.score}"
 
 
-def _stages(course: list[Progress]) -> Iterator[str]:
+def _stages(course: list[StageProgress]) -> Iterator[str]:
     width = max(len(stage.stage) for stage in course)
     for stage in course:
         yield f"  {stage.stage:<{width}}  {stage.counts}"

@@ -1,14 +1,32 @@
 """Borrowed stages, and how far a student has come."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from mugrade.course.manifest import BlockEntry, CheckEntry
 from mugrade.errors import CourseError
 from mugrade.package.blocks import Block, is_stub, parse_module, replace
-from mugrade.student.kept import keep_blocks
+from mugrade.student.kept import By, keep_blocks
 from mugrade.student.workspace import Outcome, Workspace
 from mugrade.view import visible
+
+
+class CheckState(StrEnum):
+    """How a check went when it last ran; CHANGED: it passed, and the code is another since."""
+
+    NOT_RUN = "not run"
+    FAILS = "fails"
+    CHANGED = "changed"
+    PASSES = "passes"
+
+
+class ExerciseState(StrEnum):
+    """What the package holds of an exercise; TAKEN is borrowed."""
+
+    NOT_WRITTEN = "not written"
+    BUILT = "built"
+    TAKEN = "taken"
 
 
 @dataclass(frozen=True)
@@ -31,13 +49,12 @@ class CheckProgress:
         return self.passed is True and not self.changed
 
     @property
-    def state(self) -> str:
-        """Passes, fails, changed or not run."""
+    def state(self) -> CheckState:
         if self.passed is None:
-            return "not run"
+            return CheckState.NOT_RUN
         if not self.passed:
-            return "fails"
-        return "changed" if self.changed else "passes"
+            return CheckState.FAILS
+        return CheckState.CHANGED if self.changed else CheckState.PASSES
 
     @property
     def told(self) -> str:
@@ -63,15 +80,15 @@ class CheckProgress:
 
 @dataclass(frozen=True)
 class ExerciseProgress:
-    """An exercise with its checks; `state` is built, taken or not written."""
+    """An exercise with its checks."""
 
     id: str
-    state: str
+    state: ExerciseState
     checks: tuple[CheckProgress, ...]
 
 
 @dataclass(frozen=True)
-class Progress:
+class StageProgress:
     """One stage: its exercises one by one, and counts over them and their checks."""
 
     stage: str
@@ -102,11 +119,11 @@ class Progress:
     @property
     def built(self) -> int:
         """Exercises with an answer, borrowed or not."""
-        return sum(item.state != "not written" for item in self.items)
+        return sum(item.state != ExerciseState.NOT_WRITTEN for item in self.items)
 
     @property
     def taken(self) -> int:
-        return sum(item.state == "taken" for item in self.items)
+        return sum(item.state == ExerciseState.TAKEN for item in self.items)
 
     @property
     def checks(self) -> int:
@@ -161,7 +178,7 @@ def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
             for block in reference[path]:
                 if block.id in ids:
                     blocks = replace(blocks, Block(block.id, block.source, taken=True), order)
-            keep_blocks(workspace, workspace.read_module(path), blocks, path, "take")
+            keep_blocks(workspace, workspace.read_module(path), blocks, path, By.TAKE)
             workspace.write_module(path, blocks)
     return paths
 
@@ -175,9 +192,9 @@ def _reference(path: Path) -> list[Block]:
         ) from None
 
 
-def stage_progress(workspace: Workspace, stage: str) -> Progress:
+def stage_progress(workspace: Workspace, stage: str) -> StageProgress:
     """How much of a stage is there and passes; raises WorkspaceError."""
-    entries = [b for b in workspace.manifest.blocks if b.stage == stage and b.role == "solution"]
+    entries = workspace.manifest.exercises(stage)
     modules = {path: workspace.read_module(path) for path in {e.module for e in entries}}
     outcomes = workspace.outcomes()
     items = []
@@ -187,7 +204,7 @@ def stage_progress(workspace: Workspace, stage: str) -> Progress:
         own = [check for check in workspace.manifest.checks if check.of == entry.id]
         checks = tuple(_check_progress(check, outcomes.get(check.id), source) for check in own)
         items.append(ExerciseProgress(entry.id, _state(entry, blocks), checks))
-    return Progress(stage, workspace.manifest.stages[stage], tuple(items))
+    return StageProgress(stage, workspace.manifest.stages[stage], tuple(items))
 
 
 def _check_progress(check: CheckEntry, outcome: Outcome | None, source: str) -> CheckProgress:
@@ -197,9 +214,10 @@ def _check_progress(check: CheckEntry, outcome: Outcome | None, source: str) -> 
     return CheckProgress(check.id, check.points, outcome.passed, changed, check.hidden)
 
 
-def _state(entry: BlockEntry, blocks: list[Block]) -> str:
+def _state(entry: BlockEntry, blocks: list[Block]) -> ExerciseState:
     """Built if the blocks define all that is asked for, none of them as a stub."""
     symbols = {symbol for block in blocks for symbol in block.symbols}
     if not symbols >= set(entry.symbols) or any(is_stub(b.source) for b in blocks):
-        return "not written"
-    return "taken" if any(block.taken for block in blocks) else "built"
+        return ExerciseState.NOT_WRITTEN
+    is_taken = any(block.taken for block in blocks)
+    return ExerciseState.TAKEN if is_taken else ExerciseState.BUILT

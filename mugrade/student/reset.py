@@ -4,10 +4,11 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
+from mugrade.course.cells import Role
 from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block, cell_body, replace
-from mugrade.student.kept import Kept, keep, keep_blocks
+from mugrade.student.kept import By, Kept, keep, keep_blocks
 from mugrade.student.notebook import Notebook, notebook_path, place_of
 from mugrade.student.workspace import Workspace
 
@@ -35,8 +36,8 @@ def reset(workspace: Workspace, id: str) -> Reset:
         changed = cell != wanted.source or not notebook.is_code(found[0])
         if not changed and before == after:
             return Reset((), (), len(found[1:]))
-        kept = [keep(workspace, id, cell, notebook.path.name, "reset")]
-        kept += keep_blocks(workspace, before, after, module, "reset")
+        kept = [keep(workspace, id, cell, notebook.path.name, By.RESET)]
+        kept += keep_blocks(workspace, before, after, module, By.RESET)
         written = []
         if changed:
             _restore(workspace, notebook, found, wanted)
@@ -54,7 +55,7 @@ def released_cell(workspace: Workspace, id: str) -> ReleasedCell:
     cells = {cell.id: cell for cell in workspace.released}
     if id in cells:
         return cells[id]
-    exercises = sorted(cell.id for cell in cells.values() if cell.role == "solution")
+    exercises = sorted(cell.id for cell in cells.values() if cell.role == Role.SOLUTION)
     close = difflib.get_close_matches(id, cells, n=3) or exercises
     raise WorkspaceError(f"no cell {id} in this course: try {', '.join(close)}")
 

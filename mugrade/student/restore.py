@@ -15,10 +15,11 @@ from mugrade.package.blocks import (
     render_module,
     replace,
 )
+from mugrade.student import Side
 from mugrade.student.index import complete_indices
-from mugrade.student.kept import Kept, keep, keep_blocks
+from mugrade.student.kept import By, Kept, keep, keep_blocks
 from mugrade.student.notebook import Notebook, notebook_path, place_of
-from mugrade.student.sides import NOTEBOOK, PACKAGE, Sides, disagreements, lost_answers
+from mugrade.student.sides import Sides, disagreements, lost_answers
 from mugrade.student.workspace import Workspace
 
 
@@ -28,14 +29,14 @@ class Restored:
 
     stage: str
     notebook: Notebook
-    into: dict[str, list[str]] = field(default_factory=lambda: {NOTEBOOK: [], PACKAGE: []})
+    into: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})
     kept: list[Kept] = field(default_factory=list)
     undecided: list[Sides] = field(default_factory=list)
     lost: list[Kept] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
-def restore(workspace: Workspace, stage: str, to: str = "") -> Restored:
+def restore(workspace: Workspace, stage: str, to: Side | None = None) -> Restored:
     """Give each side of a stage what only the other has; `to` decides where both have an answer.
 
     Raises WorkspaceError, before anything has been written, for a notebook that cannot be read.
@@ -44,16 +45,16 @@ def restore(workspace: Workspace, stage: str, to: str = "") -> Restored:
         notebook = Notebook.read(notebook_path(workspace, stage))
         done = Restored(stage, notebook)
         for sides in disagreements(workspace, stage, notebook):
-            target = {NOTEBOOK: PACKAGE, PACKAGE: NOTEBOOK, "": to}[sides.fuller]
+            target = sides.fuller.other if sides.fuller else to
             if not target:
                 done.undecided.append(sides)
             elif target == sides.ahead:
                 done.problems.append(f"{sides.entry.id}: the {target}'s stays, the other has gaps")
             elif target == (to or target) and _carry(workspace, done, sides, target):
                 done.into[target].append(sides.entry.id)
-        if done.into[NOTEBOOK]:
+        if done.into[Side.NOTEBOOK]:
             workspace.write(notebook.path, notebook.text())
-        if to != NOTEBOOK:
+        if to != Side.NOTEBOOK:
             _complete(workspace, done)
             complete_indices(workspace)
         _say_what_is_left(workspace, done)
@@ -77,10 +78,10 @@ def bring_back(workspace: Workspace, kept: Kept) -> tuple[Notebook, Kept | None]
     return notebook, before
 
 
-def _carry(workspace: Workspace, done: Restored, sides: Sides, target: str) -> bool:
+def _carry(workspace: Workspace, done: Restored, sides: Sides, target: Side) -> bool:
     """Copy an answer to one side; False if it cannot be put there."""
     entry = sides.entry
-    if target == PACKAGE:
+    if target == Side.PACKAGE:
         return _build(workspace, done, entry.module, Block(entry.id, sides.mine))
     wanted = next(cell for cell in workspace.released if cell.id == entry.id)
     if kept := _put(workspace, done.notebook, wanted, sides.built):
@@ -97,7 +98,7 @@ def _put(workspace: Workspace, notebook: Notebook, wanted: ReleasedCell, text: s
     if not found:
         notebook.insert(place_of(workspace, notebook, wanted), wanted, text)
         return None
-    kept = keep(workspace, wanted.id, notebook.source(found[0]), notebook.path.name, "restore")
+    kept = keep(workspace, wanted.id, notebook.source(found[0]), notebook.path.name, By.RESTORE)
     notebook.write_cell(found[0], text)
     return kept
 
@@ -112,7 +113,7 @@ def _build(workspace: Workspace, done: Restored, path: str, block: Block) -> boo
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         done.problems.append(f"{block.id} is not put into the package: it is not Python ({error})")
         return False
-    done.kept += keep_blocks(workspace, before, after, path, "restore")
+    done.kept += keep_blocks(workspace, before, after, path, By.RESTORE)
     workspace.write_module(path, after)
     workspace.note_run(block.id)
     return True
@@ -141,7 +142,7 @@ def _say_what_is_left(workspace: Workspace, done: Restored) -> None:
     notebook = Notebook.read(done.notebook.path)
     done.lost = list(lost_answers(workspace, done.stage, notebook))
     left = {sides.entry.id for sides in disagreements(workspace, done.stage, notebook)}
-    for id in sorted(left.intersection(done.into[NOTEBOOK])):
+    for id in sorted(left.intersection(done.into[Side.NOTEBOOK])):
         text = "another cell of the notebook defines it too, and counts: delete one of them"
         done.problems.append(f"{id}: {text}")
 

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from mugrade.course.cells import plain_python
+from mugrade.course.cells import Role, plain_python
 from mugrade.course.manifest import BlockEntry, CheckEntry
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import export_path
@@ -27,14 +27,15 @@ from mugrade.student.notebook import notebook_path
 from mugrade.student.unbuilt import NotBuilt, how_to_build
 from mugrade.student.whole import Whole
 from mugrade.student.workspace import Workspace
+from mugrade.values import Category
 from mugrade.values.observe import Observed, describe, seed_of
 from mugrade.values.verdicts import Verdict
 from mugrade.view.report import Report
 
 LOAD_SECONDS = 60.0
 ADVICE = {
-    "timeout": "look for a loop that does not end; more time with --seconds",
-    "crash": "run the check in the notebook and see what it does last",
+    Category.TIMEOUT: "look for a loop that does not end; more time with --seconds",
+    Category.CRASH: "run the check in the notebook and see what it does last",
 }
 
 
@@ -60,12 +61,12 @@ def run_checks(
             while left and child.alive:
                 check = left.pop(0)
                 if check.of in hung:
-                    verdict = Verdict("not run", f"{hung[check.of]} above took too long")
+                    verdict = Verdict(Category.NOT_RUN, f"{hung[check.of]} above took too long")
                     yield _report(check, verdict)
                     continue
                 asked = child, sources[check.id], seconds
                 report = _run(workspace, check, *asked, whole.report_on if whole else report_on)
-                if report.category == "timeout":
+                if report.category == Category.TIMEOUT:
                     hung[check.of] = report.name
                 workspace.remember(check.id, report.passed)
                 yield report
@@ -82,7 +83,7 @@ def _run(
     if check.of not in workspace.exported(check.stage):
         where = f"run its cell in {check.stage}.ipynb, or: mugrade take {check.stage[:2]}"
         missing = f"{check.of} is not in your package yet"
-        return _report(check, Verdict("unsolved", missing, advice=where))
+        return _report(check, Verdict(Category.UNSOLVED, missing, advice=where))
     try:
         report = report_of(workspace, check, child.ask((check.id, source), seconds))
     except Death as death:
@@ -139,7 +140,7 @@ def serve(folder: Path, stage: str, pipe: Connection) -> None:
 def _prepare(workspace: Workspace, stage: str, scope: dict[str, Any]) -> None:
     """Import the package and leave in `scope` what the stage's notebook has above its checks."""
     Session(workspace, scope).install()
-    given = [c for c in workspace.released if (c.stage, c.role) == (stage, "given")]
+    given = [c for c in workspace.released if (c.stage, c.role) == (stage, Role.GIVEN)]
     lines = [line for c in given if not export_path(c.source) for line in plain_python(c.source)]
     exec(compile("\n".join(lines), stage, "exec"), scope)
     entries = [block for block in workspace.manifest.blocks if block.stage == stage]

@@ -9,13 +9,13 @@ from mugrade.course.exercises import find_answers
 from mugrade.course.manifest import BlockEntry
 from mugrade.package.blocks import Block, cell_body, is_stub
 from mugrade.package.ipynb import cells_in
-from mugrade.student.kept import Kept, every_kept
+from mugrade.student import Side
+from mugrade.student.kept import By, Kept, every_kept
 from mugrade.student.notebook import Notebook
 from mugrade.student.releases import released_texts
 from mugrade.student.workspace import Workspace
 
 NOTHING, BEGUN, WRITTEN = range(3)
-NOTEBOOK, PACKAGE = "notebook", "package"
 
 
 @dataclass(frozen=True)
@@ -33,26 +33,26 @@ class Sides:
     ran: float
 
     @property
-    def fuller(self) -> str:
-        """`notebook` or `package`, where only that has an answer; empty where both have one."""
+    def fuller(self) -> Side | None:
+        """The only side that has an answer; None where both have one."""
         mine, built = self.state
-        return NOTEBOOK if built == NOTHING else PACKAGE if mine == NOTHING else ""
+        return Side.NOTEBOOK if built == NOTHING else Side.PACKAGE if mine == NOTHING else None
 
     @property
-    def ahead(self) -> str:
+    def ahead(self) -> Side | None:
         """The side whose answer is whole while the other's has gaps, if there is one."""
         mine, built = self.state
-        return NOTEBOOK if mine > built else PACKAGE if built > mine else ""
+        return Side.NOTEBOOK if mine > built else Side.PACKAGE if built > mine else None
 
     @property
-    def newer(self) -> str:
-        """`notebook` if it was saved after the package got its text, else `package`."""
-        return NOTEBOOK if self.saved > self.ran else PACKAGE
+    def newer(self) -> Side:
+        """The notebook if it was saved after the package got its text."""
+        return Side.NOTEBOOK if self.saved > self.ran else Side.PACKAGE
 
     @property
     def dates(self) -> str:
         """When the package's text ran, and whether the notebook was saved before or after."""
-        age = "newer" if self.newer == NOTEBOOK else "older"
+        age = "newer" if self.newer == Side.NOTEBOOK else "older"
         return f"which ran {at(self.ran)}; the notebook is {age}, saved {at(self.saved)}"
 
 
@@ -68,7 +68,7 @@ def every_side(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator
     exported = workspace.exported(stage)
     saved = notebook.path.stat().st_mtime
     cells = {cell.id: cell for cell in workspace.released if cell.stage == stage}
-    for entry in (b for b in workspace.manifest.blocks if b.id in cells and b.role == "solution"):
+    for entry in (e for e in workspace.manifest.exercises(stage) if e.id in cells):
         mine, built = answers.get(entry.id, ""), exported.get(entry.id, "")
         if not mine and (found := notebook.find(workspace, cells[entry.id])):
             mine = cell_body(notebook.source(found[0]))
@@ -83,7 +83,7 @@ def lost_answers(workspace: Workspace, stage: str, notebook: Notebook) -> Iterat
     last = {entry.id: entry for entry in kept}
     for sides in every_side(workspace, stage, notebook):
         found = last.get(sides.entry.id)
-        if found and sides.state == (NOTHING, NOTHING) and found.by != "reset":
+        if found and sides.state == (NOTHING, NOTHING) and found.by != By.RESET:
             yield found
 
 

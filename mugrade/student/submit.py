@@ -16,7 +16,7 @@ from mugrade.package.blocks import is_stub
 from mugrade.package.ipynb import cells_in, read_cells
 from mugrade.student.doctor import difference_findings, import_findings
 from mugrade.student.notebook import Notebook, notebook_path
-from mugrade.student.progress import Progress, stage_progress
+from mugrade.student.progress import CheckState, ExerciseState, StageProgress, stage_progress
 from mugrade.student.workspace import Workspace
 
 STUDENT, SUBMITTED = "student.json", "submitted"
@@ -32,7 +32,7 @@ class HandIn:
     path: Path
     written: tuple[str, ...]
     missing: tuple[str, ...]
-    progress: Progress
+    progress: StageProgress
     warnings: tuple[str, ...]
 
 
@@ -66,17 +66,22 @@ def hand_in(workspace: Workspace, stage: str, chosen: Path | None = None) -> Han
         *difference_findings(workspace, stage, notebook),
     ]
     warnings += [f"{finding.what}: {finding.todo}" for finding in findings]
-    if borrowed := [i.id for i in progress.items if i.state == "taken" and i.id in missing]:
+    taken = (item.id for item in progress.items if item.state == ExerciseState.TAKEN)
+    if borrowed := [id for id in taken if id in missing]:
         warnings.append(f"borrowed, so there is nothing to hand in: {', '.join(borrowed)}")
     elif missing:
         warnings.append(f"not written: {', '.join(missing)}")
     return HandIn(stage, path, written, missing, progress, (*warnings, *_of_checks(progress)))
 
 
-def _of_checks(progress: Progress) -> list[str]:
+def _of_checks(progress: StageProgress) -> list[str]:
     """Checks of which it is not known that they pass."""
     todo = f"mugrade check {progress.stage[:2]}"
-    said = {"fails": "failed", "changed": "passed before the code changed", "not run": "not run"}
+    said = {
+        CheckState.FAILS: "failed",
+        CheckState.CHANGED: "passed before the code changed",
+        CheckState.NOT_RUN: "not run",
+    }
     found = []
     for state, text in said.items():
         if ids := [check.id for check in progress.every_check if check.state == state]:
@@ -140,7 +145,7 @@ def _content(workspace: Workspace, item: Packed) -> Content:
     if stage not in workspace.manifest.stages:
         return Content(student, str(item.path), (), ())
     found = find_answers(cells_in(item.read(Budget())), workspace.manifest, stage).exercises
-    ids = [b.id for b in workspace.manifest.blocks if (b.stage, b.role) == (stage, "solution")]
+    ids = [entry.id for entry in workspace.manifest.exercises(stage)]
     answered = tuple(id for id in ids if id in found and not is_stub(found[id]))
     return Content(student, stage, answered, tuple(id for id in ids if id not in answered))
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from mugrade.course.cells import Role
 from mugrade.course.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCell, dump
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block, arrange, cell_body, indices, render_module
 from mugrade.student.index import missing_indices
-from mugrade.student.kept import Kept, keep
+from mugrade.student.kept import By, Kept, keep
 from mugrade.student.merge import History, Merged, Raw, cell_id, cell_source, merge, positions
 from mugrade.student.notebook import Notebook
 from mugrade.student.releases import releases, remember_release
@@ -78,7 +79,7 @@ def update(workspace: Workspace, source: Path) -> Update:
         found = Update(_course_files(source, version))
         _plan(workspace, version, found)
         found.files[f".mugrade/{PROGRESS}"] = _progress(workspace, version)
-        _write(workspace, found, "update")
+        _write(workspace, found, By.UPDATE)
     return found
 
 
@@ -99,7 +100,7 @@ def undo(workspace: Workspace) -> Update:
         found.files = {path: content for path, content in found.files.items() if path in mine}
         found.notebooks = {s: m for s, m in found.notebooks.items() if f"{s}.ipynb" in mine}
         found.files |= {path: last.content(path) for path in last.paths if path not in mine}
-        _write(workspace, found, "undo")
+        _write(workspace, found, By.UNDO)
         last.mark_undone(workspace)
     return found
 
@@ -129,7 +130,7 @@ def _plan(workspace: Workspace, version: Version, found: Update) -> None:
 
 def _known(workspace: Workspace, version: Version) -> dict[str, History]:
     """What the course has handed out so far, by id, and what it hands out for the first time."""
-    symbols = {e.id: e.symbols for e in workspace.manifest.blocks if e.role == "solution"}
+    symbols = {e.id: e.symbols for e in workspace.manifest.blocks if e.role == Role.SOLUTION}
     roles = {cell.id: cell.role for cell in version.cells}
     texts: dict[str, dict[str, None]] = {id: {} for id in roles}
     for cells in releases(workspace):
@@ -148,7 +149,7 @@ def _moved(
     mine: Mapping[str, Notebook], version: Version, known: Mapping[str, History]
 ) -> dict[str, Raw]:
     """Answers, by id, to exercises that are in another notebook now."""
-    stage_of = {cell.id: cell.stage for cell in version.cells if cell.role == "solution"}
+    stage_of = {cell.id: cell.stage for cell in version.cells if cell.role == Role.SOLUTION}
     places = {stage: positions(book.data["cells"], known) for stage, book in mine.items()}
     found = {}
     for stage, notebook in mine.items():
@@ -163,7 +164,7 @@ def _moved(
 
 def _changed(merged: Merged, known: Mapping[str, History], version: Version) -> Iterator[Changed]:
     """The answers that stay although the course's stub is another than it was."""
-    stubs = {cell.id: cell.source for cell in version.cells if cell.role == "solution"}
+    stubs = {cell.id: cell.source for cell in version.cells if cell.role == Role.SOLUTION}
     for cell in merged.cells:
         id = cell_id(cell)
         texts = known[id].texts if id in known else ()
@@ -250,7 +251,7 @@ def _course_files(source: Path, version: Version) -> Files:
 
 def _progress(workspace: Workspace, version: Version) -> bytes | None:
     """The outcomes of those checks that are what they were."""
-    old = {cell.id: cell.source for cell in workspace.released if cell.role == "check"}
+    old = {cell.id: cell.source for cell in workspace.released if cell.role == Role.CHECK}
     same = {cell.id for cell in version.cells if old.get(cell.id) == cell.source}
     path = workspace.state / PROGRESS
     if not path.exists():
@@ -259,7 +260,7 @@ def _progress(workspace: Workspace, version: Version) -> bytes | None:
     return dump({id: value for id, value in data.items() if id in same}).encode("utf-8")
 
 
-def _write(workspace: Workspace, found: Update, by: str) -> None:
+def _write(workspace: Workspace, found: Update, by: By) -> None:
     """Keep what goes, take a snapshot of every file that changes, and write them."""
     found.files = {
         path: content

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from mugrade import files
+from mugrade.course.cells import Role
 from mugrade.course.manifest import (
     ANSWERS,
     CELLS,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:  # they need NumPy, which most commands do without
 COURSE = "MUGRADE_COURSE"  # names the course's folder, whoever owns it
 PROGRESS = "progress.json"
 RAN = "ran.json"
-ROLES = ("given", "solution", "check")
 LOCK_SECONDS = 20.0
 
 
@@ -119,7 +119,8 @@ class Workspace:
     @cached_property
     def released(self) -> list[ReleasedCell]:
         """The given, solution and check cells as they were handed out, in order."""
-        return [cell for cell in self.cells if cell.role in ROLES]
+        code = (Role.GIVEN, Role.SOLUTION, Role.CHECK)
+        return [cell for cell in self.cells if cell.role in code]
 
     @cached_property
     def cells(self) -> list[ReleasedCell]:
@@ -151,7 +152,7 @@ class Workspace:
 
     def exported(self, stage: str) -> dict[str, str]:
         """Exercise -> what the package holds of it, for those of a stage that are there."""
-        entries = [b for b in self.manifest.blocks if b.stage == stage and b.role == "solution"]
+        entries = self.manifest.exercises(stage)
         modules = {path: self.read_module(path) for path in {e.module for e in entries}}
         sources = {
             e.id: "\n\n\n".join(b.source for b in modules[e.module] if b.id == e.id)

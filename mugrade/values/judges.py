@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from mugrade.values import Category
 from mugrade.values.picture import where
 
 TOLERANCES = {"float16": (2e-2, 2e-3), "float32": (1e-4, 1e-6), "float64": (1e-7, 1e-9)}
@@ -27,7 +28,7 @@ class Mismatch:
     `wrong` marks the entries that differ, where entries were compared.
     """
 
-    kind: str
+    category: Category
     actual: str
     expected: str
     advice: str
@@ -139,7 +140,7 @@ class Distribution:
         x = actual.ravel().astype(np.float64)
         if not np.isfinite(x).all():
             return Mismatch(
-                "value", "entries that are not finite", "finite entries", "look for nan"
+                Category.VALUE, "entries that are not finite", "finite entries", "look for nan"
             )
         mean_bound = STANDARD_ERRORS * self.std * math.sqrt(2 / x.size)
         std_bound = (
@@ -154,7 +155,7 @@ class Distribution:
         x = np.sort(x)
         if _ks_distance(x, expected) > KS_COEFFICIENT * math.sqrt(2 / x.size) + 1 / QUANTILES:
             return Mismatch(
-                "value",
+                Category.VALUE,
                 "another distribution with the same mean and deviation",
                 "the distribution asked for",
                 "uniform and normal samples differ",
@@ -163,7 +164,7 @@ class Distribution:
         spread = math.sqrt(2 * self.distinct * (1 - self.distinct) * x.size)
         if distinct < 0.9 * self.distinct * x.size - STANDARD_ERRORS * spread:
             return Mismatch(
-                "value",
+                Category.VALUE,
                 f"{distinct} different entries among {x.size}",
                 "independent entries",
                 "draw every entry, do not repeat a row",
@@ -189,7 +190,7 @@ class Labels:
         if accuracy >= self.at_least:
             return None
         return Mismatch(
-            "value",
+            Category.VALUE,
             f"{accuracy:.1%} of the labels right",
             f"at least {self.at_least:.1%}",
             "train before you predict, and predict in eval mode",
@@ -254,14 +255,14 @@ def compare_form(actual: np.ndarray, expected: np.ndarray) -> Mismatch | None:
     """The mismatch of shapes or dtypes, if there is one."""
     if actual.shape != expected.shape:
         return Mismatch(
-            "shape",
+            Category.SHAPE,
             f"shape {actual.shape}",
             f"shape {expected.shape}",
             "print the shapes on the way, axis by axis",
         )
     if actual.dtype != expected.dtype:
         return Mismatch(
-            "dtype",
+            Category.DTYPE,
             f"dtype {actual.dtype}",
             f"dtype {expected.dtype}",
             "look for a NumPy call or a constant that changes the dtype",
@@ -274,7 +275,7 @@ def _value_mismatch(actual: np.ndarray, expected: np.ndarray, wrong: np.ndarray)
     place = f" at {list(index)}" if index else ""
     share = f" ({where(wrong)})" if wrong.size > 1 else ""
     return Mismatch(
-        "value",
+        Category.VALUE,
         f"{number(actual[index])}{place}{share}",
         number(expected[index]),
         "work the smallest example out by hand and compare",
@@ -283,7 +284,9 @@ def _value_mismatch(actual: np.ndarray, expected: np.ndarray, wrong: np.ndarray)
 
 
 def _statistic(name: str, actual: float, expected: float, advice: str) -> Mismatch:
-    return Mismatch("value", f"{name} {number(actual)}", f"{name} about {number(expected)}", advice)
+    return Mismatch(
+        Category.VALUE, f"{name} {number(actual)}", f"{name} about {number(expected)}", advice
+    )
 
 
 def _ks_distance(sample: np.ndarray, quantiles: np.ndarray) -> float:

@@ -8,6 +8,7 @@ import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -22,16 +23,24 @@ FLOAT_WARNINGS: Any = {"divide": "warn", "over": "warn", "under": "ignore", "inv
 rng = np.random.default_rng(0)
 
 
+class Kind(StrEnum):
+    """What a `yield` gave: an array, None, something else, or an exception that ended the check."""
+
+    ARRAY = "array"
+    NOTHING = "nothing"
+    NOT_AN_ARRAY = "not an array"
+    ERROR = "error"
+
+
 @dataclass(frozen=True)
 class Observed:
     """What one `yield` of a check gave.
 
-    `kind` is `array`, `nothing` (None), `not an array`, or `error` (an exception ended the
-    check); `text` is the type's name or the exception; `line` counts from the check's first line.
+    `text` is the type's name or the exception; `line` counts from the check's first line.
     `turn` are the check's plain variables at that moment, (name, text), which say where it was.
     """
 
-    kind: str
+    kind: Kind
     array: np.ndarray | None = None
     text: str = ""
     line: int = 0
@@ -77,7 +86,7 @@ def _values(function: Callable[[], Any]) -> Iterator[Observed]:
             seen = _observed(value, frame.f_lineno - first if frame else 0)
             yield replace(seen, turn=tuple(_plain(frame.f_locals))) if frame else seen
     except (Exception, SystemExit) as error:
-        yield Observed("error", text=describe(error), line=_line_of(error, function) - first)
+        yield Observed(Kind.ERROR, text=describe(error), line=_line_of(error, function) - first)
 
 
 def _plain(variables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -97,13 +106,13 @@ def _observed(value: Any, line: int) -> Observed:
     if hasattr(value, "numpy") and not isinstance(value, type):
         value = value.numpy()
     if value is None:
-        return Observed("nothing", line=line, judge=judge)
+        return Observed(Kind.NOTHING, line=line, judge=judge)
     if not isinstance(value, np.ndarray | np.generic):
-        return Observed("not an array", text=type(value).__name__, line=line, judge=judge)
+        return Observed(Kind.NOT_AN_ARRAY, text=type(value).__name__, line=line, judge=judge)
     array = np.array(value, order="C", subok=False)
     if array.dtype.kind not in ALLOWED_KINDS:
-        return Observed("not an array", text=f"array of {array.dtype}", line=line, judge=judge)
-    return Observed("array", array, line=line, judge=judge)
+        return Observed(Kind.NOT_AN_ARRAY, text=f"array of {array.dtype}", line=line, judge=judge)
+    return Observed(Kind.ARRAY, array, line=line, judge=judge)
 
 
 def describe(error: BaseException) -> str:

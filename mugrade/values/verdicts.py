@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
+from mugrade.values import Category
 from mugrade.values.answers import Answer, judged
 from mugrade.values.diagnosis import diagnose
 from mugrade.values.diagnosis.evidence import Diagnosis, Evidence
@@ -21,7 +22,7 @@ from mugrade.values.judges import (
     same_judge,
 )
 from mugrade.values.mistakes import Trace, recognise
-from mugrade.values.observe import Observed
+from mugrade.values.observe import Kind, Observed
 from mugrade.values.picture import Picture
 
 UNSOLVED = "NotImplementedError"
@@ -29,16 +30,14 @@ UNSOLVED = "NotImplementedError"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of one check: `category` is `pass`, or what went wrong.
+    """What is said of one check: that it passes, or what went wrong.
 
-    Categories: pass, shape, dtype, value, nothing, not an array, error, unsolved; from the grader
-    also timeout, crash, protocol, not run. `actual`, `expected` and `at` are empty for hidden
-    inputs, and there is no `picture` of where they differ; `about` may say of what kind they are.
-    `diagnosis` names the mistake, if it is
+    `actual`, `expected` and `at` are empty for hidden inputs, and there is no `picture` of where
+    they differ; `about` may say of what kind they are. `diagnosis` names the mistake, if it is
     known.
     """
 
-    category: str
+    category: Category
     actual: str = ""
     expected: str = ""
     at: str = ""
@@ -50,10 +49,10 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        return self.category == "pass"
+        return self.category == Category.PASS
 
 
-PASS = Verdict("pass")
+PASS = Verdict(Category.PASS)
 
 
 def compare(values: Sequence[Observed], answers: Sequence[Answer]) -> Verdict:
@@ -77,7 +76,7 @@ def judge(
 def _first_miss(values: Sequence[Observed], answers: Sequence[Answer]) -> tuple[int, Verdict]:
     """The place of the first answer that is missed, or their number, and the verdict."""
     for i, answer in enumerate(answers):
-        value = values[i] if i < len(values) else Observed("nothing")
+        value = values[i] if i < len(values) else Observed(Kind.NOTHING)
         verdict = _judge_one(value, answer)
         if not verdict.passed:
             return i, verdict
@@ -103,9 +102,9 @@ def _diagnosis(
 
 def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
     """The mistake behind an exception, a list, or a gradient or result that is not there."""
-    if value.kind == "error":
+    if value.kind == Kind.ERROR:
         return None if value.text.startswith(UNSOLVED) else explain(value.text)
-    if value.kind == "not an array":
+    if value.kind == Kind.NOT_AN_ARRAY:
         return A_COLLECTION if value.text in ("list", "tuple", "generator") else None
     if answer.gradient:
         return NO_GRADIENT
@@ -115,9 +114,9 @@ def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
 
 def _judge_extra(value: Observed, hidden: bool) -> Verdict:
     """What comes after the last answer is wrong, an exception as much as one more value."""
-    if value.kind == "error":
-        return Verdict("error", "" if hidden else value.text, hidden=hidden)
-    return Verdict("value", "" if hidden else "one value too many", hidden=hidden)
+    if value.kind == Kind.ERROR:
+        return Verdict(Category.ERROR, "" if hidden else value.text, hidden=hidden)
+    return Verdict(Category.VALUE, "" if hidden else "one value too many", hidden=hidden)
 
 
 def _judge_one(value: Observed, answer: Answer) -> Verdict:
@@ -127,22 +126,22 @@ def _judge_one(value: Observed, answer: Answer) -> Verdict:
     shape = getattr(answer.judge, "shape", answer.array.shape)
     expected = f"an array of shape {shape}"
     match value.kind:
-        case "error" if value.text.startswith(UNSOLVED):
+        case Kind.ERROR if value.text.startswith(UNSOLVED):
             mismatch = Mismatch(
-                "unsolved", "not written yet", expected, "fill the cell in and run it"
+                Category.UNSOLVED, "not written yet", expected, "fill the cell in and run it"
             )
-        case "error":
-            mismatch = Mismatch("error", value.text, expected, _advice(value.text))
-        case "not an array":
+        case Kind.ERROR:
+            mismatch = Mismatch(Category.ERROR, value.text, expected, _advice(value.text))
+        case Kind.NOT_AN_ARRAY:
             mismatch = Mismatch(
-                "not an array",
+                Category.NOT_AN_ARRAY,
                 f"a {value.text}",
                 expected,
                 "return what the docstring says, a Tensor or an array",
             )
         case _:
             mismatch = Mismatch(
-                "nothing", "None", expected, "is a return missing, or a gradient never set?"
+                Category.NOTHING, "None", expected, "is a return missing, or a gradient never set?"
             )
     return _verdict(mismatch, answer)
 
@@ -159,10 +158,10 @@ def _advice(error: str) -> str:
 
 def _verdict(mismatch: Mismatch, answer: Answer) -> Verdict:
     if answer.hidden:
-        return Verdict(mismatch.kind, advice=mismatch.advice, hidden=True, about=answer.about)
+        return Verdict(mismatch.category, advice=mismatch.advice, hidden=True, about=answer.about)
     picture = Picture.of(mismatch.wrong) if mismatch.wrong is not None else None
     both = mismatch.actual, mismatch.expected
-    return Verdict(mismatch.kind, *both, answer.shown, mismatch.advice, picture=picture)
+    return Verdict(mismatch.category, *both, answer.shown, mismatch.advice, picture=picture)
 
 
 def kept_answers(old: Sequence[Answer], new: Sequence[Answer]) -> list[Answer]:

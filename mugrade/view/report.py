@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mugrade.values import Category
 from mugrade.values.picture import Picture
 from mugrade.values.verdicts import Verdict
 from mugrade.view import visible
@@ -21,18 +22,20 @@ WIDTH = 100
 PASSED, FAILED = "\u2713 passed", "\u2717 not passed"
 LONGEST = 400
 MEANING = {
-    "pass": "passed",
-    "unsolved": "not written yet",
-    "shape": "the shape is wrong",
-    "dtype": "the dtype is wrong",
-    "value": "the value is wrong",
-    "nothing": "there is no value",
-    "not an array": "the value is neither a Tensor nor an array",
-    "error": "an exception was raised",
-    "timeout": "it took too long",
-    "crash": "the process died",
-    "protocol": "the process broke off",
-    "not run": "it could not be run",
+    Category.PASS: "passed",
+    Category.UNSOLVED: "not written yet",
+    Category.SHAPE: "the shape is wrong",
+    Category.DTYPE: "the dtype is wrong",
+    Category.VALUE: "the value is wrong",
+    Category.NOTHING: "there is no value",
+    Category.NOT_AN_ARRAY: "the value is neither a Tensor nor an array",
+    Category.ERROR: "an exception was raised",
+    Category.TIMEOUT: "it took too long",
+    Category.CRASH: "the process died",
+    Category.MEMORY: "it needed too much memory",
+    Category.OUTPUT: "it printed too much",
+    Category.PROTOCOL: "the process broke off",
+    Category.NOT_RUN: "it could not be run",
 }
 VALUES = ("you", "expected", "from")  # may come from a student's code; the rest is the course's
 
@@ -49,7 +52,7 @@ class Report:
     exercise: str
     passed: bool
     worth: int
-    category: str
+    category: Category
     rows: dict[str, str] = field(default_factory=dict)
     picture: Picture | None = None
     visible_only: bool = False
@@ -161,7 +164,7 @@ def _rows(verdict: Verdict, why: str, exercise: str) -> Iterator[tuple[str, str]
 
 
 def _both_sides(verdict: Verdict) -> dict[str, str]:
-    meaning = MEANING.get(verdict.category, verdict.category)
+    meaning = MEANING[verdict.category]
     if verdict.hidden:
         kind = f": {verdict.about}" if verdict.about else ""
         return {"you": f"{meaning} on an input that is not shown{kind}"}
@@ -177,7 +180,7 @@ def summary(verdict: Verdict) -> str:
     """What went wrong in a few words, for a table."""
     if verdict.diagnosis:
         return verdict.diagnosis.name
-    return MEANING.get(verdict.category, verdict.category)
+    return MEANING[verdict.category]
 
 
 def _short(text: str) -> str:

@@ -18,6 +18,7 @@ from mugrade.course.model import Stage
 from mugrade.course.notebooks import release, source_notebook
 from mugrade.errors import Unreadable
 from mugrade.grader.policy import Standing
+from mugrade.grader.results import Status
 from mugrade.package.ipynb import joined, raw_cells_in
 from mugrade.view.report import printable
 
@@ -45,7 +46,7 @@ def autograded_notebook(stage: Stage, standing: Standing, content: bytes | None)
         raw = []
     released = {cell.id: cell for cell in _released(stage).cells}
     messages = {grade.check.id: grade.message for grade in result.grades}
-    if result.status != "graded":
+    if result.status != Status.GRADED:
         messages = dict.fromkeys(messages, printable(result.what_went_wrong))
     for id, part in standing.parts.items():
         messages[id] = "\n".join(filter(None, [messages[id], part.look]))

@@ -10,6 +10,7 @@ from mugrade.grader.models import MARK
 from mugrade.grader.outputs.output import Output, folder_of, holds, own_folder
 from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.policy import Standing
+from mugrade.grader.results import Status
 from mugrade.grader.store import Store
 
 AUTOGRADED = "autograded"
@@ -43,7 +44,9 @@ class Gradebook(Output):
         if standing.stage not in self.stages:
             return True
         path = self._autograded(standing)
-        return not path.exists() if standing.status == "missing" else holds(path, standing.mark)
+        if standing.status == Status.MISSING:
+            return not path.exists()
+        return holds(path, standing.mark)
 
     def write(self, standing: Standing) -> Standing:
         from mugrade.grader.outputs.autograded import autograded_notebook, write_notebook
@@ -53,7 +56,7 @@ class Gradebook(Output):
             self.store.hear(news)
             standing = self.store.standing(*standing.key, self.course.settings)
         path = self._autograded(standing)
-        if standing.status == "missing":
+        if standing.status == Status.MISSING:
             path.unlink(missing_ok=True)
             return standing
         stage, content = self.course.find(standing.stage), self.store.notebook(standing.attempt)

@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader import ledger
 from mugrade.grader.final import Part
 from mugrade.grader.models import Review
 from mugrade.grader.policy import Standing
-from mugrade.grader.results import Result
+from mugrade.grader.results import Result, Status
 from mugrade.grader.vacuum import vacuum
 
 
@@ -131,13 +132,13 @@ def _put_assignment(gradebook: Any, stage: Stage) -> Assignment:
     name = stage.name
     assignment = gradebook.update_or_create_assignment(name)
     notebook = gradebook.update_or_create_notebook(name, name)
-    for cell in stage.role("solution"):
+    for cell in stage.role(Role.SOLUTION):
         gradebook.update_or_create_solution_cell(cell.id, name, name)
-    for cell in stage.role("check"):
+    for cell in stage.role(Role.CHECK):
         gradebook.update_or_create_grade_cell(
             cell.id, name, name, max_score=cell.points, cell_type="code"
         )
-    checks = {cell.id for cell in stage.role("check")}
+    checks = {cell.id for cell in stage.role(Role.CHECK)}
     for cell in notebook.grade_cells:
         if cell.name not in checks:
             cell.max_score = 0
@@ -182,7 +183,7 @@ def _put_scores(db: Any, assignment: Assignment, notebook: str, standing: Standi
 def _scores(standing: Standing, check: str) -> dict[str, Any]:
     """The columns of a check; nothing of a check that was not graded."""
     part = standing.parts.get(check, Part(0))
-    failed = standing.status == "failed" and part.manual is None
+    failed = standing.status == Status.FAILED and part.manual is None
     return {
         "auto_score": part.automatic,
         "manual_score": part.manual,
@@ -210,7 +211,7 @@ def _submitted_notebook(db: Any, assignment: Assignment, result: Result) -> str 
     submission = _find(db, SubmittedAssignment, **of_student)
     of_submission = {"assignment_id": submission, "notebook_id": assignment.notebook}
     notebook = _find(db, SubmittedNotebook, **of_submission)
-    if notebook or result.status == "missing":
+    if notebook or result.status == Status.MISSING:
         return notebook
     if _find(db, Student, id=result.submission.student) is None:
         _add(db, Student, id=result.submission.student)
