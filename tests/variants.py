@@ -1,4 +1,4 @@
-"""`python -m tests.variants [stage ...] [--secrets 300]`: answers whose points hang on the draw.
+"""`python -m tests.variants [stage ...] [--secrets 300] [--check ID]`: points that hang on the draw.
 
 Courses with different secrets draw different hidden inputs, and an answer must get the same points
 in all of them. Every known answer, wrong or right, is loaded once; of each check that its shown
@@ -91,9 +91,12 @@ class Runner:
 class Search:
     """The checks of a stage as they are shown and, secret after secret, drawn."""
 
-    def __init__(self, key: StageKey, secrets: int, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, key: StageKey, secrets: int, pool: ThreadPoolExecutor, checks: Sequence[str]
+    ) -> None:
         self.key, self.pool = key, pool
-        self.draws: dict[str, list[Part]] = {part.task.id: [] for part in key.built if part.hidden}
+        hidden = [part.task.id for part in key.built if part.hidden]
+        self.draws: dict[str, list[Part]] = {id: [] for id in hidden if not checks or id in checks}
         with key.sandbox.start(reference_job(key.course, key.stage), LIMITS) as process:
             most = {t.id: min(secrets, affordable(process, t)) for t in key.tasks}
 
@@ -191,12 +194,12 @@ def known_answers(stage: Stage) -> Iterator[Known]:
             yield Known(exercise, f"(right) {name}", cell_body(source))
 
 
-def search(course: Course, stage: Stage, secrets: int, bar: Progress) -> int:
+def search(course: Course, stage: Stage, secrets: int, checks: Sequence[str], bar: Progress) -> int:
     """Print what is found in a stage as it is found; returns how much that is."""
     count = 0
     task = bar.add_task(f"{stage.name}: the reference", total=None)
     with Sandbox(WEAK) as sandbox, ThreadPoolExecutor(WORKERS) as pool:
-        searched = Search(StageKey(course, stage, sandbox), secrets, pool)
+        searched = Search(StageKey(course, stage, sandbox), secrets, pool, checks)
         known = list(known_answers(stage))
         bar.update(task, description=stage.name, total=len(known))
         for lines in pool.map(searched.undecided, known):
@@ -219,12 +222,15 @@ def search(course: Course, stage: Stage, secrets: int, bar: Progress) -> int:
 def main(
     stages: Annotated[list[str] | None, typer.Argument(help="Numbers or names; all.")] = None,
     secrets: Annotated[int, typer.Option(help="How many courses to try.", min=2)] = 300,
+    check: Annotated[list[str] | None, typer.Option(help="Only these checks.")] = None,
 ) -> None:
     """Look for answers whose points depend on the course's secret."""
     course = load_course(Path(ROOT))
     began = time.perf_counter()
     with Progress(console=Console(), transient=True) as bar:
-        found = sum(search(course, course.find(s), secrets, bar) for s in stages or STAGES)
+        found = sum(
+            search(course, course.find(s), secrets, check or (), bar) for s in stages or STAGES
+        )
         seconds = time.perf_counter() - began
         bar.console.print(f"{found} undecided, {seconds:.0f} s", highlight=False)
     raise typer.Exit(found > 0)
