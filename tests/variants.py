@@ -1,4 +1,4 @@
-"""`python -m tests.variants [stage ...] [--secrets 300] [--check ID]`: points that hang on the draw.
+"""`python -m tests.variants [stage ...] [--secrets 300]`: points that hang on what is drawn.
 
 Courses with different secrets draw different hidden inputs, and an answer must get the same points
 in all of them. Every known answer, wrong or right, is loaded once; of each check that its shown
