@@ -1213,7 +1213,7 @@ def loader_asks_once():
         dataset = Numbers(n)
         yield np.sort([x.shape[0] for x, _ in ndl.data.DataLoader(dataset, batch_size, shuffle)])
         #: the requests for batches of other sizes
-        yield np.array([*dataset.asked, n])
+        yield np.array([*sorted(dataset.asked), n])
 
     class Noting(Numbers):
         def __getitem__(self, index):
