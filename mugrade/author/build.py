@@ -47,7 +47,7 @@ from mugrade.values.observe import seed_of
 from mugrade.values.verdicts import kept_answers
 
 Tree = dict[str, str]
-Report = Callable[[str], None]
+Tell = Callable[[str], None]
 NBGRADER_CONFIG = '''"""nbgrader's settings for this course; written by `mugrade build`."""
 
 c = get_config()  # noqa: F821
@@ -67,9 +67,9 @@ c.GenerateFeedback.preprocessors = [
 '''
 
 
-def build(course: Course, report: Report = lambda text: None) -> list[str]:
+def build(course: Course, tell: Tell = lambda text: None) -> list[str]:
     """Write everything; returns the paths below the course's root that changed."""
-    committed, instructor = render(course, report)
+    committed, instructor = render(course, tell)
     changed = differences(course, committed)
     for path in changed:
         _write(course.root, path, committed.get(path))
@@ -77,17 +77,17 @@ def build(course: Course, report: Report = lambda text: None) -> list[str]:
     return changed
 
 
-def check_build(course: Course, report: Report = lambda text: None) -> list[str]:
+def check_build(course: Course, tell: Tell = lambda text: None) -> list[str]:
     """The committed paths that differ from what the scripts say; writes nothing."""
-    return differences(course, render(course, report)[0])
+    return differences(course, render(course, tell)[0])
 
 
-def render(course: Course, report: Report) -> tuple[Tree, Tree]:
+def render(course: Course, tell: Tell) -> tuple[Tree, Tree]:
     """The committed files and the instructor's nbgrader tree, as path -> text."""
-    report("notebooks")
+    tell("notebooks")
     instructor = {stage: source_notebook(stage) for stage in course.stages}
     student = {stage: release(instructor[stage]) for stage in course.stages}
-    records = _records(course, student, report)
+    records = _records(course, student, tell)
     package = {
         path: render_module(blocks) if blocks else "" for path, blocks in course.modules().items()
     }
@@ -107,14 +107,12 @@ def render(course: Course, report: Report) -> tuple[Tree, Tree]:
     return committed, _instructor_tree(course, instructor, package, shared, records)
 
 
-def _records(
-    course: Course, student: Mapping[Stage, nbformat.NotebookNode], report: Report
-) -> Records:
+def _records(course: Course, student: Mapping[Stage, nbformat.NotebookNode], tell: Tell) -> Records:
     """What the reference yields in all stages."""
     every = Records({}, {}, {})
     with for_trusted() as sandbox:
         for stage, shown in student.items():
-            report(f"answers and mistakes of {stage.name}")
+            tell(f"answers and mistakes of {stage.name}")
             every |= records_of(course, stage, shown_tasks(stage, shown), sandbox)
     _keep_labels_secret(course, every.public)
     return every

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 OLD = "pages older than the formgrader: {}; mugrade grades --write writes them again"
 Below = Annotated[float | None, typer.Option("--below", help="Only with fewer points than this.")]
-Csv = Annotated[
+CsvOption = Annotated[
     str | None, typer.Option("--csv", help="Write a row per check to this file; - prints it.")
 ]
-History = Annotated[
+HistoryOption = Annotated[
     tuple[str, str] | None,
     typer.Option("--history", metavar="STUDENT STAGE", help="Every attempt at a stage."),
 ]
@@ -42,7 +42,7 @@ Number = Annotated[
     int | None,
     typer.Option("--attempt", help="With --notebook: which one; by default what counts."),
 ]
-Notebook = Annotated[
+NotebookOption = Annotated[
     Path | None,
     typer.Option("--notebook", help="With --history: write what was handed in to this file."),
 ]
@@ -66,11 +66,11 @@ def grades(
     stage: Stages = None,
     below: Below = None,
     policy: PolicyOption = None,
-    csv: Csv = None,
+    csv: CsvOption = None,
     json: Json = False,
-    history: History = None,
+    history: HistoryOption = None,
     attempt: Number = None,
-    notebook: Notebook = None,
+    notebook: NotebookOption = None,
     use: Use = None,
     write: Write = False,
 ) -> None:

@@ -149,7 +149,7 @@ def _show_change(changed: "Changed") -> None:
     for line in _difference(changed.old, changed.new):
         say(f"  {line}")
     say(f"{changed.id}: and what you wrote into the old stub:")
-    for line in _difference(changed.old, changed.answer):
+    for line in _difference(changed.old, changed.written):
         say(f"  {line}")
 
 

@@ -37,7 +37,7 @@ def place(inside: PurePath, archive: str = "") -> str:
     return f"{text} in {archive}" if archive else text
 
 
-def stage_of(name: str, stages: Sequence[str]) -> str | None:
+def stage_by_name(name: str, stages: Sequence[str]) -> str | None:
     """The stage that a notebook is called like: the longest one that its name begins with."""
     named = [stage for stage in stages if name.startswith(stage)]
     return max(named, key=len, default=None) if name.endswith(".ipynb") else None

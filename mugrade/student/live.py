@@ -288,9 +288,9 @@ def _stamp(file: Path) -> Stamp | None:
 
 def _of_stubs(block: Block, kept: list[Kept]) -> list[str]:
     """What to say where an answer has made way for the stub of its exercise."""
-    answers = [entry for entry in kept if not is_stub(entry.text)] if is_stub(block.source) else []
+    written = [entry for entry in kept if not is_stub(entry.text)] if is_stub(block.source) else []
     return [
         f"note: this is the stub of {block.id}, and your answer was in its place: it is kept, "
         f"mugrade kept {entry.number} --restore puts it back"
-        for entry in answers
+        for entry in written
     ]
