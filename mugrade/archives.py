@@ -86,7 +86,7 @@ class Member:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[list[Member]]:
+def opened_archive(path: Path) -> Iterator[list[Member]]:
     """What an archive holds; raises Unreadable for one that is broken or larger than allowed."""
     try:
         status = path.lstat()

@@ -12,7 +12,7 @@ import pytest
 from mugrade.course.exercises import StudentCode
 from mugrade.course.model import Stage
 from mugrade.grader.assemble import submission_job
-from mugrade.grader.bundle import Bundle, CheckPart, Outcome, run
+from mugrade.grader.bundle import Bundle, CheckPart, Outcome, run_bundle
 from mugrade.grader.draw import drawn, hidden_parts
 from mugrade.grader.grade import Grader
 from mugrade.grader.key import StageKey
@@ -86,7 +86,7 @@ def asked(
         submission_job(grader.course, stage, {stage.name: given}, key.names), base=key.base
     )
     bundle = Bundle(job, parts, key.exercises, grader.limits)
-    return run(bundle, sandbox or grader.sandbox)
+    return run_bundle(bundle, sandbox or grader.sandbox)
 
 
 def verdicts(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mugrade.author.build import build
+from mugrade.author.build import build_course
 from mugrade.course.exercises import find_code
 from mugrade.course.listing import make_manifest
 from mugrade.course.model import Course
@@ -54,7 +54,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     """The tiny course, in which `noise` is made with a `Scaler`."""
     edit = ("return np.random.randn(n)", USES_SCALER)
     course = load_course(write_course(tmp_path_factory.mktemp("course"), stage_01=edit))
-    build(course)
+    build_course(course)
     return course
 
 

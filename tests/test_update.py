@@ -15,7 +15,7 @@ from mugrade.course.model import Course
 from mugrade.package.blocks import cell_body
 from mugrade.student import sources
 from mugrade.student.kept import every_kept
-from mugrade.student.update import update
+from mugrade.student.update import update_course
 from mugrade.student.workspace import Workspace
 from tests.conftest import ROOT
 from tests.releases import second_release
@@ -319,7 +319,7 @@ def test_a_crash_halfway_is_undone(
     with monkeypatch.context() as patch:
         patch.setattr(Workspace, "put", failing)
         with pytest.raises(KeyboardInterrupt):
-            update(Workspace.find(folder), Path(new))
+            update_course(Workspace.find(folder), Path(new))
     assert content(folder) != before
     assert mugrade("update", "--undo").exit_code == 0
     assert content(folder) == before

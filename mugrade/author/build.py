@@ -67,9 +67,9 @@ c.GenerateFeedback.preprocessors = [
 '''
 
 
-def build(course: Course, tell: Tell = lambda text: None) -> list[str]:
+def build_course(course: Course, tell: Tell = lambda text: None) -> list[str]:
     """Write everything; returns the paths below the course's root that changed."""
-    committed, instructor = render(course, tell)
+    committed, instructor = render_course(course, tell)
     changed = differences(course, committed)
     for path in changed:
         _write(course.root, path, committed.get(path))
@@ -79,10 +79,10 @@ def build(course: Course, tell: Tell = lambda text: None) -> list[str]:
 
 def check_build(course: Course, tell: Tell = lambda text: None) -> list[str]:
     """The committed paths that differ from what the scripts say; writes nothing."""
-    return differences(course, render(course, tell)[0])
+    return differences(course, render_course(course, tell)[0])
 
 
-def render(course: Course, tell: Tell) -> tuple[Tree, Tree]:
+def render_course(course: Course, tell: Tell) -> tuple[Tree, Tree]:
     """The committed files and the instructor's nbgrader tree, as path -> text."""
     tell("notebooks")
     instructor = {stage: source_notebook(stage) for stage in course.stages}

@@ -129,7 +129,7 @@ def left_out(job: Job, ids: Container[str]) -> Job:
     return replace(job, package=package)
 
 
-def run(bundle: Bundle, sandbox: Sandbox) -> Outcome:
+def run_bundle(bundle: Bundle, sandbox: Sandbox) -> Outcome:
     """Ask a submission everything; a death costs the check that was running, the rest go on.
 
     All shown parts come before the first hidden one, after which no text that student code wrote

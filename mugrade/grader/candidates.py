@@ -43,7 +43,7 @@ def stage_by_name(name: str, stages: Sequence[str]) -> str | None:
     return max(named, key=len, default=None) if name.endswith(".ipynb") else None
 
 
-def take(stage: str, candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
+def take_last(stage: str, candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
     """The notebook that was handed in last, and those with other contents.
 
     Equal ones are one, handed in when the first of them was. Of those that came at once, the one

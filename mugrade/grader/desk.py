@@ -15,7 +15,7 @@ from mugrade.archives import (
     Member,
     is_archive,
     is_hidden,
-    opened,
+    opened_archive,
 )
 from mugrade.errors import Unreadable
 from mugrade.grader.candidates import Candidate, place, stage_by_name
@@ -81,7 +81,7 @@ class Desk:
     def add_archive(self, path: Path, name: str, handed_in: datetime | None) -> None:
         """Add an archive that is the student's; whatever lies in there is the student's."""
         try:
-            with opened(path) as members:
+            with opened_archive(path) as members:
                 for member in members:
                     self.add_member(member, member.path, name, handed_in)
         except Unreadable as error:

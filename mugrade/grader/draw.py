@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from mugrade.course.model import Course, Mistake, Stage
 from mugrade.grader.bundle import CheckPart
 from mugrade.reference.record import record_answers, reference_job
-from mugrade.reference.rehearse import made, own_first, place, trace_of
+from mugrade.reference.rehearse import declared_at, made, own_first, trace_of
 from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.process import Sandbox
 from mugrade.values.mistakes import Known, Trace
@@ -106,7 +106,7 @@ class Rehearsal:
         others = f" and {len(more)} more" if more else ""
         return (
             f"{self.stage.path.name}: {id} is too weak: of {DRAWS} draws of its hidden inputs none "
-            f"tells {place(self.stage, first)}{others}; put the telling input in by hand"
+            f"tells {declared_at(self.stage, first)}{others}; put the telling input in by hand"
         )
 
     def _drawn(self, tasks: Sequence[CheckTask], counter: int) -> Iterator[Draw]:

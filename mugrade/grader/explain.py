@@ -62,7 +62,7 @@ class Explanation:
     differs: Sequence[str] = field(default_factory=tuple)
 
 
-def explain(
+def explain_attempt(
     store: Store, attempt: Attempt, course: Course, secret: bytes, tier: Tier
 ) -> Explanation:
     """Grade an attempt, which has its checks, again; nothing is stored.

@@ -13,8 +13,7 @@ from mugrade.course.manifest import Manifest
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.assemble import submission_job
-from mugrade.grader.bundle import Bundle, CheckPart, Outcome, conceal, left_out
-from mugrade.grader.bundle import run as run_here
+from mugrade.grader.bundle import Bundle, CheckPart, Outcome, conceal, left_out, run_bundle
 from mugrade.grader.key import StageKey
 from mugrade.grader.results import Grade, PackedNotebook, Result, Status
 from mugrade.grader.submissions import Submission, by_student
@@ -50,7 +49,7 @@ class Grader:
     ) -> None:
         self.course, self.limits, self.own = course, limits, own
         self.sandbox = Sandbox(tier or strongest().tier)
-        self.run = run or (lambda bundle: run_here(bundle, self.sandbox))
+        self.run = run or (lambda bundle: run_bundle(bundle, self.sandbox))
         self.manifest: Manifest = make_manifest(course)
         self.stages = {
             name: StageKey(course, course.find(name), self.sandbox, secret, draws)

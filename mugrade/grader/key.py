@@ -7,7 +7,7 @@ from dataclasses import replace
 from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import CourseError
-from mugrade.grader.bundle import Bundle, CheckPart, Outcome, run
+from mugrade.grader.bundle import Bundle, CheckPart, Outcome, run_bundle
 from mugrade.grader.draw import Draw, Missed, Rehearsal, known_of
 from mugrade.grader.reaching import Reaching
 from mugrade.reference.record import (
@@ -109,7 +109,7 @@ class StageKey:
     def _grade_reference(self) -> None:
         job = reference_job(self.course, self.stage)
         bundle = Bundle(job, self.parts(), self.exercises, REFERENCE_LIMITS)
-        for id, verdict in run(bundle, self.sandbox).verdicts.items():
+        for id, verdict in run_bundle(bundle, self.sandbox).verdicts.items():
             if not verdict.passed:
                 where = f"{self.stage.path.name}: {id}"
                 found = f"{verdict.category} {verdict.actual}".strip()

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 
-from mugrade.archives import Exhausted, Member, is_archive, is_hidden, opened
+from mugrade.archives import Exhausted, Member, is_archive, is_hidden, opened_archive
 from mugrade.errors import Unreadable
-from mugrade.grader.candidates import Candidate, place, take
+from mugrade.grader.candidates import Candidate, place, take_last
 from mugrade.grader.desk import Desk
 from mugrade.grader.roster import Roster
 from mugrade.grader.times import modified
@@ -127,7 +127,7 @@ class Desks:
         """The archive of a whole class; raises Unreadable."""
         handed_in = modified(path)
         try:
-            with opened(path) as members:
+            with opened_archive(path) as members:
                 for member in members:
                     self._read_member(member, path, handed_in)
         except Unreadable as error:
@@ -185,7 +185,7 @@ def _submission(
     candidates = desk.candidates(stage)
     if not candidates:
         return Submission(student, stage, None, others, notes=tuple(notes))
-    taken, over = take(stage, candidates)
+    taken, over = take_last(stage, candidates)
     passed_over = tuple(_utf8(candidate.label) for candidate in over)
     if over:
         few = ", ".join(passed_over[:3]) + (", ..." if len(over) > 3 else "")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mugrade.course.manifest import BlockEntry, CheckEntry
 from mugrade.errors import CourseError
-from mugrade.package.blocks import Block, is_stub, parse_module, replace
+from mugrade.package.blocks import Block, is_stub, parse_module, replace_block
 from mugrade.student.kept import By, keep_blocks
 from mugrade.student.workspace import LastRun, Workspace
 from mugrade.view import visible
@@ -177,7 +177,7 @@ def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
             order = [b.id for b in workspace.manifest.module(path)]
             for block in reference[path]:
                 if block.id in ids:
-                    blocks = replace(blocks, Block(block.id, block.source, taken=True), order)
+                    blocks = replace_block(blocks, Block(block.id, block.source, taken=True), order)
             keep_blocks(workspace, workspace.read_module(path), blocks, path, By.TAKE)
             workspace.write_module(path, blocks)
     return paths

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mugrade.archives import Budget, Member, opened
+from mugrade.archives import Budget, Member, opened_archive
 from mugrade.course.exercises import find_code
 from mugrade.errors import Unreadable, WorkspaceError
 from mugrade.package.blocks import is_stub
@@ -133,7 +133,7 @@ class Content:
 def contents(workspace: Workspace, path: Path) -> list[Content]:
     """What is in an archive that was handed in; raises Unreadable, in one sentence."""
     try:
-        with opened(path) as packed:
+        with opened_archive(path) as packed:
             books = [item for item in packed if item.path.suffix == ".ipynb"]
             return [_content(workspace, item) for item in books]
     except Unreadable as error:

@@ -9,7 +9,7 @@ from mugrade.course.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCe
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block, arrange, cell_body, indices, render_module
 from mugrade.student.index import missing_indices
-from mugrade.student.kept import By, Kept, keep
+from mugrade.student.kept import By, Kept, keep_text
 from mugrade.student.merge import History, Merged, Raw, cell_id, cell_source, merge, positions
 from mugrade.student.notebook import Notebook
 from mugrade.student.releases import releases, remember_release
@@ -62,7 +62,7 @@ class Update:
     notes: list[str] = field(default_factory=list)
 
 
-def update(workspace: Workspace, source: Path) -> Update:
+def update_course(workspace: Workspace, source: Path) -> Update:
     """Bring the version in `source` under the student's work.
 
     Raises WorkspaceError, before anything has been written, where that cannot be.
@@ -272,7 +272,7 @@ def _write(workspace: Workspace, found: Update, by: By) -> None:
     for stage, merged in found.notebooks.items():
         for id, text, kind in merged.lost:
             suffix = "py" if kind == "code" else "md"
-            kept = keep(workspace, id, text, f"{stage}.ipynb", by, suffix)
+            kept = keep_text(workspace, id, text, f"{stage}.ipynb", by, suffix)
             found.kept += [kept] if kept else []
     if not found.files:
         return

@@ -25,7 +25,7 @@ from mugrade.view.report import printable
 MAX_TEXT = 50_000
 MAX_IMAGE = 4 << 20
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-CONFIG = '''"""nbgrader's settings for these results; written by `mugrade grade`."""
+SETTINGS = '''"""nbgrader's settings for these results; written by `mugrade grade`."""
 
 from pathlib import Path
 

@@ -177,7 +177,7 @@ def _put_scores(db: Any, assignment: Assignment, notebook: str, standing: Standi
         db.execute(insert(Grade), [{**row, "notebook_id": notebook} for row in new])
     late = {"late_submission_penalty": standing.penalty or None}
     db.execute(update(SubmittedNotebook), [{"id": notebook, **late}])
-    ledger.show(db.connection(), notebook, _codes(assignment, standing))
+    ledger.note_shown(db.connection(), notebook, _codes(assignment, standing))
 
 
 def _scores(standing: Standing, check: str) -> dict[str, Any]:
