@@ -10,7 +10,7 @@ import time
 import warnings
 from pathlib import Path
 
-from mugrade.course.exercises import find_answers
+from mugrade.course.exercises import find_code
 from mugrade.course.listing import make_manifest
 from mugrade.course.reading import load_course
 from mugrade.grader.assemble import submission_job
@@ -31,7 +31,7 @@ def main(root: Path, name: str, folder: Path) -> None:
     warnings.simplefilter("ignore")
     for submission in find_submissions(folder, [stage.name]):
         assert submission.path is not None
-        answers = find_answers(read_cells(submission.path), manifest, stage.name)
+        answers = find_code(read_cells(submission.path), manifest, stage.name)
         job = submission_job(course, stage, {stage.name: answers}, names)
         request = {"package": package_to_json(job.package), "setup": job.setup, "names": job.names}
         load_package(base)

@@ -36,7 +36,7 @@ from rich.table import Table
 from bench.measure import Cost, adopt_orphans, run
 from bench.otter import otter_notebook, write_autograder
 from bench.submissions import COUNT, FEW, STAGE, hand_in, submissions
-from mugrade.author.build import build, nbgrader_root
+from mugrade.author.build import build_course, nbgrader_root
 from mugrade.course.model import Course, Stage
 from mugrade.course.reading import load_course
 from mugrade.reference.record import check_tasks, record_answers
@@ -166,7 +166,7 @@ def instructor_course(folder: Path) -> Path:
     data = Path("notebooks", "data", "digits")
     shutil.copytree(ROOT / data, folder / data)
     course = load_course(folder)
-    build(course)
+    build_course(course)
     return nbgrader_root(course)
 
 

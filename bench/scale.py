@@ -32,8 +32,7 @@ from bench.submissions import COUNT, STAGE, hand_in, submissions
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.grader.attempts import Basis
-from mugrade.grader.bundle import Bundle, Outcome
-from mugrade.grader.bundle import run as run_here
+from mugrade.grader.bundle import Bundle, Outcome, run_bundle
 from mugrade.grader.cluster import Cluster
 from mugrade.grader.grade import Grader
 from mugrade.grader.publish import Publisher
@@ -76,7 +75,7 @@ def worker_and_bytes(course: Course, todo: Sequence[Submission], each: Each) -> 
 
     def run(bundle: Bundle) -> Outcome:
         began = time.perf_counter()
-        outcome = run_here(bundle, grader.sandbox)
+        outcome = run_bundle(bundle, grader.sandbox)
         each.worker += (time.perf_counter() - began) / len(todo)
         each.sent += (len(pickle.dumps(bundle)) + len(pickle.dumps(outcome))) / len(todo)
         return outcome

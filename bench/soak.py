@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 
 from bench.measure import adopt_orphans
-from mugrade.author.build import build
+from mugrade.author.build import build_course
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from tests.test_grade import SCALER, hand_in
@@ -170,7 +170,7 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         folder, wrong = Path(name), list[str]()
         course = load_course(write_course(folder / "course"))
-        build(course)
+        build_course(course)
         submit(course, folder / "submitted", count)
         out = folder / "out"
         words = [

@@ -46,7 +46,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Packed:
+class Member:
     """A file or folder in an open archive, and its path there without `submitted/`."""
 
     archive: zipfile.ZipFile
@@ -86,7 +86,7 @@ class Packed:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[list[Packed]]:
+def opened_archive(path: Path) -> Iterator[list[Member]]:
     """What an archive holds; raises Unreadable for one that is broken or larger than allowed."""
     try:
         status = path.lstat()
@@ -119,7 +119,7 @@ def _demand_small_directory(path: Path, size: int) -> None:
         at = tail.find(END, at + 1)
 
 
-def _files(archive: zipfile.ZipFile) -> list[Packed]:
+def _files(archive: zipfile.ZipFile) -> list[Member]:
     """All that is not hidden."""
     found = []
     for info in archive.infolist():
@@ -127,7 +127,7 @@ def _files(archive: zipfile.ZipFile) -> list[Packed]:
         if path.parts[:1] == ("submitted",) and len(path.parts) > 1:
             path = path.relative_to("submitted")
         if path.name and not is_hidden(path):
-            found.append(Packed(archive, info, path))
+            found.append(Member(archive, info, path))
     return found
 
 

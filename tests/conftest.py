@@ -53,9 +53,9 @@ def grader(course: "Course") -> "Grader":
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> "Course":
     """The tiny course, built; not to be changed."""
-    from mugrade.author.build import build
+    from mugrade.author.build import build_course
     from mugrade.course.reading import load_course
 
     tiny = load_course(write_course(tmp_path_factory.mktemp("tiny")))
-    build(tiny)
+    build_course(tiny)
     return tiny

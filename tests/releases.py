@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mugrade.author.build import build
+from mugrade.author.build import build_course
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from tests.tiny import STAGES, write_course
@@ -51,5 +51,5 @@ def second_release(root: Path) -> Course:
             text = text.replace(old, new, 1)
         path.write_text(text + (TWICE if name == "00_mean.py" else ""))
     course = load_course(root)
-    build(course)
+    build_course(course)
     return course

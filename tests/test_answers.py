@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from mugrade.course.exercises import Answers
+from mugrade.course.exercises import StudentCode
 from mugrade.course.model import Stage
 from mugrade.grader.assemble import submission_job
-from mugrade.grader.bundle import Bundle, Outcome, Part, run
+from mugrade.grader.bundle import Bundle, CheckPart, Outcome, run_bundle
 from mugrade.grader.draw import drawn, hidden_parts
 from mugrade.grader.grade import Grader
 from mugrade.grader.key import StageKey
@@ -39,7 +39,7 @@ def answers(kind: int) -> Iterator[object]:
 
 
 @functools.cache
-def drawn_parts(key: StageKey, secret: bytes) -> dict[str, Part]:
+def drawn_parts(key: StageKey, secret: bytes) -> dict[str, CheckPart]:
     """The hidden parts of a stage as a secret draws them at first."""
     tasks = [drawn(part.task, secret, 0) for part in key.built if part.hidden]
     return hidden_parts(key.course, key.stage, tasks, key.sandbox)
@@ -75,18 +75,18 @@ def asked(
     grader: Grader,
     stage: Stage,
     changed: dict[str, str],
-    parts: Sequence[Part],
+    parts: Sequence[CheckPart],
     sandbox: Sandbox | None = None,
 ) -> Outcome:
     """What becomes of it in some parts of the checks."""
     exercises = {cell.id: cell_body(cell.source) for cell in stage.role("solution")} | changed
-    given = Answers({id: source for id, source in exercises.items() if source})
+    given = StudentCode({id: source for id, source in exercises.items() if source})
     key = grader.stages[stage.name]
     job = replace(
         submission_job(grader.course, stage, {stage.name: given}, key.names), base=key.base
     )
     bundle = Bundle(job, parts, key.exercises, grader.limits)
-    return run(bundle, sandbox or grader.sandbox)
+    return run_bundle(bundle, sandbox or grader.sandbox)
 
 
 def verdicts(

@@ -15,7 +15,7 @@ from mugrade.package.blocks import (
     is_stub,
     parse_module,
     render_module,
-    replace,
+    replace_block,
 )
 
 ids = st.text(string.ascii_lowercase + "-", min_size=1, max_size=6)
@@ -114,7 +114,7 @@ class C(Base):
 def test_garbage_defines_nothing_and_can_be_replaced(source: str) -> None:
     garbage = Block("a", source)
     assert not garbage.provides - {"f"} and not garbage.reads
-    assert replace([garbage], Block("a", "x = 1"), ["a"]) == [Block("a", "x = 1")]
+    assert replace_block([garbage], Block("a", "x = 1"), ["a"]) == [Block("a", "x = 1")]
 
 
 names = st.sampled_from("abcd")
@@ -128,8 +128,8 @@ blocks = st.builds(Block, st.sampled_from(["k1", "k2", "h1", "h2"]), definitions
 def test_running_a_cell_again_changes_nothing(history: list[Block], required: frozenset) -> None:
     module: list[Block] = []
     for block in history:
-        module = replace(module, block, ["k1", "k2"], required)
-        again = replace(module, block, ["k1", "k2"], required)
+        module = replace_block(module, block, ["k1", "k2"], required)
+        again = replace_block(module, block, ["k1", "k2"], required)
         assert again == module or set(again) == set(module)
 
 
@@ -138,7 +138,7 @@ def test_no_required_symbol_gets_lost(history: list[Block], required: frozenset)
     module: list[Block] = []
     for block in history:
         had = {s for old in module for s in old.symbols} & required
-        module = replace(module, block, ["k1", "k2"], required)
+        module = replace_block(module, block, ["k1", "k2"], required)
         assert block in module
         assert had <= {s for new in module for s in new.symbols}
 
@@ -147,9 +147,9 @@ def test_a_split_exercise_drops_what_its_parts_have_replaced() -> None:
     stub = Block("k", "def a(): pass\ndef b(): pass")
     a, b = Block("k", "def a(): return 1"), Block("k", "def b(): return 2")
     both = frozenset("ab")
-    assert replace([stub], a, ["k"], both) == [stub, a]
-    assert replace([stub, a], b, ["k"], both) == [a, b]
-    assert replace([a, b], stub, ["k"], both) == [stub]
+    assert replace_block([stub], a, ["k"], both) == [stub, a]
+    assert replace_block([stub, a], b, ["k"], both) == [a, b]
+    assert replace_block([a, b], stub, ["k"], both) == [stub]
 
 
 @st.composite
@@ -174,7 +174,7 @@ def test_what_ran_in_a_notebook_can_be_imported(cells: list[Block], random: obje
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     module: list[Block] = []
     for block in shuffled:
-        module = replace(module, block, order)
+        module = replace_block(module, block, order)
     assert [b.id for b in module if b.id.startswith("known")] == order
     assert sorted(b.id for b in module) == sorted(b.id for b in cells)
     exec(render_module(module), {})

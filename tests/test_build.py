@@ -13,7 +13,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from mugrade.author.build import build, check_build, nbgrader_root
+from mugrade.author.build import build_course, check_build, nbgrader_root
 from mugrade.author.forgotten import forgotten
 from mugrade.course.cells import solution_lines
 from mugrade.course.manifest import START
@@ -66,13 +66,13 @@ def test_only_what_changed_is_run_again(
     again: list[str],
 ) -> None:
     root, run = write_course(tmp_path), []
-    build(load_course(root))
+    build_course(load_course(root))
     path = root / "solutions" / script
     assert path.read_text().count(old) == 1
     path.write_text(path.read_text().replace(old, new))
     rehearse = cache.rehearse
     monkeypatch.setattr(cache, "rehearse", lambda s, *a: run.append(s.name) or rehearse(s, *a))
-    build(load_course(root))
+    build_course(load_course(root))
     assert run == again
     shutil.rmtree(root / "build" / "records")
     assert check_build(load_course(root)) == []
@@ -81,16 +81,16 @@ def test_only_what_changed_is_run_again(
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"depends_on": 1}'])
 def test_broken_records_are_made_again(tmp_path: Path, content: str) -> None:
     root = write_course(tmp_path)
-    build(load_course(root))
+    build_course(load_course(root))
     for path in (root / "build" / "records").iterdir():
         path.write_text(content)
-    assert build(load_course(root)) == []
+    assert build_course(load_course(root)) == []
     assert all(len(path.read_text()) > 100 for path in (root / "build" / "records").iterdir())
 
 
 def test_one_stage_is_run_and_the_others_stay_as_they_were_recorded(tmp_path: Path) -> None:
     root = write_course(tmp_path)
-    build(load_course(root))
+    build_course(load_course(root))
     kept = json.loads((root / "notebooks" / "answers.json").read_text())
     for script, old, new in (
         ("00_mean.py", "np.array([1.0, 2.0, 6.0])", "np.array([1.0, 2.0, 9.0])"),
@@ -142,7 +142,7 @@ def test_nothing_is_forgotten_in_the_course_and_other_points_would_be_said() -> 
 
 def test_check_names_what_differs_and_writes_nothing(tmp_path: Path) -> None:
     root = write_course(tmp_path)
-    build(load_course(root))
+    build_course(load_course(root))
     assert mugrade("build", "--check", cwd=root).returncode == 0
     (root / "notebooks" / "00_mean.ipynb").write_text("{}")
     (root / "notebooks" / "09_old.ipynb").write_text("{}")
@@ -167,11 +167,11 @@ def test_an_authors_mistake_is_no_traceback(tmp_path: Path) -> None:
 
 def test_recorded_answers_that_differ_by_rounding_stay(tmp_path: Path) -> None:
     root = write_course(tmp_path)
-    build(load_course(root))
+    build_course(load_course(root))
     write_course(root, stage_00=("x.sum() / x.size", "(x / x.size).sum()"))
     course = load_course(root)
     before = (root / "notebooks" / "answers.json").read_bytes()
-    build(course)
+    build_course(course)
     assert (root / "notebooks" / "answers.json").read_bytes() == before
     write_course(root, stage_00=("[1.0, 2.0, 6.0]", "[1.0, 2.0, 6.5]"))
     assert "notebooks/answers.json" in check_build(load_course(root))
@@ -185,7 +185,7 @@ def test_each_recorded_answer_is_kept_by_its_own_judge(tmp_path: Path) -> None:
     def recorded(factor: float, rtol: float) -> list[str]:
         loose = f"    x = np.full(3, {factor})\n    yield close(stats.mean(x), rtol={rtol})\n"
         write_course(tmp_path, stage_00=(check, f"{check}    from mugrade import close\n{loose}"))
-        build(load_course(tmp_path))
+        build_course(load_course(tmp_path))
         data = json.loads(answers.read_text())
         return [json.dumps(answer) for answer in data["mean-of-three"]["public"]]
 
@@ -283,7 +283,7 @@ def test_labels_are_not_handed_out(tmp_path: Path) -> None:
     (root / "solutions" / "labels").mkdir()
     np.save(root / "solutions" / "labels" / "t.npy", np.zeros(9))
     with pytest.raises(CourseError, match=r"01_scale.py:\d+: noise-is-normal yields labels"):
-        build(load_course(root))
+        build_course(load_course(root))
 
 
 def test_a_check_reads_the_data_that_its_stage_names(tmp_path: Path) -> None:
@@ -297,5 +297,5 @@ def test_a_check_reads_the_data_that_its_stage_names(tmp_path: Path) -> None:
     (root / "notebooks" / "data").mkdir(parents=True)
     np.save(root / "notebooks" / "data" / "three.npy", np.arange(3.0))
     course = load_course(root)
-    build(course)
+    build_course(course)
     assert (nbgrader_root(course) / "source" / "00_mean" / "data" / "three.npy").is_file()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mugrade.errors import WorkspaceError
 from mugrade.student.kept import every_kept
-from mugrade.student.reset import reset
+from mugrade.student.reset import reset_cell
 from mugrade.student.workspace import Workspace
 from tests.test_cli_check import folder, mugrade, states, write_mean
 
@@ -91,7 +91,7 @@ def test_nothing_kept_is_ever_overwritten(folder: Path) -> None:
     workspace = Workspace.find(folder)
     for text in ("one", "two", "three"):
         written(folder, f"{MINE}\n# {text}")
-        reset(workspace, "mean")
+        reset_cell(workspace, "mean")
     kept = [path.read_text() for path in (folder / ".mugrade" / "kept").iterdir()]
     assert len(kept) == 3
     assert all(any(f"# {text}" in k for k in kept) for text in ("one", "two", "three"))
@@ -217,7 +217,7 @@ def test_whatever_the_cells_are_the_stub_is_there_and_the_rest_as_before(
     save(folder, {"cells": cells})
     count = len(edit(folder)["cells"])
     try:
-        reset(Workspace.find(folder), "mean")
+        reset_cell(Workspace.find(folder), "mean")
     except WorkspaceError as error:
         raise AssertionError(str(error)) from None
     after = edit(folder)["cells"]

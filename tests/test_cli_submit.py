@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.author.build import build, nbgrader_root
+from mugrade.author.build import build_course, nbgrader_root
 from mugrade.cli import submitting
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
@@ -255,7 +255,7 @@ def test_mugrade_grade_takes_it(mine: Path, tiny: Course, tmp_path: Path) -> Non
 
 def test_nbgrader_collects_it(mine: Path, tmp_path: Path) -> None:
     course = load_course(write_course(tmp_path / "course"))
-    build(course)
+    build_course(course)
     root = nbgrader_root(course)
     assert nbgrader(root, "generate_assignment", "00_mean", "--create").returncode == 0
     archive = root / "downloaded" / "00_mean" / "archive"

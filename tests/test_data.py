@@ -17,14 +17,14 @@ from typer.testing import CliRunner
 
 from mugrade.cli import app
 from mugrade.student import data
-from mugrade.student.data import DataError, Packed, fetch
+from mugrade.student.data import DataError, GzippedFile, fetch
 from tests.conftest import ROOT
 
 MNIST = ROOT.parent / "shared" / "data" / "mnist"
 CONTENTS = {name: np.random.default_rng(7).bytes(200_000) for name in ("images.gz", "labels.gz")}
 PACKED = {name: gzip.compress(content) for name, content in CONTENTS.items()}
 FILES = tuple(
-    Packed(name, len(content), hashlib.sha256(content).hexdigest())
+    GzippedFile(name, len(content), hashlib.sha256(content).hexdigest())
     for name, content in CONTENTS.items()
 )
 CUT = 70_000

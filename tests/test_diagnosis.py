@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mugrade.author.build import build
+from mugrade.author.build import build_course
 from mugrade.course.reading import load_course
 from mugrade.errors import CourseError
 from mugrade.values.answers import Answer
@@ -317,12 +317,12 @@ def course_with(root: Path, toml: str) -> Path:
 
 def test_the_build_records_what_a_mistake_yields(tmp_path: Path) -> None:
     course = load_course(course_with(tmp_path, TOML))
-    build(course)
+    build_course(course)
     (public,) = read_known(tmp_path / "notebooks")["mean-of-three"]
     (full,) = read_known(tmp_path / "build" / "nbgrader" / "instructor")["mean-of-three"]
     assert public.diagnosis.name == full.diagnosis.name == "divided by n - 1"
     assert (len(public.prints), len(full.prints)) == (1, 2)
-    assert build(course) == []
+    assert build_course(course) == []
 
 
 LATER = '''
@@ -347,7 +347,7 @@ def test_a_mistake_that_its_own_checks_let_pass_is_recorded_where_it_fails(tmp_p
     write_course(tmp_path, stage_01=(last, last + LATER))
     (tmp_path / "solutions" / "mistakes").mkdir()
     (tmp_path / "solutions" / "mistakes" / "01_scale.toml").write_text(UNSEEN)
-    build(load_course(tmp_path))
+    build_course(load_course(tmp_path))
     (found,) = read_known(tmp_path / "notebooks")["scaler-has-two-numbers"]
     assert found.diagnosis.name == "it keeps the sample"
 
@@ -376,7 +376,7 @@ def test_a_mistake_that_no_check_sees_is_refused(tmp_path: Path) -> None:
     harmless = TOML.replace("(x.size - 1)", "(x.size - 0)")
     course = load_course(course_with(tmp_path, harmless))
     with pytest.raises(CourseError, match="no check tells it by a value"):
-        build(course)
+        build_course(course)
 
 
 @pytest.mark.parametrize(

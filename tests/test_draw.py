@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mugrade.author.build import build
+from mugrade.author.build import build_course
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.grader import draw
@@ -54,7 +54,7 @@ def weak(tmp_path: Path) -> Weak:
         root = write_course(tmp_path / "course", stage_00=(INPUTS, inputs))
         (root / "solutions" / "mistakes").mkdir()
         (root / "solutions" / "mistakes" / f"{STAGE}.toml").write_text(MISTAKE)
-        build(load_course(root))
+        build_course(load_course(root))
         return load_course(root)
 
     return write

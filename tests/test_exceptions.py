@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mugrade.values.diagnosis.exceptions import RULES, explain
+from mugrade.values.diagnosis.exceptions import RULES, explain_exception
 from mugrade.values.observe import describe
 
 
@@ -121,7 +121,7 @@ def text_of(function: Callable[[], object]) -> str:
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_exception_is_named(name: str) -> None:
-    found = explain(text_of(CASES[name]))
+    found = explain_exception(text_of(CASES[name]))
     assert found is not None and found.name == name
 
 
@@ -139,12 +139,12 @@ def test_every_rule_has_its_case() -> None:
     ],
 )
 def test_others_are_left_alone(function: Callable[[], object]) -> None:
-    assert explain(text_of(function)) is None
+    assert explain_exception(text_of(function)) is None
 
 
 def test_an_empty_shape_says_too_little() -> None:
     """A scalar fits any shape, so a library that refuses one has another reason."""
-    assert explain("ValueError: an op got shapes () and (1,): make them equal") is None
+    assert explain_exception("ValueError: an op got shapes () and (1,): make them equal") is None
 
 
 @pytest.mark.parametrize(
@@ -159,5 +159,5 @@ def test_an_empty_shape_says_too_little() -> None:
     ],
 )
 def test_other_texts_of_the_same(name: str, function: Callable[[], object]) -> None:
-    found = explain(text_of(function))
+    found = explain_exception(text_of(function))
     assert found is not None and found.name == name

@@ -14,8 +14,7 @@ from mugrade.cli import app
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.course.settings import Settings
-from mugrade.grader.explain import explain as answer_appeal
-from mugrade.grader.explain import read_secret
+from mugrade.grader.explain import explain_attempt, read_secret
 from mugrade.grader.history import attempt_of
 from mugrade.grader.inputs import steps, traced
 from mugrade.grader.store import Store
@@ -70,7 +69,7 @@ def test_the_inputs_are_those_that_the_submission_got(graded: Path) -> None:
     course = load_course(graded)
     with closing(Store.open(graded / "out" / "results.db")) as store:
         attempt = attempt_of(store, Settings(), "ada", "01", 2)
-        found = answer_appeal(store, attempt, course, read_secret(graded / "out"), WEAK)
+        found = explain_attempt(store, attempt, course, read_secret(graded / "out"), WEAK)
     _, hidden = found.checks[0].steps
     x, value = hidden.inputs[0].value.array, hidden.value and hidden.value.array
     assert x is not None and x.size == 50

@@ -20,14 +20,14 @@ from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.course.settings import Late, Settings
 from mugrade.grader.attempts import Basis
-from mugrade.grader.final import Final, Part, Reviews
+from mugrade.grader.final import CheckScore, Final, Reviews
 from mugrade.grader.grade import Grader
 from mugrade.grader.ledger import listen
 from mugrade.grader.models import Review
 from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.policy import Standing
 from mugrade.grader.publish import Publisher
-from mugrade.grader.results import Grade, Notebook, Result
+from mugrade.grader.results import Grade, PackedNotebook, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.values.verdicts import Verdict
@@ -47,32 +47,32 @@ def review(code: str, manual: float | None, extra: float = 0) -> Review:
 
 
 @pytest.mark.parametrize(
-    ("said", "part"),
+    ("said", "score"),
     [
-        ([], Part(4)),
-        ([review("A", 0)], Part(4, 0)),
-        ([review("A", 3, 1)], Part(4, 3, 1)),
-        ([review("A", 3, 1), review("A", None, 1)], Part(4, None, 1)),
-        ([review("A", 3), review("B", None)], Part(4, 3)),
-        ([review("B", None, 2), review("B", None)], Part(4)),
+        ([], CheckScore(4)),
+        ([review("A", 0)], CheckScore(4, 0)),
+        ([review("A", 3, 1)], CheckScore(4, 3, 1)),
+        ([review("A", 3, 1), review("A", None, 1)], CheckScore(4, None, 1)),
+        ([review("A", 3), review("B", None)], CheckScore(4, 3)),
+        ([review("B", None, 2), review("B", None)], CheckScore(4)),
     ],
 )
-def test_a_manual_score_is_about_its_code(said: list[Review], part: Part) -> None:
-    assert Reviews(said).part("c", "A", 4) == part
+def test_a_manual_score_is_about_its_code(said: list[Review], score: CheckScore) -> None:
+    assert Reviews(said).score("c", "A", 4) == score
 
 
 @pytest.mark.parametrize("manual", [0, 3.5])
 def test_for_other_code_the_automatic_points_count_until_a_look(manual: float) -> None:
-    part = Reviews([review("A", manual, 2)]).part("c", "B", 4)
-    assert (part.manual, part.extra, part.points) == (None, 2, 6)
-    assert part.look == f"needs another look: {manual:g}+2 was given for other code"
+    score = Reviews([review("A", manual, 2)]).score("c", "B", 4)
+    assert (score.manual, score.extra, score.points) == (None, 2, 6)
+    assert score.look == f"needs another look: {manual:g}+2 was given for other code"
 
 
 def test_a_grade_is_its_parts_and_never_below_0() -> None:
-    parts = [Part(5, 2, 1), Part(3), Part(0, None, 0.5)]
-    final = Final.of(8, parts, 1.5)
+    scores = [CheckScore(5, 2, 1), CheckScore(3), CheckScore(0, None, 0.5)]
+    final = Final.of(8, scores, 1.5)
     assert (final.automatic, final.manual, final.extra, final.late) == (8, -3, 1.5, 1.5)
-    assert final.points == sum(part.points for part in parts) - 1.5 == 5
+    assert final.points == sum(score.points for score in scores) - 1.5 == 5
     assert Final.of(2, [], 3).points == 0
 
 
@@ -122,7 +122,7 @@ class Term:
         when = DEADLINE + timedelta(days=self.days)
         content = repr(self.codes).encode()
         submission = Submission(STUDENT, STAGE, None, handed_in=when)
-        result = Result(submission, "graded", "", grades, notebook=Notebook.of(content))
+        result = Result(submission, "graded", "", grades, notebook=PackedNotebook.of(content))
         with self.publisher() as publisher:
             publisher.store.add(result, Basis("f", "0.2.0"))
             publisher.add(STUDENT, STAGE)

@@ -23,7 +23,7 @@ from mugrade.course.model import Course
 from mugrade.course.settings import Policy, Settings
 from mugrade.grader.grade import Grader
 from mugrade.grader.plan import Order, Plan, make_plan
-from mugrade.grader.results import Grade, Notebook, Result
+from mugrade.grader.results import Grade, PackedNotebook, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.job import Limits
@@ -49,7 +49,7 @@ def judged(course: Course, submission: Submission) -> Result:
     grades = [Grade(entry, verdict) for entry in checks]
     reason = "" if status == "graded" else "so it is"
     return Result(
-        submission, status, reason, grades, notebook=Notebook.of(content) if path else None
+        submission, status, reason, grades, notebook=PackedNotebook.of(content) if path else None
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mugrade.course.model import Course
-from mugrade.package.blocks import replace
+from mugrade.package.blocks import replace_block
 from mugrade.student.index import complete_indices
 from mugrade.student.workspace import Workspace
 from tests.conftest import ROOT
@@ -23,7 +23,7 @@ def run(workspace: Workspace, course: Course, ids: list[str]) -> None:
         path, block = exports[id].export, exports[id].block
         order = [entry.id for entry in workspace.manifest.module(path)]
         with workspace.lock():
-            workspace.write_module(path, replace(workspace.read_module(path), block, order))
+            workspace.write_module(path, replace_block(workspace.read_module(path), block, order))
             complete_indices(workspace)
 
 

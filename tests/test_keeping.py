@@ -9,7 +9,7 @@ import pytest
 from mugrade import files
 from mugrade.course.model import Course
 from mugrade.errors import WorkspaceError
-from mugrade.student.kept import every_kept, keep
+from mugrade.student.kept import every_kept, keep_text
 from mugrade.student.progress import take_stage
 from mugrade.student.workspace import COURSE, Workspace
 from tests.test_cli_check import folder, mugrade, write_mean
@@ -79,9 +79,9 @@ def test_a_borrowed_stage_keeps_what_it_replaces(kernel: Kernel, tiny: Course) -
 def test_a_cell_may_be_called_anything(folder: Path, id: str) -> None:
     workspace = Workspace.find(folder)
     with workspace.lock():
-        first = keep(workspace, id, "one\n\udcff", "[a] b.ipynb", "run")
+        first = keep_text(workspace, id, "one\n\udcff", "[a] b.ipynb", "run")
         assert first and first.text == "one\n\\udcff"
-        assert keep(workspace, id, "one\n\udcff", "c.ipynb", "reset") == first or first.time
+        assert keep_text(workspace, id, "one\n\udcff", "c.ipynb", "reset") == first or first.time
     (entry,) = every_kept(workspace)
     assert entry.path.parent == folder / ".mugrade" / "kept"
     assert (entry.where, entry.by) == ("c.ipynb", "reset")

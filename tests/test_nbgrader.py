@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mugrade.author.build import build, nbgrader_root
+from mugrade.author.build import build_course, nbgrader_root
 from mugrade.course.model import Course, Stage
 from mugrade.course.reading import load_course
 from mugrade.grader.grade import Grader
@@ -49,7 +49,7 @@ def instructor(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / "build" / "records").mkdir(parents=True, exist_ok=True)
         shutil.copy(record, root / "build" / "records")
     course = load_course(root)
-    build(course)
+    build_course(course)
     hand_in(root, nbgrader_root(course) / "class")
     return nbgrader_root(course)
 

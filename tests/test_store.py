@@ -40,7 +40,7 @@ from mugrade.grader.plan import Order, planned
 from mugrade.grader.policy import Standing
 from mugrade.grader.publish import Publisher
 from mugrade.grader.report import to_json, write_csv, write_feedback
-from mugrade.grader.results import Grade, Notebook, Result
+from mugrade.grader.results import Grade, PackedNotebook, Result
 from mugrade.grader.run import grade_class, regrade_class
 from mugrade.grader.store import Filter, Store
 from mugrade.grader.submissions import Submission, by_student, find_submissions
@@ -65,7 +65,7 @@ def outcome(
     checks = [CheckEntry(f"check-{i}", "00_mean", 2, "mean", "Why.") for i in range(len(verdicts))]
     grades = [Grade(check, verdict) for check, verdict in zip(checks, verdicts, strict=True)]
     submission = Submission(student, "00_mean", None)
-    kept = None if status == "missing" else Notebook.of(notebook)
+    kept = None if status == "missing" else PackedNotebook.of(notebook)
     return Result(submission, status, "", grades, "strong", notebook=kept)
 
 

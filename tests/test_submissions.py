@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mugrade.course.exercises import Answers, find_answers
+from mugrade.course.exercises import StudentCode, find_code
 from mugrade.course.listing import make_manifest
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
@@ -220,10 +220,10 @@ def test_odd_notebooks_are_read(tmp_path: Path, text: bytes, sources: list[str])
     assert [cell.source for cell in read_cells(path) if cell.kind == "code"] == sources
 
 
-def answers(tiny: Course, *cells: tuple[str, str] | tuple[str, str, str]) -> Answers:
+def answers(tiny: Course, *cells: tuple[str, str] | tuple[str, str, str]) -> StudentCode:
     """The answers to 01_scale in cells given as (id, source) or (id, nbgrader's id, source)."""
     submitted = [SubmittedCell(c[0], c[1] if len(c) == 3 else "", c[-1]) for c in cells]
-    return find_answers(submitted, make_manifest(tiny), "01_scale")
+    return find_code(submitted, make_manifest(tiny), "01_scale")
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mugrade.author.build import build
-from mugrade.course.exercises import find_answers
+from mugrade.author.build import build_course
+from mugrade.course.exercises import find_code
 from mugrade.course.listing import make_manifest
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
@@ -54,7 +54,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     """The tiny course, in which `noise` is made with a `Scaler`."""
     edit = ("return np.random.randn(n)", USES_SCALER)
     course = load_course(write_course(tmp_path_factory.mktemp("course"), stage_01=edit))
-    build(course)
+    build_course(course)
     return course
 
 
@@ -244,23 +244,23 @@ def test_magics_that_assign_cost_nothing(grade: Grade, line: str) -> None:
 @pytest.mark.parametrize("kind", ["markdown", "raw"])
 def test_an_answer_that_is_no_code_cell_is_reported_as_that(course: Course, kind: str) -> None:
     cells = [SubmittedCell("x", "", SOLVED["scaler"], kind)]
-    found = find_answers(cells, make_manifest(course), "01_scale")
+    found = find_code(cells, make_manifest(course), "01_scale")
     assert found.problems == {"scaler": f"its code is in a {kind} cell"}
     cells.append(SubmittedCell("y", "", SOLVED["scaler"]))
-    assert find_answers(cells, make_manifest(course), "01_scale").problems == {}
+    assert find_code(cells, make_manifest(course), "01_scale").problems == {}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_prose_of_a_notebook_is_no_answer(stage: str) -> None:
     course = load_course(ROOT)
     cells = read_cells(ROOT / "notebooks" / f"{stage}.ipynb")
-    assert find_answers(cells, make_manifest(course), stage).problems == {}
+    assert find_code(cells, make_manifest(course), stage).problems == {}
 
 
 def test_imports_that_the_grader_does_not_have_are_said_beforehand(course: Course) -> None:
     source = f"import matplotlib.pyplot as plt\nimport pandas as pd, scipy.special\n{NOISE}"
     cells = [SubmittedCell("noise", "", f"#| export stats/scale.py\n{source}")]
-    answers = find_answers(cells, make_manifest(course), "01_scale")
+    answers = find_code(cells, make_manifest(course), "01_scale")
     (finding,) = import_findings("01_scale.ipynb", answers, "stats")
     assert finding.what == "noise imports pandas, scipy, which the grader does not have"
     assert unknown_imports("from . import x\nimport os, stats, numpy.linalg", "stats") == []

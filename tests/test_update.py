@@ -15,7 +15,7 @@ from mugrade.course.model import Course
 from mugrade.package.blocks import cell_body
 from mugrade.student import sources
 from mugrade.student.kept import every_kept
-from mugrade.student.update import update
+from mugrade.student.update import update_course
 from mugrade.student.workspace import Workspace
 from tests.conftest import ROOT
 from tests.releases import second_release
@@ -235,8 +235,8 @@ def test_the_first_page_is_brought_up_to_date(kernel: Kernel, tiny: Course, new:
 def test_progress_of_checks_that_are_others_is_forgotten(half_done: Kernel, new: str) -> None:
     mugrade("check")
     mugrade("update", new)
-    outcomes = Workspace.find(half_done.folder).outcomes()
-    assert outcomes.keys() == {"mean-of-three", "noise-is-normal"}
+    last_runs = Workspace.find(half_done.folder).last_runs()
+    assert last_runs.keys() == {"mean-of-three", "noise-is-normal"}
 
 
 def test_without_the_former_versions_a_stub_is_still_no_answer(kernel: Kernel, new: str) -> None:
@@ -319,7 +319,7 @@ def test_a_crash_halfway_is_undone(
     with monkeypatch.context() as patch:
         patch.setattr(Workspace, "put", failing)
         with pytest.raises(KeyboardInterrupt):
-            update(Workspace.find(folder), Path(new))
+            update_course(Workspace.find(folder), Path(new))
     assert content(folder) != before
     assert mugrade("update", "--undo").exit_code == 0
     assert content(folder) == before

@@ -19,10 +19,10 @@ from mugrade.package.ipynb import read_cells
 from mugrade.student.kept import every_kept, find_kept
 from mugrade.student.live import Session
 from mugrade.student.progress import take_stage
-from mugrade.student.reset import reset
-from mugrade.student.restore import bring_back, restore
+from mugrade.student.reset import reset_cell
+from mugrade.student.restore import bring_back, restore_stage
 from mugrade.student.unbuilt import ExportError
-from mugrade.student.update import undo, update
+from mugrade.student.update import undo, update_course
 from mugrade.student.workspace import Workspace
 from tests.test_cli_reset import cell, edit
 from tests.test_live import student_folder
@@ -99,14 +99,14 @@ class Weeks:
                 self.edit(id, value)
 
     def reset(self, id: str) -> None:
-        reset(self.workspace, id)
+        reset_cell(self.workspace, id)
 
     def take(self, stage: int) -> None:
         release = bool(self.workspace.manifest.module("stats/noise.py"))
         take_stage(self.workspace, STAGES[stage], self.releases[release].root)
 
     def update(self, release: int) -> None:
-        update(self.workspace, notebooks(self.releases[release]))
+        update_course(self.workspace, notebooks(self.releases[release]))
 
     def unpack(self, release: int) -> None:
         """The teacher's new notebooks over the student's: what was only there is lost."""
@@ -118,7 +118,7 @@ class Weeks:
 
     def restore(self, to: str) -> None:
         for stage in self.workspace.manifest.stages:
-            restore(self.workspace, stage, to)
+            restore_stage(self.workspace, stage, to)
 
     def bring_back(self, number: int) -> None:
         bring_back(self.workspace, find_kept(self.workspace, number))

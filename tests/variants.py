@@ -25,11 +25,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from mugrade.course.exercises import Answers
+from mugrade.course.exercises import StudentCode
 from mugrade.course.model import Course, Stage
 from mugrade.course.reading import load_course
 from mugrade.grader.assemble import submission_job
-from mugrade.grader.bundle import Part
+from mugrade.grader.bundle import CheckPart
 from mugrade.grader.draw import drawn, hidden_parts
 from mugrade.grader.key import StageKey
 from mugrade.package.blocks import cell_body
@@ -68,7 +68,7 @@ class Runner:
         self.sandbox, self.job = key.sandbox, _job(key, known)
         self.process: Process | None = None
 
-    def run(self, part: Part, tries: int = 2) -> Sequence[Observed]:
+    def run(self, part: CheckPart, tries: int = 2) -> Sequence[Observed]:
         """What the part of a check yields; nothing if it kills the process.
 
         What takes too long is tried again, for the machine may have been busy.
@@ -96,11 +96,13 @@ class Search:
     ) -> None:
         self.key, self.pool = key, pool
         hidden = [part.task.id for part in key.built if part.hidden]
-        self.draws: dict[str, list[Part]] = {id: [] for id in hidden if not checks or id in checks}
+        self.draws: dict[str, list[CheckPart]] = {
+            id: [] for id in hidden if not checks or id in checks
+        }
         with key.sandbox.start(reference_job(key.course, key.stage), LIMITS) as process:
             most = {t.id: min(secrets, affordable(process, t)) for t in key.tasks}
 
-        def draw(number: int) -> dict[str, Part]:
+        def draw(number: int) -> dict[str, CheckPart]:
             wanted = [t for t in key.tasks if t.id in self.draws and number < most[t.id]]
             tasks = [drawn(task, b"%d" % number, 0) for task in wanted]
             return hidden_parts(key.course, key.stage, tasks, key.sandbox)
@@ -151,7 +153,7 @@ def affordable(process: Process, task: CheckTask) -> int:
     return max(FEWEST, int(SECONDS / min(seconds)))
 
 
-def fixed_yields(parts: Sequence[Part]) -> set[int]:
+def fixed_yields(parts: Sequence[CheckPart]) -> set[int]:
     """The places at which the reference gives the same bits in every draw."""
     columns = zip(*(part.answers for part in parts), strict=False)
     return {
@@ -161,7 +163,7 @@ def fixed_yields(parts: Sequence[Part]) -> set[int]:
     }
 
 
-def _miss(values: Sequence[Observed], part: Part) -> int | None:
+def _miss(values: Sequence[Observed], part: CheckPart) -> int | None:
     """The place of the first miss."""
     arrays, judges = zip(*((a.array, a.judge) for a in part.answers), strict=True)
     return first_miss(values, arrays, judges)
@@ -169,7 +171,7 @@ def _miss(values: Sequence[Observed], part: Part) -> int | None:
 
 def _job(key: StageKey, known: Known) -> Job:
     exercises = {cell.id: cell_body(cell.source) for cell in key.stage.role("solution")}
-    answers = Answers(exercises | {known.exercise: known.source})
+    answers = StudentCode(exercises | {known.exercise: known.source})
     job = submission_job(key.course, key.stage, {key.stage.name: answers}, key.names)
     return replace(job, base=key.base)
 

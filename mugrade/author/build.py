@@ -47,7 +47,7 @@ from mugrade.values.observe import seed_of
 from mugrade.values.verdicts import kept_answers
 
 Tree = dict[str, str]
-Report = Callable[[str], None]
+Tell = Callable[[str], None]
 NBGRADER_CONFIG = '''"""nbgrader's settings for this course; written by `mugrade build`."""
 
 c = get_config()  # noqa: F821
@@ -67,14 +67,14 @@ c.GenerateFeedback.preprocessors = [
 '''
 
 
-def build(
-    course: Course, report: Report = lambda text: None, only: Sequence[Stage] = ()
+def build_course(
+    course: Course, tell: Tell = lambda text: None, only: Sequence[Stage] = ()
 ) -> list[str]:
     """Write everything; returns the paths below the course's root that changed.
 
     Of stages beside `only`, if some are named, the answers stay as they were recorded last.
     """
-    committed, instructor = render(course, report, only)
+    committed, instructor = render_course(course, tell, only)
     changed = differences(course, committed)
     for path in changed:
         _write(course.root, path, committed.get(path))
@@ -83,10 +83,10 @@ def build(
 
 
 def check_build(
-    course: Course, report: Report = lambda text: None, only: Sequence[Stage] = ()
+    course: Course, tell: Tell = lambda text: None, only: Sequence[Stage] = ()
 ) -> list[str]:
     """The committed paths that differ from what the scripts say; writes nothing."""
-    return differences(course, render(course, report, only)[0])
+    return differences(course, render_course(course, tell, only)[0])
 
 
 def not_run(course: Course, only: Sequence[Stage]) -> list[str]:
@@ -99,12 +99,12 @@ def not_run(course: Course, only: Sequence[Stage]) -> list[str]:
     return found
 
 
-def render(course: Course, report: Report, only: Sequence[Stage] = ()) -> tuple[Tree, Tree]:
+def render_course(course: Course, tell: Tell, only: Sequence[Stage] = ()) -> tuple[Tree, Tree]:
     """The committed files and the instructor's nbgrader tree, as path -> text."""
-    report("notebooks")
+    tell("notebooks")
     instructor = {stage: source_notebook(stage) for stage in course.stages}
     student = {stage: release(instructor[stage]) for stage in course.stages}
-    records = _records(course, student, report, only)
+    records = _records(course, student, tell, only)
     package = {
         path: render_module(blocks) if blocks else "" for path, blocks in course.modules().items()
     }
@@ -127,14 +127,14 @@ def render(course: Course, report: Report, only: Sequence[Stage] = ()) -> tuple[
 def _records(
     course: Course,
     student: Mapping[Stage, nbformat.NotebookNode],
-    report: Report,
+    tell: Tell,
     only: Sequence[Stage],
 ) -> Records:
     """What the reference yields in all stages; it is run again in `only`, if that names some."""
     every = Records({}, {}, {})
     with for_trusted() as sandbox:
         for stage, shown in student.items():
-            report(f"answers and mistakes of {stage.name}")
+            tell(f"answers and mistakes of {stage.name}")
             tasks = shown_tasks(stage, shown)
             last = last_records(course, stage, tasks) if only and stage not in only else None
             every |= last.records if last else records_of(course, stage, tasks, sandbox)

@@ -9,7 +9,7 @@ from mugrade.sandbox.plain import for_trusted
 from mugrade.values.answers import Answer
 
 
-def lint(course: Course) -> Iterator[str]:
+def weak_checks(course: Course) -> Iterator[str]:
     """One line `file:line: warning` for each check whose answers are easy to guess.
 
     Raises CourseError if the reference does not answer its own checks.

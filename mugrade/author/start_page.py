@@ -6,7 +6,7 @@ from importlib.resources import as_file, files
 
 from mugrade.course.cells import Cell
 from mugrade.course.model import Course, Stage
-from mugrade.course.reading import link, read_cells
+from mugrade.course.reading import link, script_cells
 
 FACT = r"^- \*\*{name}\*\*: (.*?)(?=\n\n|\n- |\Z)"
 
@@ -23,7 +23,7 @@ def start_cells(course: Course) -> list[Cell]:
     }
     own = course.root / "solutions" / "start.py"
     with as_file(files("mugrade.author") / "templates" / "start.py") as standard:
-        cells = read_cells(own if own.is_file() else standard)
+        cells = script_cells(own if own.is_file() else standard)
     return [_filled(cell, values) for cell in cells]
 
 

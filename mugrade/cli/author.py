@@ -24,15 +24,14 @@ def build(
 ) -> None:
     """Turn solutions/NN_name.py into notebooks, the reference package and an nbgrader course."""
     require("build", "author")
-    from mugrade.author.build import build as write
-    from mugrade.author.build import check_build, nbgrader_root, not_run
+    from mugrade.author.build import build_course, check_build, nbgrader_root, not_run
     from mugrade.author.forgotten import forgotten
     from mugrade.course.reading import find_course, load_course
 
     found = load_course(find_course(course or Path.cwd()))
     only = [found.find(name) for name in stage or ()]
     with console().status("reading") as status:
-        changed = (check_build if check else write)(found, status.update, only)
+        changed = (check_build if check else build_course)(found, status.update, only)
     for path in changed:
         say(f"{'differs' if check else 'written'}  {path}")
     if check and changed:
@@ -52,9 +51,9 @@ def build(
 def lint(course: CourseFolder = None) -> None:
     """Warn about checks that can be passed by guessing."""
     require("lint", "author")
-    from mugrade.author.lint import lint as warnings
+    from mugrade.author.lint import weak_checks
     from mugrade.course.reading import find_course, load_course
 
-    if found := list(warnings(load_course(find_course(course or Path.cwd())))):
+    if found := list(weak_checks(load_course(find_course(course or Path.cwd())))):
         raise fail("\n".join(found))
     say("no check can be passed by guessing")

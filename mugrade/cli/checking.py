@@ -138,12 +138,12 @@ def _run(
     advance: Any,
     look: "Callable[[str], Whole] | None",
 ) -> None:
-    from mugrade.course.exercises import Answers
+    from mugrade.course.exercises import StudentCode
     from mugrade.student.doctor import import_findings
     from mugrade.student.runner import run_checks
 
-    manifest, answers = workspace.manifest, Answers(workspace.exported(ran.stage))
-    ran.findings += import_findings(ran.stage, answers, manifest.package)
+    manifest, code = workspace.manifest, StudentCode(workspace.exported(ran.stage))
+    ran.findings += import_findings(ran.stage, code, manifest.package)
     whole = look(ran.stage) if look else None
     try:
         for report in run_checks(workspace, ran.stage, seconds, whole):

@@ -39,7 +39,7 @@ def explain(
     demand_fork()
     require("explain", "grade")
     from mugrade.course.reading import find_course, load_course
-    from mugrade.grader.explain import explain, read_secret
+    from mugrade.grader.explain import explain_attempt, read_secret
     from mugrade.grader.explained import lines
     from mugrade.grader.history import attempt_of
     from mugrade.grader.run import demand_sandbox
@@ -52,7 +52,7 @@ def explain(
         secret = read_secret(folder)
         with console(stderr=True).status("grading again"):
             tier = demand_sandbox(accept_weak, console(stderr=True))
-            result = explain(store, of, found, secret, tier)
+            result = explain_attempt(store, of, found, secret, tier)
     there = [c.grade.check.id for c in result.checks]
     if unknown := sorted({*(check or ())} - {*there}):
         raise fail(f"no check {', '.join(unknown)}: there are {', '.join(there)}")

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 OLD = "pages older than the formgrader: {}; mugrade grades --write writes them again"
 Below = Annotated[float | None, typer.Option("--below", help="Only with fewer points than this.")]
-Csv = Annotated[
+CsvOption = Annotated[
     str | None, typer.Option("--csv", help="Write a row per check to this file; - prints it.")
 ]
-History = Annotated[
+HistoryOption = Annotated[
     tuple[str, str] | None,
     typer.Option("--history", metavar="STUDENT STAGE", help="Every attempt at a stage."),
 ]
@@ -42,7 +42,7 @@ Number = Annotated[
     int | None,
     typer.Option("--attempt", help="With --notebook: which one; by default what counts."),
 ]
-Notebook = Annotated[
+NotebookOption = Annotated[
     Path | None,
     typer.Option("--notebook", help="With --history: write what was handed in to this file."),
 ]
@@ -66,11 +66,11 @@ def grades(
     stage: Stages = None,
     below: Below = None,
     policy: PolicyOption = None,
-    csv: Csv = None,
+    csv: CsvOption = None,
     json: Json = False,
-    history: History = None,
+    history: HistoryOption = None,
     attempt: Number = None,
-    notebook: Notebook = None,
+    notebook: NotebookOption = None,
     use: Use = None,
     write: Write = False,
 ) -> None:
@@ -178,12 +178,12 @@ def _write(course: Path | None, out: Path | None, db: str | None) -> None:
     from mugrade.course.reading import find_course, load_course
     from mugrade.grader.outputs.csv import CSV
     from mugrade.grader.outputs.pages import FEEDBACK
-    from mugrade.grader.plan import opened
+    from mugrade.grader.plan import opened_results
     from mugrade.grader.publish import republish
 
     found = load_course(find_course(course or Path.cwd()))
     folder = out or found.root / RESULTS
-    with opened(folder, db, console()) as store:
+    with opened_results(folder, db, console()) as store:
         republish(folder, found, store, console())
     say(f"{folder / CSV} and {folder / FEEDBACK} say what counts now")
 
@@ -197,13 +197,13 @@ def _history(
     notebook: Path | None,
 ) -> None:
     """Show every attempt, or write the notebook of one."""
-    from mugrade.grader.history import history_table, of_one_stage, write_notebook
+    from mugrade.grader.history import history_table, of_one_stage, write_attempt
 
     attempts = of_one_stage(store, student, stage)
     standing = store.standing(student, attempts[0].stage, settings)
     if notebook:
         number = standing.attempt.number if number is None else number
-        write_notebook(store, attempts, number, notebook)
+        write_attempt(store, attempts, number, notebook)
         say(f"attempt {number} of {student} at {attempts[0].stage}: {notebook}")
     else:
         console().print(history_table(attempts, standing))

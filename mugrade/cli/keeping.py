@@ -28,12 +28,12 @@ def restore(
     --to, and what is replaced is kept.
     """
     from mugrade.student.notebook import notebook_path
-    from mugrade.student.restore import restore as give_back
+    from mugrade.student.restore import restore_stage
 
     workspace = find_workspace()
     names = [find_stage(workspace, name) for name in stages or []]
     there = (s for s in workspace.manifest.stages if notebook_path(workspace, s).exists())
-    done = [give_back(workspace, stage, to) for stage in names or there]
+    done = [restore_stage(workspace, stage, to) for stage in names or there]
     said = [line for restored in done for line in _told(restored)]
     for line in said or ["notebooks and package hold the same answers"]:
         say(line)
@@ -114,15 +114,14 @@ def update(
 
     Everything that is replaced is kept.
     """
-    from mugrade.student.sources import opened
-    from mugrade.student.update import undo
-    from mugrade.student.update import update as bring
+    from mugrade.student.sources import opened_source
+    from mugrade.student.update import undo, update_course
 
     workspace = find_workspace()
     if back:
         return _tell(undo(workspace), "the course is as it was before the update")
-    with console(stderr=True).status("looking"), opened(source, workspace.folder) as folder:
-        done = bring(workspace, folder)
+    with console(stderr=True).status("looking"), opened_source(source, workspace.folder) as folder:
+        done = update_course(workspace, folder)
     _tell(done, "mugrade update --undo takes it back")
 
 
@@ -149,7 +148,7 @@ def _show_change(changed: "Changed") -> None:
     for line in _difference(changed.old, changed.new):
         say(f"  {line}")
     say(f"{changed.id}: and what you wrote into the old stub:")
-    for line in _difference(changed.old, changed.answer):
+    for line in _difference(changed.old, changed.written):
         say(f"  {line}")
 
 

@@ -144,13 +144,12 @@ def reset(
 
     The old text is kept, and nothing is asked.
     """
-    from mugrade.student.reset import released_cell
-    from mugrade.student.reset import reset as put_back
+    from mugrade.student.reset import released_cell, reset_cell
 
     workspace = find_workspace()
     for cell in [released_cell(workspace, id) for id in ids]:
         id = cell.id
-        done = put_back(workspace, id)
+        done = reset_cell(workspace, id)
         if not done.written:
             say(f"{id} is as it was handed out")
             continue

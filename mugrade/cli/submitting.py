@@ -103,9 +103,9 @@ def _choose(
 
     Raises WorkspaceError where it is not clear which is meant and nobody can be asked.
     """
-    from mugrade.student.copies import rivals, stage_of
+    from mugrade.student.copies import rivals, stage_of_notebook
 
-    paths = {stage_of(workspace, path): path for path in given}
+    paths = {stage_of_notebook(workspace, path): path for path in given}
     notes = []
     for stage, found in rivals(workspace).items():
         if stage in paths or (names and stage not in names):
@@ -122,8 +122,8 @@ def _choose(
 def _ask(found: "Rivals") -> Path:
     """Let a person choose between notebooks."""
     say(f"{found.own.stage}: which notebook is to be handed in?")
-    for number, candidate in enumerate(found.every, 1):
-        say(f"  {number}  {candidate.told}")
+    for number, copy in enumerate(found.every, 1):
+        say(f"  {number}  {copy.told}")
     answer = 0
     while not 1 <= answer <= len(found.every):
         answer = typer.prompt("number", type=int, default=1)

@@ -26,7 +26,7 @@ NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateCell:
     """A cell that may answer an exercise: its position in the notebook, and whether it exports."""
 
     position: int
@@ -40,7 +40,7 @@ class Candidate:
 
 
 @dataclass
-class Answers:
+class StudentCode:
     """A student's code for a stage: exercise -> source, module -> helpers, exercise -> problem.
 
     `unread`: exercise -> sources of cells meant for it that are no Python code.
@@ -51,7 +51,7 @@ class Answers:
     problems: dict[str, str] = field(default_factory=dict)
     unread: dict[str, list[str]] = field(default_factory=dict)
 
-    def code(self, exercise: str) -> str:
+    def digest(self, exercise: str) -> str:
         """The digest of all that the student wrote for an exercise, or that it may use."""
         helpers = [(path, b.source) for path, blocks in self.helpers.items() for b in blocks]
         written = self.exercises.get(exercise), self.unread.get(exercise), sorted(helpers)
@@ -64,18 +64,18 @@ class Answers:
             self.unread.setdefault(meant.id, []).append(cell.source)
 
 
-def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str) -> Answers:
-    """The answers to a stage's exercises and the student's own exported helpers.
+def find_code(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str) -> StudentCode:
+    """What a student has written for a stage: exercises, and exported helpers of their own.
 
-    A cell answers the exercise whose symbols it defines, else the one whose id it has; `choose`
-    decides between several. What a student added to a given cell is a helper.
+    A cell answers the exercise whose symbols it defines, else the one whose id it has;
+    `choose_cells` decides between several. What a student added to a given cell is a helper.
     """
     entries = [b for b in manifest.blocks if b.stage == stage]
-    candidates: dict[str, list[Candidate]] = {}
-    answers = Answers()
+    candidates: dict[str, list[CandidateCell]] = {}
+    code = StudentCode()
     for position, cell in enumerate(cells):
         if cell.kind != "code":
-            answers.misplace(cell, _guess(cell, entries), f"its code is in a {cell.kind} cell")
+            code.misplace(cell, _guess(cell, entries), f"its code is in a {cell.kind} cell")
             continue
         module = export_path(cell.source)
         try:
@@ -84,23 +84,23 @@ def find_answers(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str)
             helper = block if entry is None else _additions(block, entry, entries)
         except NOT_PYTHON as error:
             text = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
-            answers.misplace(cell, _guess(cell, entries), text)
+            code.misplace(cell, _guess(cell, entries), text)
             continue
         if entry is not None and entry.role == Role.SOLUTION:
             if module or _is_answer(cell, block, entry):
                 found = candidates.setdefault(entry.id, [])
-                found.append(Candidate(position, module is not None, block))
+                found.append(CandidateCell(position, module is not None, block))
             continue
         target = entry.module if entry else module
         if target and helper.source and (entry or _may_extend(target, manifest, stage)):
-            answers.helpers.setdefault(target, []).append(helper)
+            code.helpers.setdefault(target, []).append(helper)
     required = {b.id: set(b.symbols) for b in entries}
     for id, found in candidates.items():
-        if chosen := choose(found, required[id]):
-            answers.exercises[id] = "\n\n\n".join(c.block.source for c in chosen)
+        if chosen := choose_cells(found, required[id]):
+            code.exercises[id] = "\n\n\n".join(c.block.source for c in chosen)
             if not any(c.stubs for c in chosen):
-                answers.problems.pop(id, None)
-    return answers
+                code.problems.pop(id, None)
+    return code
 
 
 def _parsed(cell: SubmittedCell) -> Block:
@@ -154,14 +154,14 @@ def _is_answer(cell: SubmittedCell, block: Block, entry: BlockEntry) -> bool:
     return bool(defined) or entry.id in (cell.id, cell.grade_id)
 
 
-def choose(candidates: Iterable[Candidate], required: set[str]) -> list[Candidate]:
+def choose_cells(candidates: Iterable[CandidateCell], required: set[str]) -> list[CandidateCell]:
     """The cells that count, in the notebook's order; together they cover the `required` symbols.
 
     The one with the fewest open gaps wins, then one that exports, then the last. An exported cell
     that was left without the symbols is kept: the student has split it.
     """
     missing = set(required)
-    chosen: list[Candidate] = []
+    chosen: list[CandidateCell] = []
     for c in sorted(candidates, key=lambda c: (c.stubs, not c.exported, -c.position)):
         symbols = c.block.symbols
         if symbols & missing or (c.exported and not symbols & required):

@@ -48,7 +48,7 @@ def load_course(root: Path) -> Course:
 
 def read_stage(path: Path) -> Stage:
     """Read one script in percent format."""
-    cells = read_cells(path)
+    cells = script_cells(path)
     if cells:
         last = cells[-1]
         cells.append(progress_cell(path.stem, last.line + last.source.count("\n") + 1))
@@ -56,7 +56,7 @@ def read_stage(path: Path) -> Stage:
     return replace(stage, mistakes=tuple(read_mistakes(stage.mistakes_path)))
 
 
-def read_cells(path: Path) -> list[Cell]:
+def script_cells(path: Path) -> list[Cell]:
     """The cells of a script; raises CourseError where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,9 +1,9 @@
-"""What the sandbox is to run: a student's answers on top of the reference."""
+"""What the sandbox is to run: a student's code on top of the reference."""
 
 from collections.abc import Sequence
 
 from mugrade.course.cells import Role
-from mugrade.course.exercises import Answers
+from mugrade.course.exercises import StudentCode
 from mugrade.course.model import Course, Stage
 from mugrade.package.blocks import Block, arrange
 from mugrade.sandbox.job import Job
@@ -13,12 +13,12 @@ from mugrade.sandbox.loader import Piece
 def submission_job(
     course: Course,
     stage: Stage,
-    answers: dict[str, Answers],
+    code: dict[str, StudentCode],
     names: Sequence[tuple[str, Sequence[str]]],
 ) -> Job:
-    """A stage with the student's answers on top of the stages before it.
+    """A stage with the student's code on top of the stages before it.
 
-    Stages that are not in `answers` come from the reference; an exercise without an answer is its
+    Stages that are not in `code` come from the reference; an exercise without an answer is its
     stub, which also stands in for an answer that raises while it is being defined.
     """
     package: dict[str, list[Piece]] = {}
@@ -27,10 +27,10 @@ def submission_job(
     fallback = {c.id: c.unsolved for s in stages for c in s.role(Role.SOLUTION)}
     given: dict[str, str] = {}
     for s in stages:
-        if s.name in answers:
-            own = answers[s.name].exercises
+        if s.name in code:
+            own = code[s.name].exercises
             given |= {c.id: own.get(c.id, fallback[c.id]) for c in s.role(Role.SOLUTION)}
-    helpers = [item for a in answers.values() for item in a.helpers.items()]
+    helpers = [item for own in code.values() for item in own.helpers.items()]
     for path, _ in helpers:
         reference.setdefault(path, [])
     for path, blocks in reference.items():

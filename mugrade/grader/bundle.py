@@ -21,7 +21,7 @@ MAX_RESTARTS = 3
 
 
 @dataclass(frozen=True)
-class Part:
+class CheckPart:
     """What of a check is run at once, the shown inputs or all; and the answers to compare with."""
 
     task: CheckTask
@@ -29,7 +29,7 @@ class Part:
     hidden: bool
 
     @classmethod
-    def of(cls, task: CheckTask, answers: Sequence[Answer]) -> "Iterator[Part]":
+    def of(cls, task: CheckTask, answers: Sequence[Answer]) -> "Iterator[CheckPart]":
         """The shown part of a check and, if it hides something, the whole."""
         shown = [answer for answer in answers if not answer.hidden]
         if shown or not answers:
@@ -46,7 +46,7 @@ class Bundle:
     """
 
     job: Job
-    parts: Sequence[Part]
+    parts: Sequence[CheckPart]
     exercises: Mapping[str, str]
     limits: Limits
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Bundle:
 class Miss:
     """The part of a check that was answered wrongly, and the answer."""
 
-    part: Part
+    part: CheckPart
     values: Sequence[Observed]
 
 
@@ -129,7 +129,7 @@ def left_out(job: Job, ids: Container[str]) -> Job:
     return replace(job, package=package)
 
 
-def run(bundle: Bundle, sandbox: Sandbox) -> Outcome:
+def run_bundle(bundle: Bundle, sandbox: Sandbox) -> Outcome:
     """Ask a submission everything; a death costs the check that was running, the rest go on.
 
     All shown parts come before the first hidden one, after which no text that student code wrote
@@ -158,8 +158,8 @@ def run(bundle: Bundle, sandbox: Sandbox) -> Outcome:
 
 
 def _loaded(
-    bundle: Bundle, process: Process, parts: Sequence[Part], outcome: Outcome
-) -> list[Part]:
+    bundle: Bundle, process: Process, parts: Sequence[CheckPart], outcome: Outcome
+) -> list[CheckPart]:
     """The parts that can be asked; the others are of an exercise whose cell is not loaded."""
     exercises = bundle.exercises
     broken = {id: x for id, x in process.failures.items() if not x.startswith(UNSOLVED)}
@@ -173,8 +173,8 @@ def _loaded(
 
 
 def _ask(
-    bundle: Bundle, process: Process, parts: Sequence[Part], deadline: float, outcome: Outcome
-) -> tuple[list[Part], list[str]]:
+    bundle: Bundle, process: Process, parts: Sequence[CheckPart], deadline: float, outcome: Outcome
+) -> tuple[list[CheckPart], list[str]]:
     """Run parts until the process dies; returns what is left, and the exercise it died at."""
     left, seen = list(parts), False
     while left and (seconds := deadline - time.monotonic()) > 0:
@@ -190,7 +190,7 @@ def _ask(
     return left, []
 
 
-def _run(process: Process, part: Part, seconds: float, outcome: Outcome) -> Verdict:
+def _run(process: Process, part: CheckPart, seconds: float, outcome: Outcome) -> Verdict:
     try:
         values = process.run(part.task, seconds)
     except Death as death:

@@ -37,13 +37,13 @@ def place(inside: PurePath, archive: str = "") -> str:
     return f"{text} in {archive}" if archive else text
 
 
-def stage_of(name: str, stages: Sequence[str]) -> str | None:
+def stage_by_name(name: str, stages: Sequence[str]) -> str | None:
     """The stage that a notebook is called like: the longest one that its name begins with."""
     named = [stage for stage in stages if name.startswith(stage)]
     return max(named, key=len, default=None) if name.endswith(".ipynb") else None
 
 
-def take(stage: str, candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
+def take_last(stage: str, candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
     """The notebook that was handed in last, and those with other contents.
 
     Equal ones are one, handed in when the first of them was. Of those that came at once, the one

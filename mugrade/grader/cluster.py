@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mugrade.errors import Unreadable
-from mugrade.grader.bundle import Bundle, Outcome, run
+from mugrade.grader.bundle import Bundle, Outcome, run_bundle
 from mugrade.sandbox.job import SandboxError
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox
@@ -60,7 +60,7 @@ class Cluster:
 
 def run_on_worker(bundle: Bundle, accept_weak: bool) -> Outcome:
     """Run a bundle in the sandbox of this worker; raises SandboxError if that is not strong."""
-    return run(bundle, _sandbox(accept_weak))
+    return run_bundle(bundle, _sandbox(accept_weak))
 
 
 @functools.cache

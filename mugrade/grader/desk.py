@@ -12,13 +12,13 @@ from mugrade.archives import (
     MAX_INNER,
     Budget,
     Exhausted,
-    Packed,
+    Member,
     is_archive,
     is_hidden,
-    opened,
+    opened_archive,
 )
 from mugrade.errors import Unreadable
-from mugrade.grader.candidates import Candidate, place, stage_of
+from mugrade.grader.candidates import Candidate, place, stage_by_name
 from mugrade.grader.times import collected, modified
 
 
@@ -71,7 +71,7 @@ class Desk:
         elif is_link and os.path.isdir(path):
             self.problems.append(f"{place(inside)} (a link, which is not followed)")
         elif path.suffix.lower() == ".ipynb":
-            stage = stage_of(path.name, self.stages)
+            stage = stage_by_name(path.name, self.stages)
             if stage and where in ((), (stage,)):
                 said = collected(path.parent) if nbgrader and where else None
                 self._add(stage, Candidate(path, inside, "", said or modified(path)))
@@ -81,18 +81,18 @@ class Desk:
     def add_archive(self, path: Path, name: str, handed_in: datetime | None) -> None:
         """Add an archive that is the student's; whatever lies in there is the student's."""
         try:
-            with opened(path) as files:
-                for file in files:
-                    self.add_packed(file, file.path, name, handed_in)
+            with opened_archive(path) as members:
+                for member in members:
+                    self.add_member(member, member.path, name, handed_in)
         except Unreadable as error:
             self.problems.append(f"{name} ({error})")
 
-    def add_packed(
-        self, file: Packed, inside: PurePath, name: str, handed_in: datetime | None
+    def add_member(
+        self, member: Member, inside: PurePath, name: str, handed_in: datetime | None
     ) -> None:
         """Add a file of the archive called `name`; raises Exhausted."""
-        stage = stage_of(inside.name, self.stages)
-        if file.info.is_dir() or inside.suffix.lower() not in (".ipynb", ".zip"):
+        stage = stage_by_name(inside.name, self.stages)
+        if member.info.is_dir() or inside.suffix.lower() not in (".ipynb", ".zip"):
             return
         if inside.suffix.lower() == ".zip":
             self.problems.append(f"{place(inside, name)} (an archive in an archive is not opened)")
@@ -100,17 +100,17 @@ class Desk:
             self.others.append(place(inside, name))
         else:
             try:
-                path = self._written(file.read(self.budget), f"{stage}.ipynb")
+                path = self._written(member.read(self.budget), f"{stage}.ipynb")
                 self._add(stage, Candidate(path, inside, name, handed_in))
             except Exhausted:
                 raise
             except Unreadable as error:
                 self.problems.append(f"{place(PurePath(inside.name), name)} ({error})")
 
-    def add_inner(self, file: Packed, inside: PurePath, handed_in: datetime | None) -> None:
+    def add_inner(self, member: Member, inside: PurePath, handed_in: datetime | None) -> None:
         """Add an archive that lies in the archive of the whole class."""
         try:
-            content = file.read(self.budget)
+            content = member.read(self.budget)
             if len(content) > MAX_INNER:
                 raise Unreadable(f"it is larger than {MAX_INNER >> 20} MB: unpack what it is in")
             self.add_archive(self._written(content, "inner.zip"), place(inside), handed_in)

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from mugrade.course.model import Course, Mistake, Stage
-from mugrade.grader.bundle import Part
+from mugrade.grader.bundle import CheckPart
 from mugrade.reference.record import record_answers, reference_job
-from mugrade.reference.rehearse import made, own_first, place, trace_of
+from mugrade.reference.rehearse import declared_at, made, own_first, trace_of
 from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.process import Sandbox
 from mugrade.values.mistakes import Known, Trace
@@ -26,7 +26,7 @@ class Missed:
     """A mistake, the first part of a check that it fails, and what tells it there, if anything."""
 
     mistake: Mistake
-    part: Part
+    part: CheckPart
     trace: Trace | None
 
 
@@ -38,7 +38,7 @@ class Draw:
     """
 
     counter: int
-    part: Part
+    part: CheckPart
     missed: Sequence[Missed]
     passed: Sequence[Mistake]
 
@@ -51,10 +51,10 @@ def drawn(task: CheckTask, secret: bytes, counter: int) -> CheckTask:
 
 def hidden_parts(
     course: Course, stage: Stage, tasks: Sequence[CheckTask], sandbox: Sandbox
-) -> dict[str, Part]:
+) -> dict[str, CheckPart]:
     """Check -> its hidden part, with what the reference answers; raises CourseError."""
     answers = record_answers(course, stage, tasks, sandbox) if tasks else {}
-    return {task.id: Part(task, answers[task.id], True) for task in tasks}
+    return {task.id: CheckPart(task, answers[task.id], True) for task in tasks}
 
 
 def known_of(missed: Iterable[Missed]) -> Known:
@@ -73,7 +73,7 @@ class Rehearsal:
     """
 
     def __init__(
-        self, course: Course, stage: Stage, parts: Sequence[Part], sandbox: Sandbox
+        self, course: Course, stage: Stage, parts: Sequence[CheckPart], sandbox: Sandbox
     ) -> None:
         self.course, self.stage, self.parts, self.sandbox = course, stage, parts, sandbox
         self.job = reference_job(course, stage)
@@ -106,13 +106,13 @@ class Rehearsal:
         others = f" and {len(more)} more" if more else ""
         return (
             f"{self.stage.path.name}: {id} is too weak: of {DRAWS} draws of its hidden inputs none "
-            f"tells {place(self.stage, first)}{others}; put the telling input in by hand"
+            f"tells {declared_at(self.stage, first)}{others}; put the telling input in by hand"
         )
 
     def _drawn(self, tasks: Sequence[CheckTask], counter: int) -> Iterator[Draw]:
         """Draws of some checks, on which the mistakes that must fail them have been made."""
         parts = hidden_parts(self.course, self.stage, tasks, self.sandbox)
-        must: dict[str, list[Part]] = {}
+        must: dict[str, list[CheckPart]] = {}
         for miss in self.missed:
             if miss.part.hidden and miss.part.task.id in parts:
                 must.setdefault(miss.mistake.id, []).append(parts[miss.part.task.id])
@@ -124,21 +124,21 @@ class Rehearsal:
             passed = [m for m in mistakes if part in must[m.id] and m.id not in failed]
             yield Draw(counter, part, there, passed)
 
-    def _own_first(self, mistake: Mistake) -> list[list[Part]]:
+    def _own_first(self, mistake: Mistake) -> list[list[CheckPart]]:
         groups = own_first(self.stage, mistake)
         return [[part for part in self.parts if part.task.id in group] for group in groups]
 
     def _make(
         self,
         mistakes: Sequence[Mistake],
-        asked: Callable[[Mistake], Sequence[Sequence[Part]]],
+        asked: Callable[[Mistake], Sequence[Sequence[CheckPart]]],
     ) -> list[Missed]:
         """What the mistakes miss of what each is asked, all of them made side by side."""
         with ThreadPoolExecutor(self.sandbox.at_once) as pool:
             found = pool.map(lambda mistake: self._made(mistake, asked(mistake)), mistakes)
             return [miss for misses in found for miss in misses]
 
-    def _made(self, mistake: Mistake, groups: Sequence[Sequence[Part]]) -> list[Missed]:
+    def _made(self, mistake: Mistake, groups: Sequence[Sequence[CheckPart]]) -> list[Missed]:
         """What it misses of the first group of which it misses anything."""
         missed: dict[str, Missed] = {}
         with made(self.stage, mistake, self.job, self.sandbox) as process:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
-from mugrade.grader.bundle import Bundle, Outcome, Part
+from mugrade.grader.bundle import Bundle, CheckPart, Outcome
 from mugrade.grader.drawn import SECRET
 from mugrade.grader.fingerprint import judging
 from mugrade.grader.grade import Grader
@@ -17,7 +17,7 @@ from mugrade.grader.plan import written
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
-from mugrade.grader.versions import Version, course_of
+from mugrade.grader.versions import GradedCourse, course_of
 from mugrade.reference.record import REFERENCE_LIMITS, reference_job
 from mugrade.sandbox.job import Death, Limits
 from mugrade.sandbox.process import Sandbox
@@ -46,7 +46,7 @@ class Explained:
     """A check as it is graded now, with its steps; `died` says how the process ended, if it did."""
 
     grade: Grade
-    part: Part
+    part: CheckPart
     steps: Sequence[Step] = ()
     died: str = ""
 
@@ -62,7 +62,7 @@ class Explanation:
     differs: Sequence[str] = field(default_factory=tuple)
 
 
-def explain(
+def explain_attempt(
     store: Store, attempt: Attempt, course: Course, secret: bytes, tier: Tier
 ) -> Explanation:
     """Grade an attempt, which has its checks, again; nothing is stored.
@@ -104,7 +104,7 @@ def _explained(
     attempt: Attempt,
     submission: Submission,
     earlier: dict[str, Submission],
-    version: Version,
+    version: GradedCourse,
 ) -> Explanation:
     asked: list[Bundle] = []
     run = grader.run
@@ -129,7 +129,7 @@ def _earlier(store: Store, attempt: Attempt, scratch: Path) -> Iterator[tuple[st
         yield stage, Submission(attempt.student, stage, path)
 
 
-def _check(grader: Grader, grade: Grade, bundle: Bundle, part: Part) -> Explained:
+def _check(grader: Grader, grade: Grade, bundle: Bundle, part: CheckPart) -> Explained:
     """A check asked once more, in a process of its own, to its end."""
     values, died = _values(grader.sandbox, bundle, part)
     inputs = _inputs(grader, part)
@@ -144,7 +144,7 @@ def _check(grader: Grader, grade: Grade, bundle: Bundle, part: Part) -> Explaine
     return Explained(grade, part, found, died)
 
 
-def _values(sandbox: Sandbox, bundle: Bundle, part: Part) -> tuple[list[Observed], str]:
+def _values(sandbox: Sandbox, bundle: Bundle, part: CheckPart) -> tuple[list[Observed], str]:
     try:
         with sandbox.start(bundle.job, bundle.limits) as process:
             return process.run(part.task, bundle.limits.check), ""
@@ -152,7 +152,7 @@ def _values(sandbox: Sandbox, bundle: Bundle, part: Part) -> tuple[list[Observed
         return [], f"{MEANING[death.category]}: {death}"
 
 
-def _inputs(grader: Grader, part: Part) -> list[list[Input]]:
+def _inputs(grader: Grader, part: CheckPart) -> list[list[Input]]:
     """What goes into each yield, from the reference's run of the same check with the same seed."""
     check = traced(part.task)
     (key,) = grader.stages.values()
@@ -164,7 +164,7 @@ def _inputs(grader: Grader, part: Part) -> list[list[Input]]:
         return []
 
 
-def _about(attempt: Attempt, result: Result, version: Version) -> Iterator[str]:
+def _about(attempt: Attempt, result: Result, version: GradedCourse) -> Iterator[str]:
     """With what it is graded today, and with what it was."""
     yield version.text
     if attempt.grader != judging():

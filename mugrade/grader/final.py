@@ -11,7 +11,7 @@ from mugrade.grader.models import Review
 
 
 @dataclass(frozen=True)
-class Part:
+class CheckScore:
     """What one check gives; `earlier` is what a teacher said of other code, if of this nothing."""
 
     automatic: float
@@ -46,10 +46,10 @@ class Final:
     late: float = 0
 
     @classmethod
-    def of(cls, automatic: float, parts: Iterable[Part], late: float) -> "Final":
-        parts = list(parts)
-        manual = sum(p.manual - p.automatic for p in parts if p.manual is not None)
-        return cls(automatic, manual, sum(part.extra for part in parts), late)
+    def of(cls, automatic: float, scores: Iterable[CheckScore], late: float) -> "Final":
+        scores = list(scores)
+        manual = sum(s.manual - s.automatic for s in scores if s.manual is not None)
+        return cls(automatic, manual, sum(s.extra for s in scores), late)
 
     @property
     def points(self) -> float:
@@ -67,13 +67,15 @@ class Reviews:
         words = (r for r in reversed(self.said) if r.cell == cell and code in (None, r.code))
         return next(words, None)
 
-    def part(self, check: str, code: str, automatic: float) -> Part:
+    def score(self, check: str, code: str, automatic: float) -> CheckScore:
         """What a check with these automatic points gives for this code."""
         last, here = self.last(check), self.last(check, code)
         if last is None:
-            return Part(automatic)
+            return CheckScore(automatic)
         other = last if last.manual is not None or last.extra else None
-        return Part(automatic, here.manual if here else None, last.extra, None if here else other)
+        if here:
+            return CheckScore(automatic, here.manual, last.extra)
+        return CheckScore(automatic, None, last.extra, other)
 
     def comment(self, exercise: str) -> str:
         """The last comment on an exercise, or nothing."""
@@ -85,9 +87,9 @@ class Reviews:
 
         `waits`: whether it still asks for a look.
         """
-        part = self.part(word.cell, word.code, 0)
-        known = part.manual, part.extra, self.comment(word.cell)
-        return known != word.said or (part.earlier is not None and not waits)
+        score = self.score(word.cell, word.code, 0)
+        known = score.manual, score.extra, self.comment(word.cell)
+        return known != word.said or (score.earlier is not None and not waits)
 
 
 NOTHING_SAID = Reviews()

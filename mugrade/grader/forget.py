@@ -11,7 +11,7 @@ from mugrade.errors import Unreadable
 from mugrade.grader.log import forget
 from mugrade.grader.migrate import backups
 from mugrade.grader.outputs.csv import CSV
-from mugrade.grader.plan import opened
+from mugrade.grader.plan import opened_results
 from mugrade.grader.publish import Publisher, republish
 from mugrade.grader.store import Store
 from mugrade.grader.vacuum import vacuum
@@ -25,7 +25,7 @@ def forget_student(
 
     Raises Unreadable if nothing was there. Stopped half-way, it goes on when called again.
     """
-    with opened(out, url, console) as store:
+    with opened_results(out, url, console) as store:
         with closing(Publisher(out, course, store)) as publisher:
             done = [line for output in publisher.outputs for line in output.forget(student)]
         attempts, notebooks = store.forget(student)

@@ -7,16 +7,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
 from mugrade.course.cells import Role
-from mugrade.course.exercises import Answers, find_answers
+from mugrade.course.exercises import StudentCode, find_code
 from mugrade.course.listing import make_manifest
 from mugrade.course.manifest import Manifest
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.assemble import submission_job
-from mugrade.grader.bundle import Bundle, Outcome, Part, conceal, left_out
-from mugrade.grader.bundle import run as run_here
+from mugrade.grader.bundle import Bundle, CheckPart, Outcome, conceal, left_out, run_bundle
 from mugrade.grader.key import StageKey
-from mugrade.grader.results import Grade, Notebook, Result, Status
+from mugrade.grader.results import Grade, PackedNotebook, Result, Status
 from mugrade.grader.submissions import Submission, by_student
 from mugrade.package.ipynb import cells_in, read_bytes
 from mugrade.sandbox.job import Limits
@@ -50,7 +49,7 @@ class Grader:
     ) -> None:
         self.course, self.limits, self.own = course, limits, own
         self.sandbox = Sandbox(tier or strongest().tier)
-        self.run = run or (lambda bundle: run_here(bundle, self.sandbox))
+        self.run = run or (lambda bundle: run_bundle(bundle, self.sandbox))
         self.manifest: Manifest = make_manifest(course)
         self.stages = {
             name: StageKey(course, course.find(name), self.sandbox, secret, draws)
@@ -66,7 +65,7 @@ class Grader:
         if submission.path is None:
             return self._not_run(submission, Status.MISSING, _what_is_there(submission))
         try:
-            notebook = Notebook.of(read_bytes(submission.path))
+            notebook = PackedNotebook.of(read_bytes(submission.path))
         except Unreadable as error:
             return self._not_run(submission, Status.UNREADABLE, str(error))
         earlier = dict(self._earlier(submission.stage, all_of_student))
@@ -74,7 +73,10 @@ class Grader:
         return replace(result, notebook=notebook, earlier=earlier)
 
     def _judged(
-        self, submission: Submission, notebook: Notebook, earlier: Mapping[str, Notebook]
+        self,
+        submission: Submission,
+        notebook: PackedNotebook,
+        earlier: Mapping[str, PackedNotebook],
     ) -> Result:
         try:
             return self._grade(submission, notebook, earlier)
@@ -84,31 +86,34 @@ class Grader:
             return self._not_run(submission, Status.FAILED, describe(error), notebook)
 
     def _grade(
-        self, submission: Submission, notebook: Notebook, earlier: Mapping[str, Notebook]
+        self,
+        submission: Submission,
+        notebook: PackedNotebook,
+        earlier: Mapping[str, PackedNotebook],
     ) -> Result:
         key = self.stages[submission.stage]
-        answers = {submission.stage: self._answers(submission.stage, notebook)}
+        code = {submission.stage: self._code(submission.stage, notebook)}
         for stage in self.course.before(key.stage) if self.own else ():
-            answers[stage.name] = self._own_answers(stage.name, earlier.get(stage.name))
-        job = submission_job(self.course, key.stage, answers, key.names)
+            code[stage.name] = self._own_code(stage.name, earlier.get(stage.name))
+        job = submission_job(self.course, key.stage, code, key.names)
         bundle = Bundle(
             replace(job, base=key.base),
             key.parts(),
             key.exercises,
             self.limits,
-            answers[submission.stage].problems,
+            code[submission.stage].problems,
         )
-        outcome = self._on_reference(bundle, self.run(bundle), answers, key)
-        verdicts = key.named(outcome, answers[submission.stage].exercises)
-        codes = self._codes(submission.stage, answers[submission.stage])
+        outcome = self._on_reference(bundle, self.run(bundle), code, key)
+        verdicts = key.named(outcome, code[submission.stage].exercises)
+        digests = self._digests(submission.stage, code[submission.stage])
         grades = [
-            Grade(self.manifest.check[task.id], verdicts[task.id], codes[task.id])
+            Grade(self.manifest.check[task.id], verdicts[task.id], digests[task.id])
             for task in key.tasks
         ]
         return Result(submission, Status.GRADED, "", grades, outcome.tier, draws=key.draws)
 
     def _on_reference(
-        self, bundle: Bundle, outcome: Outcome, answers: Mapping[str, Answers], key: StageKey
+        self, bundle: Bundle, outcome: Outcome, code: Mapping[str, StudentCode], key: StageKey
     ) -> Outcome:
         """Ask what failed beside a cell that could not be loaded again, with the reference's cell.
 
@@ -118,9 +123,9 @@ class Grader:
         again = [part for part in bundle.parts if _may_pass(part, bundle, outcome)]
         if not lost or not again:
             return outcome
-        own = answers[stage.name]
+        own = code[stage.name]
         given = {c.id: c.block.source for c in stage.role(Role.SOLUTION) if c.id in lost}
-        on_top = {**answers, stage.name: replace(own, exercises={**own.exercises, **given})}
+        on_top = {**code, stage.name: replace(own, exercises={**own.exercises, **given})}
         job = replace(submission_job(self.course, stage, on_top, key.names), base=key.base)
         job = left_out(job, outcome.died - given.keys())
         second = self.run(replace(bundle, job=job, parts=again, problems={}))
@@ -131,22 +136,26 @@ class Grader:
         return outcome
 
     def _not_run(
-        self, submission: Submission, status: Status, reason: str, notebook: Notebook | None = None
+        self,
+        submission: Submission,
+        status: Status,
+        reason: str,
+        notebook: PackedNotebook | None = None,
     ) -> Result:
         verdict = Verdict(Category.NOT_RUN, reason)
-        codes = self._codes_unrun(submission.stage, notebook)
+        digests = self._digests_unrun(submission.stage, notebook)
         tasks = self.stages[submission.stage].tasks
-        grades = [Grade(self.manifest.check[t.id], verdict, codes[t.id]) for t in tasks]
+        grades = [Grade(self.manifest.check[t.id], verdict, digests[t.id]) for t in tasks]
         return Result(submission, status, reason, grades)
 
-    def _codes(self, stage: str, answers: Answers) -> dict[str, str]:
+    def _digests(self, stage: str, code: StudentCode) -> dict[str, str]:
         """Check -> the digest of the code that it judges."""
-        return {id: answers.code(of) for id, of in self.stages[stage].exercises.items()}
+        return {id: code.digest(of) for id, of in self.stages[stage].exercises.items()}
 
-    def _codes_unrun(self, stage: str, notebook: Notebook | None) -> dict[str, str]:
+    def _digests_unrun(self, stage: str, notebook: PackedNotebook | None) -> dict[str, str]:
         """The same of what could not be graded; the digest of all of it where it has no cells."""
         try:
-            return self._codes(stage, self._answers(stage, notebook) if notebook else Answers())
+            return self._digests(stage, self._code(stage, notebook) if notebook else StudentCode())
         except Exception:  # whatever failed may fail again
             whole = notebook.sha256[:16] if notebook else ""
             return dict.fromkeys(self.stages[stage].exercises, whole)
@@ -175,25 +184,25 @@ class Grader:
             results = map(work, submissions) if jobs == 1 else in_threads(work, submissions, jobs)
             yield from (result for result in results if result is not None)
 
-    def _answers(self, stage: str, notebook: Notebook) -> Answers:
-        return find_answers(cells_in(notebook.content), self.manifest, stage)
+    def _code(self, stage: str, notebook: PackedNotebook) -> StudentCode:
+        return find_code(cells_in(notebook.content), self.manifest, stage)
 
-    def _own_answers(self, stage: str, notebook: Notebook | None) -> Answers:
+    def _own_code(self, stage: str, notebook: PackedNotebook | None) -> StudentCode:
         """The student's own earlier stage; nothing but stubs if it cannot be read."""
         try:
-            return self._answers(stage, notebook) if notebook else Answers()
+            return self._code(stage, notebook) if notebook else StudentCode()
         except Unreadable:
-            return Answers()
+            return StudentCode()
 
     def _earlier(
         self, stage: str, all_of_student: Mapping[str, Submission]
-    ) -> Iterator[tuple[str, Notebook]]:
+    ) -> Iterator[tuple[str, PackedNotebook]]:
         """The student's own earlier stages that a stage is graded on, those that are there."""
         for before in self.course.before(self.course.find(stage)) if self.own else ():
             submission = all_of_student.get(before.name)
             if submission and submission.path:
                 with contextlib.suppress(Unreadable):
-                    yield before.name, Notebook.of(read_bytes(submission.path))
+                    yield before.name, PackedNotebook.of(read_bytes(submission.path))
 
 
 def in_threads(
@@ -208,7 +217,7 @@ def in_threads(
             pool.shutdown(cancel_futures=True)
 
 
-def _may_pass(part: Part, bundle: Bundle, outcome: Outcome) -> bool:
+def _may_pass(part: CheckPart, bundle: Bundle, outcome: Outcome) -> bool:
     """Whether a part belongs to a failed check of an exercise whose own cell was loaded."""
     id = part.task.id
     return not outcome.verdicts[id].passed and bundle.exercises[id] not in outcome.unloaded

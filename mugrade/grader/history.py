@@ -13,7 +13,7 @@ from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.final import figure
 from mugrade.grader.models import Attempt
-from mugrade.grader.plan import opened
+from mugrade.grader.plan import opened_results
 from mugrade.grader.policy import Standing
 from mugrade.grader.publish import republish
 from mugrade.grader.report import utc
@@ -68,7 +68,7 @@ def history_table(attempts: Sequence[Attempt], standing: Standing) -> Table:
     return table
 
 
-def write_notebook(store: Store, attempts: Sequence[Attempt], number: int, path: Path) -> None:
+def write_attempt(store: Store, attempts: Sequence[Attempt], number: int, path: Path) -> None:
     """Write what an attempt graded, byte for byte; raises Unreadable if it was not kept."""
     content = store.notebook(_numbered(attempts, number))
     if content is None:
@@ -83,7 +83,7 @@ def choose_by_hand(
 
     Nothing is deleted, and the choice is kept with its date.
     """
-    with opened(out, url, console) as store:
+    with opened_results(out, url, console) as store:
         attempts = of_one_stage(store, *key)
         student, stage = attempts[0].student, attempts[0].stage
         if number == POLICY:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import CourseError
-from mugrade.grader.bundle import Bundle, Outcome, Part, run
+from mugrade.grader.bundle import Bundle, CheckPart, Outcome, run_bundle
 from mugrade.grader.draw import Draw, Missed, Rehearsal, known_of
 from mugrade.grader.reaching import Reaching
 from mugrade.reference.record import (
@@ -47,7 +47,7 @@ class StageKey:
         self.names: Sequence[tuple[str, Sequence[str]]] = check_names(stage)
         self.base: Package = reference(course, course.before(stage))
         answers = record_answers(course, stage, self.tasks, sandbox)
-        self.built = [part for task in self.tasks for part in Part.of(task, answers[task.id])]
+        self.built = [part for task in self.tasks for part in CheckPart.of(task, answers[task.id])]
         self.reaching = Reaching(course, stage, self.built, sandbox)
         self.lock = threading.Lock()
         self._rehearsal: Rehearsal | None = None
@@ -76,7 +76,7 @@ class StageKey:
         """A sentence about each check that no draw makes tell all known mistakes."""
         return [self.rehearsal.too_weak(draw) for draw in self.drawn.values() if draw.passed]
 
-    def parts(self, only: Container[str] | None = None) -> list[Part]:
+    def parts(self, only: Container[str] | None = None) -> list[CheckPart]:
         """All that a submission is asked: of every check, or only of those of some exercises."""
         return [
             self.drawn[part.task.id].part if part.hidden and self.drawn else part
@@ -109,7 +109,7 @@ class StageKey:
     def _grade_reference(self) -> None:
         job = reference_job(self.course, self.stage)
         bundle = Bundle(job, self.parts(), self.exercises, REFERENCE_LIMITS)
-        for id, verdict in run(bundle, self.sandbox).verdicts.items():
+        for id, verdict in run_bundle(bundle, self.sandbox).verdicts.items():
             if not verdict.passed:
                 where = f"{self.stage.path.name}: {id}"
                 found = f"{verdict.category} {verdict.actual}".strip()

@@ -44,7 +44,7 @@ FROM comment AS said {OF_NOTEBOOK} {{one}}
 """
 
 
-def show(connection: Connection, notebook: str, codes: Mapping[str, str]) -> None:
+def note_shown(connection: Connection, notebook: str, codes: Mapping[str, str]) -> None:
     """Note which code, by cell, a submitted notebook shows from now on."""
     connection.execute(text(SHOW), {"notebook": notebook, "codes": json.dumps(dict(codes))})
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mugrade.grader.final import Part, figure
+from mugrade.grader.final import CheckScore, figure
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
 from mugrade.view.report import printable
@@ -30,8 +30,8 @@ class Move:
     @property
     def checks(self) -> list[str]:
         """What each check gained or lost, and what lateness costs more or less."""
-        old, new = self.before.parts if self.before else {}, self.after.parts
-        none = Part(0)
+        old, new = self.before.scores if self.before else {}, self.after.scores
+        none = CheckScore(0)
         change = {id: new.get(id, none).points - old.get(id, none).points for id in {**old, **new}}
         change["late penalty"] = (self.before.penalty if self.before else 0) - self.after.penalty
         return [f"{id} {points:+g}" for id, points in change.items() if points]

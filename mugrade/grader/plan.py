@@ -152,7 +152,7 @@ def planned(order: Order, console: Console) -> Iterator[Plan]:
         present = find_submissions(
             order.folder, stages, Path(name), order.roster, order.confirm_class
         )
-        with opened(order.out, order.url, console) as store:
+        with opened_results(order.out, order.url, console) as store:
             with console.status("looking for what has changed"):
                 plan = make_plan(order, store, present, Path(name))
                 _demand_known(order, {*by_student(present), *(key[0] for key in plan.histories)})
@@ -164,7 +164,7 @@ def planned(order: Order, console: Console) -> Iterator[Plan]:
 
 
 @contextmanager
-def opened(out: Path, url: str | None, console: Console) -> Iterator[Store]:
+def opened_results(out: Path, url: str | None, console: Console) -> Iterator[Store]:
     """The results of the folder `out`, to write to; nobody else does until this ends."""
     demand_writable(out)
     try:

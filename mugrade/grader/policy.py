@@ -7,7 +7,7 @@ from functools import cached_property
 
 from mugrade.course.settings import Policy, Settings
 from mugrade.grader.attempts import in_order
-from mugrade.grader.final import NOTHING_SAID, Final, Part, Reviews
+from mugrade.grader.final import NOTHING_SAID, CheckScore, Final, Reviews
 from mugrade.grader.models import Attempt, Pin, Review
 from mugrade.grader.results import Grade, Result, Status
 from mugrade.values import Category
@@ -55,13 +55,13 @@ class Standing:
     @cached_property
     def final(self) -> Final:
         automatic = 0 if self.late else self.attempt.points
-        return Final.of(automatic, self.parts.values() if self.reviews.said else (), self.penalty)
+        return Final.of(automatic, self.scores.values() if self.reviews.said else (), self.penalty)
 
     @cached_property
-    def parts(self) -> dict[str, Part]:
+    def scores(self) -> dict[str, CheckScore]:
         """What each check gives; the attempt must have its checks."""
         return {
-            row.check: self.reviews.part(row.check, row.code, 0 if self.late else row.points)
+            row.check: self.reviews.score(row.check, row.code, 0 if self.late else row.points)
             for row in self.attempt.checks
         }
 
@@ -78,14 +78,14 @@ class Standing:
     @property
     def look(self) -> list[str]:
         """The checks that need another look, and why."""
-        parts = self.parts.items() if self.reviews.said else ()
-        return [f"{check} {part.look}" for check, part in parts if part.look]
+        scores = self.scores.items() if self.reviews.said else ()
+        return [f"{check} {score.look}" for check, score in scores if score.look]
 
     @property
     def comments(self) -> list[tuple[str, Review, bool]]:
         """Exercise, what the teacher says of it last, and whether that was of other code."""
         codes = {row.exercise: row.code for row in self.attempt.checks}
-        words = {r.cell: r for r in self.reviews.said if r.cell not in self.parts}
+        words = {r.cell: r for r in self.reviews.said if r.cell not in self.scores}
         return [(id, r, codes.get(id, r.code) != r.code) for id, r in words.items() if r.comment]
 
     @property

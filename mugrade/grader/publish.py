@@ -58,15 +58,13 @@ class Publisher:
             log.warning("the gradebook cannot be read: %s", error)
         return self.store.standings(self.course.settings)
 
-    def finish(
-        self, standings: Sequence[Standing], report: Callable[[str], None]
-    ) -> dict[str, str]:
+    def finish(self, standings: Sequence[Standing], tell: Callable[[str], None]) -> dict[str, str]:
         """Write what is out of date, of all results that count; returns what is where.
 
         If one cannot be written, those before it are there. Raises Unreadable.
         """
         try:
-            while self._bring_up_to_date(standings, report):
+            while self._bring_up_to_date(standings, tell):
                 standings = self.store.standings(self.course.settings)
         except OSError as error:
             log.exception("not all could be written")
@@ -78,13 +76,11 @@ class Publisher:
             **{output.name: str(output.path) for output in self.outputs},
         }
 
-    def _bring_up_to_date(
-        self, standings: Sequence[Standing], report: Callable[[str], None]
-    ) -> bool:
+    def _bring_up_to_date(self, standings: Sequence[Standing], tell: Callable[[str], None]) -> bool:
         """Whether there was news while it was written, so that what says less is out of date."""
         news = False
         for output in self.outputs:
-            report(f"writing {output.title}")
+            tell(f"writing {output.title}")
             output.prepare()
             late = [s for s in standings if not output.is_current(s)]
             for standing in self.store.with_checks(late):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
-from mugrade.grader.bundle import Outcome, Part
+from mugrade.grader.bundle import CheckPart, Outcome
 from mugrade.package.blocks import Block
 from mugrade.reference.record import REFERENCE_LIMITS, reference_job
 from mugrade.sandbox.job import Death, Job
@@ -22,7 +22,7 @@ class Reaching:
     """
 
     def __init__(
-        self, course: Course, stage: Stage, parts: Sequence[Part], sandbox: Sandbox
+        self, course: Course, stage: Stage, parts: Sequence[CheckPart], sandbox: Sandbox
     ) -> None:
         self.course, self.stage, self.sandbox = course, stage, sandbox
         self.whole = {part.task.id: part for part in parts}
@@ -73,7 +73,7 @@ class Reaching:
         return found
 
     @staticmethod
-    def _fails_in(process: Process, part: Part) -> bool:
+    def _fails_in(process: Process, part: CheckPart) -> bool:
         return not compare(process.run(part.task), part.answers).passed
 
     def _without(self, exercise: str) -> Job:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
-from mugrade.grader.final import Final, Part, figure
+from mugrade.grader.final import CheckScore, Final, figure
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
 from mugrade.values import Category
@@ -83,12 +83,12 @@ def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
         how = [a.mugrade, a.number, utc(a.handed_in), utc(a.graded_at)]
         total = [figure(s.final.late), figure(s.final.points)]
         for row in a.checks:
-            part = s.parts[row.check]
+            score = s.scores[row.check]
             who = [printable(s.student), s.stage, s.status, row.check]
             verdict = Category.NOT_RUN if s.late else row.category
-            what = [figure(part.points), row.max_points, verdict, printable(s.reason)]
-            manual = "" if part.manual is None else figure(part.manual)
-            made = [figure(part.automatic), manual, figure(part.extra), *total, part.look]
+            what = [figure(score.points), row.max_points, verdict, printable(s.reason)]
+            manual = "" if score.manual is None else figure(score.manual)
+            made = [figure(score.automatic), manual, figure(score.extra), *total, score.look]
             cells = (*who, *what, *how, *made)
             writer.writerow([safe(x) if isinstance(x, str) else x for x in cells])
 
@@ -109,14 +109,16 @@ def to_json(standings: Iterable[Standing]) -> str:
     of_file = ("taken", "passed_over", "notes")
     of_attempt = ("number", "hand_in", "mugrade", "max_points", "tier", "draws", *of_file)
     of_check = ("check", "exercise", "category", "max_points", "message")
-    of_part = ("points", "automatic", "manual", "extra", "look")
+    of_score = ("points", "automatic", "manual", "extra", "look")
 
-    def scores(part: Part) -> dict[str, Any]:
-        return {name: getattr(part, name) for name in of_part}
+    def scored(score: CheckScore) -> dict[str, Any]:
+        return {name: getattr(score, name) for name in of_score}
 
     def row(s: Standing) -> dict[str, Any]:
         a = s.attempt
-        checks = [{n: getattr(c, n) for n in of_check} | scores(s.parts[c.check]) for c in a.checks]
+        checks = [
+            {n: getattr(c, n) for n in of_check} | scored(s.scores[c.check]) for c in a.checks
+        ]
         times = {"handed_in": utc(a.handed_in), "graded_at": utc(a.graded_at)}
         return (
             {name: getattr(s, name) for name in columns}

@@ -35,14 +35,14 @@ class Grade:
 
 
 @dataclass(frozen=True)
-class Notebook:
+class PackedNotebook:
     """A notebook's bytes, compressed, under their hash."""
 
     sha256: str
     packed: bytes = field(repr=False)
 
     @classmethod
-    def of(cls, content: bytes) -> "Notebook":
+    def of(cls, content: bytes) -> "PackedNotebook":
         return cls(hashlib.sha256(content).hexdigest(), zlib.compress(content))
 
     @property
@@ -78,8 +78,8 @@ class Result:
     grades: Sequence[Grade] = field(default_factory=tuple)
     tier: str = ""
     draws: Mapping[str, int] = field(default_factory=dict)
-    notebook: Notebook | None = None
-    earlier: Mapping[str, Notebook] = field(default_factory=dict)
+    notebook: PackedNotebook | None = None
+    earlier: Mapping[str, PackedNotebook] = field(default_factory=dict)
 
     @property
     def points(self) -> int:

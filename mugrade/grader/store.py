@@ -31,7 +31,7 @@ from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.migrate import bring_up_to_date, create_tables
 from mugrade.grader.models import Attempt, Base, CheckRow, Earlier, NotebookRow, Pin, Review
 from mugrade.grader.policy import Standing, choose
-from mugrade.grader.results import Notebook, Result
+from mugrade.grader.results import PackedNotebook, Result
 from mugrade.view.report import printable
 
 NAME = "results.db"
@@ -210,7 +210,7 @@ class Store:
         """What the attempt graded, as it was handed in; None where it was not kept."""
         with self._session() as session:
             row = session.get(NotebookRow, attempt.notebook) if attempt.notebook else None
-            return Notebook(row.sha256, row.packed).content if row else None
+            return PackedNotebook(row.sha256, row.packed).content if row else None
 
     def earlier(self, attempt: Attempt) -> dict[str, bytes]:
         """The student's own earlier stages that the attempt was graded on."""
@@ -219,7 +219,7 @@ class Store:
         )
         with self._session() as session:
             found = session.execute(query.where(Earlier.attempt_id == attempt.id)).all()
-            return {stage: Notebook(row.sha256, row.packed).content for stage, row in found}
+            return {stage: PackedNotebook(row.sha256, row.packed).content for stage, row in found}
 
     def pin(self, student: str, stage: str, number: int | None) -> None:
         """Let an attempt count, whatever the policy says; with None the policy decides again."""
@@ -268,7 +268,7 @@ class Store:
             ) from None
 
 
-def _keep(session: Session, notebook: Notebook) -> None:
+def _keep(session: Session, notebook: PackedNotebook) -> None:
     if session.get(NotebookRow, notebook.sha256) is None:
         session.add(NotebookRow(sha256=notebook.sha256, packed=notebook.packed))
         session.flush()

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 
-from mugrade.archives import Exhausted, Packed, is_archive, is_hidden, opened
+from mugrade.archives import Exhausted, Member, is_archive, is_hidden, opened_archive
 from mugrade.errors import Unreadable
-from mugrade.grader.candidates import Candidate, place, take
+from mugrade.grader.candidates import Candidate, place, take_last
 from mugrade.grader.desk import Desk
 from mugrade.grader.roster import Roster
 from mugrade.grader.times import modified
@@ -127,32 +127,32 @@ class Desks:
         """The archive of a whole class; raises Unreadable."""
         handed_in = modified(path)
         try:
-            with opened(path) as files:
-                for file in files:
-                    self._read_packed(file, path, handed_in)
+            with opened_archive(path) as members:
+                for member in members:
+                    self._read_member(member, path, handed_in)
         except Unreadable as error:
             raise Unreadable(f"{path}: {error}") from None
 
-    def _read_packed(self, file: Packed, archive: Path, handed_in: datetime | None) -> None:
-        student, inside = _owner(file, archive.stem, self.stages)
+    def _read_member(self, member: Member, archive: Path, handed_in: datetime | None) -> None:
+        student, inside = _owner(member, archive.stem, self.stages)
         if student is None:
             return
         desk = self.desk(student)
-        if inside.suffix.lower() == ".zip" and not file.info.is_dir():
-            desk.add_inner(file, inside, handed_in)
+        if inside.suffix.lower() == ".zip" and not member.info.is_dir():
+            desk.add_inner(member, inside, handed_in)
         elif desk.budget.left:
             try:
-                desk.add_packed(file, inside, archive.name, handed_in)
+                desk.add_member(member, inside, archive.name, handed_in)
             except Exhausted as error:
                 desk.problems.append(f"{archive.name} ({error})")
 
 
-def _owner(file: Packed, name: str, stages: Sequence[str]) -> tuple[str | None, PurePath]:
+def _owner(member: Member, name: str, stages: Sequence[str]) -> tuple[str | None, PurePath]:
     """Whose a file in the archive of the class is, and its path in the student's folder."""
-    path, first = file.path, file.path.parts[0]
-    if file.is_outside or first in stages:
+    path, first = member.path, member.path.parts[0]
+    if member.is_outside or first in stages:
         return name, path
-    if len(path.parts) > 1 or file.info.is_dir():
+    if len(path.parts) > 1 or member.info.is_dir():
         return first, path.relative_to(first)
     if path.suffix.lower() == ".zip":
         return path.stem, path
@@ -185,7 +185,7 @@ def _submission(
     candidates = desk.candidates(stage)
     if not candidates:
         return Submission(student, stage, None, others, notes=tuple(notes))
-    taken, over = take(stage, candidates)
+    taken, over = take_last(stage, candidates)
     passed_over = tuple(_utf8(candidate.label) for candidate in over)
     if over:
         few = ", ".join(passed_over[:3]) + (", ..." if len(over) > 3 else "")

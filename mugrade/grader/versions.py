@@ -19,7 +19,7 @@ MOST = 30  # versions that are looked at, those nearest in time first
 
 
 @dataclass(frozen=True)
-class Version:
+class GradedCourse:
     """A course, and in words which one it is; `same` is whether it is that of the record."""
 
     course: Course
@@ -28,20 +28,20 @@ class Version:
 
 
 @contextmanager
-def course_of(course: Course, stage: str, digest: str, at: datetime) -> Iterator[Version]:
+def course_of(course: Course, stage: str, digest: str, at: datetime) -> Iterator[GradedCourse]:
     """The version of a stage that has the digest, else the course as it is now."""
     if _is(course, stage, digest):
-        yield Version(course, "the course is the same", True)
+        yield GradedCourse(course, "the course is the same", True)
         return
     for commit in _commits(course.root, at):
         with TemporaryDirectory(prefix="mugrade-course-") as name:
             old = _checked_out(course.root, commit, Path(name))
             if old and _is(old, stage, digest):
                 text = f"the course has changed since; graded with that of then, {commit[:12]}"
-                yield Version(old, text, True)
+                yield GradedCourse(old, text, True)
                 return
     text = "the course has changed since, and its git repository has not the version of then"
-    yield Version(course, text, False)
+    yield GradedCourse(course, text, False)
 
 
 def _is(course: Course, stage: str, digest: str) -> bool:

@@ -149,7 +149,7 @@ def render_module(blocks: Iterable[Block]) -> str:
     )
 
 
-def replace(
+def replace_block(
     blocks: Iterable[Block], new: Block, order: list[str], required: frozenset[str] = frozenset()
 ) -> list[Block]:
     """The module's blocks after a cell ran: `new` replaces its former self and what it redefines.

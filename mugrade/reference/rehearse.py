@@ -40,7 +40,7 @@ def rehearse(
                 told = {id: trace_of(mistake, values, answers[id]) for id, values in runs}
                 if found := {id: trace for id, trace in told.items() if trace}:
                     return found
-        raise CourseError(f"{place(stage, mistake)}: no check tells it by a value")
+        raise CourseError(f"{declared_at(stage, mistake)}: no check tells it by a value")
 
     known: dict[str, list[Trace]] = {}
     with ThreadPoolExecutor(sandbox.at_once) as pool:
@@ -65,10 +65,10 @@ def made(
         with sandbox.start(_with(stage, mistake, job), LIMITS, trusted=True) as process:
             if process.failures:
                 why = f"it does not load: {process.failures}"
-                raise CourseError(f"{place(stage, mistake)}: {why}")
+                raise CourseError(f"{declared_at(stage, mistake)}: {why}")
             yield process
     except Death as death:
-        raise CourseError(f"{place(stage, mistake)}: {death}") from None
+        raise CourseError(f"{declared_at(stage, mistake)}: {death}") from None
 
 
 def trace_of(
@@ -79,7 +79,7 @@ def trace_of(
     return trace(mistake.diagnosis, values, arrays, judges, mistake.plain, mistake.id)
 
 
-def place(stage: Stage, mistake: Mistake) -> str:
+def declared_at(stage: Stage, mistake: Mistake) -> str:
     """Where the course declares the mistake, and its name."""
     return f"mistakes/{stage.mistakes_path.name}:{mistake.line}: {mistake.diagnosis.name}"
 

@@ -25,7 +25,7 @@ VALUE, END, LOADED, LOADING = 1, 2, 3, 4
 READY, FORK = b"!", b"+"  # what nursery and grader say on their socket
 MAX_HEADER = 1 << 16
 MAX_TEXT = 500
-MAX_DATA = 1 << 28  # of one answer, all its frames together
+MAX_DATA = 1 << 28  # of one reply, all its frames together
 MAX_DIMENSIONS = 64
 MAX_OUTPUT = 1 << 24  # bytes printed by one submission
 DTYPES = {"<f2", "<f4", "<f8", "<c8", "<c16", "|b1"} | {
@@ -63,7 +63,7 @@ def encode(nonce: bytes, frame: Frame) -> bytes:
     return FRAME.pack(MAGIC, nonce, frame.kind, len(header), len(frame.data)) + header + frame.data
 
 
-class Output:
+class Printed:
     """What a submission prints: read so that it never blocks, counted, and all but thrown away."""
 
     def __init__(self, fd: int) -> None:
@@ -84,19 +84,19 @@ class Output:
         return self.end.decode(errors="replace").strip().rpartition("\n")[2]
 
 
-class Answer:
-    """The bytes of one answer, read before `deadline` (of time.monotonic); drains `output` too.
+class Reply:
+    """The bytes of one reply, read before `deadline` (of time.monotonic); drains `printed` too.
 
     A context manager.
     """
 
-    def __init__(self, fd: int, deadline: float, output: Output | None) -> None:
-        self.fd, self.deadline, self.output = fd, deadline, output
+    def __init__(self, fd: int, deadline: float, printed: Printed | None) -> None:
+        self.fd, self.deadline, self.printed = fd, deadline, printed
         self.buffer = bytearray()
         self.selector = selectors.DefaultSelector()
         self.selector.register(fd, selectors.EVENT_READ)
-        if output:
-            self.selector.register(output.fd, selectors.EVENT_READ)
+        if printed:
+            self.selector.register(printed.fd, selectors.EVENT_READ)
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes; raises Silence, Closed or Flood."""
@@ -117,8 +117,8 @@ class Answer:
                 if not chunk:
                     raise Closed
                 self.buffer += chunk
-            elif self.output and not self.output.drain():
-                self.selector.unregister(self.output.fd)
+            elif self.printed and not self.printed.drain():
+                self.selector.unregister(self.printed.fd)
 
     def __enter__(self) -> Self:
         return self
@@ -128,30 +128,30 @@ class Answer:
 
 
 def read_frames(
-    fd: int, nonce: bytes, deadline: float, output: Output | None = None
+    fd: int, nonce: bytes, deadline: float, printed: Printed | None = None
 ) -> Iterator[Frame]:
-    """Frames up to and including END or LOADED; `output` is drained meanwhile.
+    """Frames up to and including END or LOADED; `printed` is drained meanwhile.
 
     Raises Silence, Closed, ProtocolError or Flood.
     """
     left = MAX_DATA
-    with Answer(fd, deadline, output) as answer:
+    with Reply(fd, deadline, printed) as reply:
         while True:
-            magic, got, kind, header_size, data_size = FRAME.unpack(answer.take(FRAME.size))
+            magic, got, kind, header_size, data_size = FRAME.unpack(reply.take(FRAME.size))
             left -= FRAME.size + header_size + data_size
             if magic != MAGIC or got != nonce or kind not in (VALUE, END, LOADED, LOADING):
                 raise ProtocolError("not a frame of this request")
             if header_size > MAX_HEADER or left < 0:
                 raise ProtocolError(f"an answer of more than {MAX_DATA >> 20} MB")
             try:
-                header = json.loads(answer.take(header_size))
+                header = json.loads(reply.take(header_size))
             except (ValueError, RecursionError):
                 raise ProtocolError("a header that is not JSON") from None
             if not isinstance(header, dict):
                 raise ProtocolError("a header that is not an object")
-            frame = Frame(kind, header, answer.take(data_size))
+            frame = Frame(kind, header, reply.take(data_size))
             is_last = kind in (END, LOADED)
-            if is_last and answer.buffer:
+            if is_last and reply.buffer:
                 raise ProtocolError("more than an answer")
             yield frame
             if is_last:

@@ -62,7 +62,7 @@ class Ends:
     fate: int
 
 
-def keep(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoReturn:
+def be_keeper(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoReturn:
     """Be the keeper of one submission; `work` gets the descriptors of requests and reply."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     scratch = "/tmp"

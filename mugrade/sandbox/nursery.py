@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 from mugrade.sandbox.channel import FORK, READY
-from mugrade.sandbox.confine import Ends, Walls, keep
+from mugrade.sandbox.confine import Ends, Walls, be_keeper
 from mugrade.sandbox.loader import Package, load_package, package_from_json
 from mugrade.sandbox.worker import work
 
@@ -44,7 +44,7 @@ def serve(control: socket.socket, settings: dict[str, Any], base: Package) -> No
         if not message:
             return reap(0)
         if os.fork() == 0:
-            keep(Ends(*fds), walls, lambda requests, reply: work(requests, reply, base))
+            be_keeper(Ends(*fds), walls, lambda requests, reply: work(requests, reply, base))
         for fd in fds:
             os.close(fd)
         reap(os.WNOHANG)

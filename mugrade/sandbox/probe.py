@@ -149,7 +149,7 @@ def probe(tier: Tier) -> list[str]:
         with Sandbox(tier) as sandbox:
             job = Job({}, "import numpy as np", ())
             process = sandbox.start(job, Limits(load=10, check=10), trusted=True)
-            output = os.dup(process.output.fd)
+            output = os.dup(process.printed.fd)
             with contextlib.closing(process):
                 values = process.run(CheckTask("probe", attempt, 0))
             escaped = [bool(v.array is not None and v.array.any()) for v in values]

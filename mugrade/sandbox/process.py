@@ -28,7 +28,7 @@ from mugrade.sandbox.channel import (
     Closed,
     Flood,
     Frame,
-    Output,
+    Printed,
     ProtocolError,
     Silence,
     frame_value,
@@ -154,7 +154,7 @@ class Process:
         output, output_end = os.pipe()
         leash, self.leash = os.pipe()
         self.fate, fate = os.pipe()
-        self.output = Output(output)
+        self.printed = Printed(output)
         os.set_blocking(self.requests, False)
         theirs = (requests, reply, output_end, leash, fate)
         try:
@@ -204,7 +204,7 @@ class Process:
         deadline = time.monotonic() + seconds
         try:
             _write(self.requests, line, deadline)
-            yield from read_frames(self.reply, nonce, deadline, self.output)
+            yield from read_frames(self.reply, nonce, deadline, self.printed)
         except Silence:
             raise Death(Category.TIMEOUT, f"no answer within {seconds:.3g} seconds") from None
         except ProtocolError as error:
@@ -232,7 +232,7 @@ class Process:
         status = os.waitstatus_to_exitcode(fate["status"])
         if status < 0:
             return Death(Category.CRASH, f"the process was ended by {_signal_name(-status)}")
-        said = f": {self.output.last_line()}" if self.trusted else ""
+        said = f": {self.printed.last_line()}" if self.trusted else ""
         return Death(Category.CRASH, f"the process exited with status {status}{said}")
 
     def close(self) -> None:
@@ -245,7 +245,7 @@ class Process:
         with selectors.DefaultSelector() as selector:
             selector.register(self.fate, selectors.EVENT_READ)
             selector.select(GRACE)
-            for fd in (self.leash, self.reply, self.output.fd):
+            for fd in (self.leash, self.reply, self.printed.fd):
                 os.close(fd)
             while selector.select(5.0) and os.read(self.fate, 1 << 12):
                 pass

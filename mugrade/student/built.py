@@ -9,7 +9,7 @@ from mugrade.student.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Part:
+class BuiltModule:
     """A module: the exercises' public names that are in it, and its lines that are not blank.
 
     `lines` are the student's, `others` were given or borrowed.
@@ -28,13 +28,13 @@ class Built:
     package: str
     exercises: int
     stages: int
-    parts: tuple[Part, ...]
+    modules: tuple[BuiltModule, ...]
     taken: tuple[str, ...]
 
     @property
     def summary(self) -> str:
         """What there is, in one line."""
-        own, others = (sum(getattr(p, k) for p in self.parts) for k in ("lines", "others"))
+        own, others = (sum(getattr(m, k) for m in self.modules) for k in ("lines", "others"))
         borrowed = f", {len(self.taken)} of them borrowed" if self.taken else ""
         return (
             f"{self.package} is written: {self.exercises} exercises in {self.stages} stages"
@@ -51,8 +51,8 @@ class Built:
 
     @property
     def text(self) -> str:
-        width = max(len(part.module) for part in self.parts)
-        rows = (f"  {p.module:<{width}}  {p.lines:>4}  {', '.join(p.names)}" for p in self.parts)
+        width = max(len(m.module) for m in self.modules)
+        rows = (f"  {m.module:<{width}}  {m.lines:>4}  {', '.join(m.names)}" for m in self.modules)
         return "\n".join((self.summary, *rows, self.next))
 
 
@@ -68,12 +68,12 @@ def what_was_built(workspace: Workspace, course: Sequence[StageProgress]) -> Bui
     written = {item.id for item in items} - set(taken)
     if not written:
         return None
-    modules = dict.fromkeys(b.module for b in workspace.manifest.blocks if b.role == Role.SOLUTION)
-    parts = tuple(_part(workspace, module, written) for module in modules)
-    return Built(workspace.manifest.package, len(items), len(course), parts, taken)
+    paths = dict.fromkeys(b.module for b in workspace.manifest.blocks if b.role == Role.SOLUTION)
+    modules = tuple(_module(workspace, path, written) for path in paths)
+    return Built(workspace.manifest.package, len(items), len(course), modules, taken)
 
 
-def _part(workspace: Workspace, module: str, written: set[str]) -> Part:
+def _module(workspace: Workspace, module: str, written: set[str]) -> BuiltModule:
     entries = {block.id: block for block in workspace.manifest.module(module)}
     exercises = [entry for entry in entries.values() if entry.role == Role.SOLUTION]
     names = (name for e in exercises for name in e.symbols if not name.startswith("_"))
@@ -81,4 +81,4 @@ def _part(workspace: Workspace, module: str, written: set[str]) -> Part:
     for block in workspace.read_module(module):
         own = block.id in written or block.id not in entries
         lines[own] += sum(bool(line.strip()) for line in block.source.splitlines())
-    return Part(module, tuple(names), lines[True], lines[False])
+    return BuiltModule(module, tuple(names), lines[True], lines[False])

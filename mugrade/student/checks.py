@@ -148,27 +148,26 @@ def _remember(workspace: Workspace, id: str, passed: bool) -> None:
 def passing(workspace: Workspace, exercise: str) -> set[str]:
     """The checks of an exercise that its code has passed as it is now."""
     try:
-        source, outcomes = workspace.source_digest(exercise), workspace.outcomes()
+        source, last_runs = workspace.source_digest(exercise), workspace.last_runs()
     except WorkspaceError:
         return set()  # what is wrong is said where the outcome is remembered
     own = [check.id for check in workspace.manifest.checks if check.of == exercise]
-    return {
-        id for id in own if id in outcomes and outcomes[id].passed and outcomes[id].good == source
-    }
+    passed = {id for id in own if id in last_runs and last_runs[id].passed}
+    return {id for id in passed if last_runs[id].good == source}
 
 
 def _failing_before(
     workspace: Workspace, entry: CheckEntry, reaches: Callable[[], set[str]]
 ) -> str:
     """What to try if code of an earlier stage that the check reaches fails a check of its own."""
-    outcomes = workspace.outcomes()
+    last_runs = workspace.last_runs()
     failing = [
         check
         for check in workspace.manifest.checks
         if check.stage < entry.stage
-        and check.id in outcomes
-        and not outcomes[check.id].passed
-        and outcomes[check.id].seen == workspace.source_digest(check.of)
+        and check.id in last_runs
+        and not last_runs[check.id].passed
+        and last_runs[check.id].seen == workspace.source_digest(check.of)
     ]
     used = reaches() if failing else set()
     for check in failing:

@@ -22,11 +22,11 @@ MIRRORS = (
 SECONDS = 20.0
 CHUNK = 1 << 16
 
-Report = Callable[[str, int, int | None], None]
+ReportHook = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
-class Packed:
+class GzippedFile:
     """A gzipped file, known by the size in bytes and the SHA-256 of what is inside it.
 
     Not by its own: mirrors pack the same content anew, and gzip notes the date.
@@ -50,22 +50,22 @@ class Packed:
 
 
 MNIST = (
-    Packed(
+    GzippedFile(
         "train-images-idx3-ubyte.gz",
         47_040_016,
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     ),
-    Packed(
+    GzippedFile(
         "train-labels-idx1-ubyte.gz",
         60_008,
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     ),
-    Packed(
+    GzippedFile(
         "t10k-images-idx3-ubyte.gz",
         7_840_016,
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     ),
-    Packed(
+    GzippedFile(
         "t10k-labels-idx1-ubyte.gz",
         10_008,
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
@@ -76,8 +76,8 @@ MNIST = (
 def fetch(
     folder: Path,
     mirrors: Sequence[str] = MIRRORS,
-    files: Sequence[Packed] = MNIST,
-    report: Report = lambda name, done, total: None,
+    files: Sequence[GzippedFile] = MNIST,
+    report: ReportHook = lambda name, done, total: None,
 ) -> list[str]:
     """Put the files into `folder`; returns the names of those that were not there yet.
 
@@ -95,7 +95,9 @@ def fetch(
     return [file.name for file in missing]
 
 
-def _fetch_file(file: Packed, folder: Path, mirrors: Sequence[str], report: Report) -> None:
+def _fetch_file(
+    file: GzippedFile, folder: Path, mirrors: Sequence[str], report: ReportHook
+) -> None:
     problems = []
     for mirror in mirrors:
         try:
@@ -111,7 +113,7 @@ def _fetch_file(file: Packed, folder: Path, mirrors: Sequence[str], report: Repo
     )
 
 
-def _fetch_from(url: str, file: Packed, target: Path, report: Report) -> None:
+def _fetch_from(url: str, file: GzippedFile, target: Path, report: ReportHook) -> None:
     """Download into NAME.part and rename that when its content is right."""
     part = target.with_name(f"{target.name}.part")
     continued = part.exists()

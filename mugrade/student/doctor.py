@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mugrade.course.cells import Role
-from mugrade.course.exercises import Answers, find_answers
+from mugrade.course.exercises import StudentCode, find_code
 from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import Unreadable, WorkspaceError
 from mugrade.package.blocks import render_module
@@ -114,8 +114,8 @@ def _stage_findings(workspace: Workspace, stage: str, path: Path) -> Iterator[Fi
     try:
         notebook = Notebook.read(path)
         yield from _notebook_findings(workspace, stage, notebook)
-        answers = find_answers(read_cells(path), workspace.manifest, stage)
-        yield from import_findings(path.name, answers, workspace.manifest.package)
+        code = find_code(read_cells(path), workspace.manifest, stage)
+        yield from import_findings(path.name, code, workspace.manifest.package)
         yield from difference_findings(workspace, stage, notebook)
         yield from _lost_findings(workspace, stage, notebook)
     except (WorkspaceError, Unreadable) as error:
@@ -168,10 +168,10 @@ def _kernel_name(notebook: Notebook) -> str:
     return name if isinstance(name, str) else "python3"
 
 
-def import_findings(where: str, answers: Answers, package: str) -> Iterator[Finding]:
-    """Libraries that answers and helpers import and the grader does not have."""
-    helpers = (block for blocks in answers.helpers.values() for block in blocks)
-    sources = {**answers.exercises, **{block.id: block.source for block in helpers}}
+def import_findings(where: str, code: StudentCode, package: str) -> Iterator[Finding]:
+    """Libraries that exercises and helpers import and the grader does not have."""
+    helpers = (block for blocks in code.helpers.values() for block in blocks)
+    sources = {**code.exercises, **{block.id: block.source for block in helpers}}
     for id, source in sources.items():
         if names := unknown_imports(source, package):
             what = f"{id} imports {', '.join(names)}, which the grader does not have"

@@ -7,7 +7,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from mugrade.course.manifest import Manifest
-from mugrade.package.blocks import Block, replace
+from mugrade.package.blocks import Block, replace_block
 from mugrade.student.workspace import Workspace
 
 Modules = Callable[[str], list[Block]]  # path of a module -> its blocks
@@ -21,7 +21,7 @@ def complete_indices(workspace: Workspace) -> list[tuple[str, Block]]:
     written = []
     for path, block in missing_indices(workspace.manifest, workspace.read_module):
         order = [entry.id for entry in workspace.manifest.module(path)]
-        workspace.write_module(path, replace(workspace.read_module(path), block, order))
+        workspace.write_module(path, replace_block(workspace.read_module(path), block, order))
         written.append((path, block))
     return written
 

@@ -49,7 +49,7 @@ class Kept:
         return _read(self.path).partition("\n")[2].removesuffix("\n")
 
 
-def keep(
+def keep_text(
     workspace: Workspace, id: str, text: str, where: str, by: By, suffix: str = "py"
 ) -> Kept | None:
     """Keep a text that is about to be replaced; None for one that the course handed out.
@@ -82,7 +82,7 @@ def keep_blocks(
     """Keep the blocks of a module that are about to go, but not what was borrowed."""
     left = {block.source for block in after}
     gone = [block for block in before if not block.taken and block.source not in left]
-    found = (keep(workspace, block.id, block.source, path, by) for block in gone)
+    found = (keep_text(workspace, block.id, block.source, path, by) for block in gone)
     return [kept for kept in found if kept]
 
 

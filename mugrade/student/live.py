@@ -21,7 +21,7 @@ from mugrade.package.blocks import (
     is_stub,
     misspelt_export,
     render_module,
-    replace,
+    replace_block,
 )
 from mugrade.sandbox.loader import module_name
 from mugrade.student.index import complete_indices
@@ -185,7 +185,7 @@ class Session:
         """The blocks of a module after `block` has run, if they make a module."""
         entries = self.workspace.manifest.module(path)
         required = frozenset(s for e in entries if e.id == block.id for s in e.symbols)
-        blocks = replace(before, block, [entry.id for entry in entries], required)
+        blocks = replace_block(before, block, [entry.id for entry in entries], required)
         try:
             compile(render_module(blocks), path, "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
@@ -288,9 +288,9 @@ def _stamp(file: Path) -> Stamp | None:
 
 def _of_stubs(block: Block, kept: list[Kept]) -> list[str]:
     """What to say where an answer has made way for the stub of its exercise."""
-    answers = [entry for entry in kept if not is_stub(entry.text)] if is_stub(block.source) else []
+    written = [entry for entry in kept if not is_stub(entry.text)] if is_stub(block.source) else []
     return [
         f"note: this is the stub of {block.id}, and your answer was in its place: it is kept, "
         f"mugrade kept {entry.number} --restore puts it back"
-        for entry in answers
+        for entry in written
     ]

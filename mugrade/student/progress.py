@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mugrade.course.manifest import BlockEntry, CheckEntry
 from mugrade.errors import CourseError
-from mugrade.package.blocks import Block, is_stub, parse_module, replace
+from mugrade.package.blocks import Block, is_stub, parse_module, replace_block
 from mugrade.student.kept import By, keep_blocks
-from mugrade.student.workspace import Outcome, Workspace
+from mugrade.student.workspace import LastRun, Workspace
 from mugrade.view import visible
 
 
@@ -177,7 +177,7 @@ def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
             order = [b.id for b in workspace.manifest.module(path)]
             for block in reference[path]:
                 if block.id in ids:
-                    blocks = replace(blocks, Block(block.id, block.source, taken=True), order)
+                    blocks = replace_block(blocks, Block(block.id, block.source, taken=True), order)
             keep_blocks(workspace, workspace.read_module(path), blocks, path, By.TAKE)
             workspace.write_module(path, blocks)
     return paths
@@ -196,22 +196,22 @@ def stage_progress(workspace: Workspace, stage: str) -> StageProgress:
     """How much of a stage is there and passes; raises WorkspaceError."""
     entries = workspace.manifest.exercises(stage)
     modules = {path: workspace.read_module(path) for path in {e.module for e in entries}}
-    outcomes = workspace.outcomes()
+    last_runs = workspace.last_runs()
     items = []
     for entry in entries:
         blocks = [block for block in modules[entry.module] if block.id == entry.id]
         source = workspace.source_digest(entry.id)
         own = [check for check in workspace.manifest.checks if check.of == entry.id]
-        checks = tuple(_check_progress(check, outcomes.get(check.id), source) for check in own)
+        checks = tuple(_check_progress(check, last_runs.get(check.id), source) for check in own)
         items.append(ExerciseProgress(entry.id, _state(entry, blocks), checks))
     return StageProgress(stage, workspace.manifest.stages[stage], tuple(items))
 
 
-def _check_progress(check: CheckEntry, outcome: Outcome | None, source: str) -> CheckProgress:
-    if outcome is None:
+def _check_progress(check: CheckEntry, last: LastRun | None, source: str) -> CheckProgress:
+    if last is None:
         return CheckProgress(check.id, check.points, None, False, check.hidden)
-    changed = bool(outcome.good) and outcome.good != source
-    return CheckProgress(check.id, check.points, outcome.passed, changed, check.hidden)
+    changed = bool(last.good) and last.good != source
+    return CheckProgress(check.id, check.points, last.passed, changed, check.hidden)
 
 
 def _state(entry: BlockEntry, blocks: list[Block]) -> ExerciseState:

@@ -7,8 +7,8 @@ from pathlib import Path
 from mugrade.course.cells import Role
 from mugrade.course.manifest import ReleasedCell
 from mugrade.errors import WorkspaceError
-from mugrade.package.blocks import Block, cell_body, replace
-from mugrade.student.kept import By, Kept, keep, keep_blocks
+from mugrade.package.blocks import Block, cell_body, replace_block
+from mugrade.student.kept import By, Kept, keep_blocks, keep_text
 from mugrade.student.notebook import Notebook, notebook_path, place_of
 from mugrade.student.workspace import Workspace
 
@@ -25,7 +25,7 @@ class Reset:
     copies: int = 0
 
 
-def reset(workspace: Workspace, id: str) -> Reset:
+def reset_cell(workspace: Workspace, id: str) -> Reset:
     """Restore the cell `id`; raises WorkspaceError before anything has been written."""
     wanted = released_cell(workspace, id)
     with workspace.lock():
@@ -36,7 +36,7 @@ def reset(workspace: Workspace, id: str) -> Reset:
         changed = cell != wanted.source or not notebook.is_code(found[0])
         if not changed and before == after:
             return Reset((), (), len(found[1:]))
-        kept = [keep(workspace, id, cell, notebook.path.name, By.RESET)]
+        kept = [keep_text(workspace, id, cell, notebook.path.name, By.RESET)]
         kept += keep_blocks(workspace, before, after, module, By.RESET)
         written = []
         if changed:
@@ -70,7 +70,7 @@ def _module(workspace: Workspace, wanted: ReleasedCell) -> tuple[str, list[Block
         return entry.module, before, before
     stub = Block(wanted.id, cell_body(wanted.source))
     order = [b.id for b in workspace.manifest.module(entry.module)]
-    return entry.module, before, replace(before, stub, order)
+    return entry.module, before, replace_block(before, stub, order)
 
 
 def _restore(

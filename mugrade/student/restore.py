@@ -13,11 +13,11 @@ from mugrade.package.blocks import (
     export_path,
     is_module_path,
     render_module,
-    replace,
+    replace_block,
 )
 from mugrade.student import Side
 from mugrade.student.index import complete_indices
-from mugrade.student.kept import By, Kept, keep, keep_blocks
+from mugrade.student.kept import By, Kept, keep_blocks, keep_text
 from mugrade.student.notebook import Notebook, notebook_path, place_of
 from mugrade.student.sides import Sides, disagreements, lost_answers
 from mugrade.student.workspace import Workspace
@@ -36,7 +36,7 @@ class Restored:
     problems: list[str] = field(default_factory=list)
 
 
-def restore(workspace: Workspace, stage: str, to: Side | None = None) -> Restored:
+def restore_stage(workspace: Workspace, stage: str, to: Side | None = None) -> Restored:
     """Give each side of a stage what only the other has; `to` decides where both have an answer.
 
     Raises WorkspaceError, before anything has been written, for a notebook that cannot be read.
@@ -98,7 +98,9 @@ def _put(workspace: Workspace, notebook: Notebook, wanted: ReleasedCell, text: s
     if not found:
         notebook.insert(place_of(workspace, notebook, wanted), wanted, text)
         return None
-    kept = keep(workspace, wanted.id, notebook.source(found[0]), notebook.path.name, By.RESTORE)
+    kept = keep_text(
+        workspace, wanted.id, notebook.source(found[0]), notebook.path.name, By.RESTORE
+    )
     notebook.write_cell(found[0], text)
     return kept
 
@@ -106,7 +108,7 @@ def _put(workspace: Workspace, notebook: Notebook, wanted: ReleasedCell, text: s
 def _build(workspace: Workspace, done: Restored, path: str, block: Block) -> bool:
     """Write a block into its module, if both are Python."""
     before = workspace.read_module(path)
-    after = replace(before, block, [entry.id for entry in workspace.manifest.module(path)])
+    after = replace_block(before, block, [entry.id for entry in workspace.manifest.module(path)])
     try:
         compile(block.source, block.id, "exec", dont_inherit=True)
         compile(render_module(after), path, "exec", dont_inherit=True)

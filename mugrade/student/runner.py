@@ -102,7 +102,7 @@ def _report(check: CheckEntry, verdict: Verdict) -> Report:
 
 def _loaded(workspace: Workspace, stage: str) -> Child:
     """A process with a stage's package loaded; raises WorkspaceError."""
-    child = Child(serve, workspace.folder, stage)
+    child = Child(serve_checks, workspace.folder, stage)
     try:
         problem = child.answer(LOAD_SECONDS)
     except Death as death:
@@ -116,7 +116,7 @@ def _loaded(workspace: Workspace, stage: str) -> Child:
     return child
 
 
-def serve(folder: Path, stage: str, pipe: Connection) -> None:
+def serve_checks(folder: Path, stage: str, pipe: Connection) -> None:
     """In the new process: load the package, say what is wrong with it, then answer checks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this process
     silence()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from mugrade.course.exercises import find_answers
+from mugrade.course.exercises import find_code
 from mugrade.course.manifest import BlockEntry
 from mugrade.package.blocks import Block, cell_body, is_stub
 from mugrade.package.ipynb import cells_in
@@ -64,12 +64,12 @@ def disagreements(workspace: Workspace, stage: str, notebook: Notebook) -> list[
 
 def every_side(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator[Sides]:
     """What notebook and package hold of a stage's exercises, but for those that are borrowed."""
-    answers = find_answers(cells_in(notebook.content), workspace.manifest, stage).exercises
+    written = find_code(cells_in(notebook.content), workspace.manifest, stage).exercises
     exported = workspace.exported(stage)
     saved = notebook.path.stat().st_mtime
     cells = {cell.id: cell for cell in workspace.released if cell.stage == stage}
     for entry in (e for e in workspace.manifest.exercises(stage) if e.id in cells):
-        mine, built = answers.get(entry.id, ""), exported.get(entry.id, "")
+        mine, built = written.get(entry.id, ""), exported.get(entry.id, "")
         if not mine and (found := notebook.find(workspace, cells[entry.id])):
             mine = cell_body(notebook.source(found[0]))
         if not _is_taken(workspace, entry):

@@ -17,7 +17,7 @@ SECONDS = 600
 
 
 @contextmanager
-def opened(source: str, here: Path) -> Iterator[Path]:
+def opened_source(source: str, here: Path) -> Iterator[Path]:
     """The folder with the notebooks of `source`; `here` is that of the student.
 
     Raises CourseError where there is no course, in one sentence.

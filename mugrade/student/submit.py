@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mugrade.archives import Budget, Packed, opened
-from mugrade.course.exercises import find_answers
+from mugrade.archives import Budget, Member, opened_archive
+from mugrade.course.exercises import find_code
 from mugrade.errors import Unreadable, WorkspaceError
 from mugrade.package.blocks import is_stub
 from mugrade.package.ipynb import cells_in, read_cells
@@ -55,14 +55,14 @@ def hand_in(workspace: Workspace, stage: str, chosen: Path | None = None) -> Han
     """
     path = chosen or notebook_path(workspace, stage)
     notebook = Notebook.read(path)
-    answers = find_answers(read_cells(path), workspace.manifest, stage)
+    code = find_code(read_cells(path), workspace.manifest, stage)
     progress = stage_progress(workspace, stage)
     ids = [item.id for item in progress.items]
-    written = tuple(i for i in ids if i in answers.exercises and not is_stub(answers.exercises[i]))
+    written = tuple(i for i in ids if i in code.exercises and not is_stub(code.exercises[i]))
     missing = tuple(i for i in ids if i not in written)
-    warnings = [f"{i} cannot be loaded: {text}" for i, text in answers.problems.items()]
+    warnings = [f"{i} cannot be loaded: {text}" for i, text in code.problems.items()]
     findings = [
-        *import_findings(path.name, answers, workspace.manifest.package),
+        *import_findings(path.name, code, workspace.manifest.package),
         *difference_findings(workspace, stage, notebook),
     ]
     warnings += [f"{finding.what}: {finding.todo}" for finding in findings]
@@ -133,18 +133,18 @@ class Content:
 def contents(workspace: Workspace, path: Path) -> list[Content]:
     """What is in an archive that was handed in; raises Unreadable, in one sentence."""
     try:
-        with opened(path) as packed:
+        with opened_archive(path) as packed:
             books = [item for item in packed if item.path.suffix == ".ipynb"]
             return [_content(workspace, item) for item in books]
     except Unreadable as error:
         raise Unreadable(f"{path}: {error}") from None
 
 
-def _content(workspace: Workspace, item: Packed) -> Content:
+def _content(workspace: Workspace, item: Member) -> Content:
     stage, student = item.path.stem, item.path.parts[0]
     if stage not in workspace.manifest.stages:
         return Content(student, str(item.path), (), ())
-    found = find_answers(cells_in(item.read(Budget())), workspace.manifest, stage).exercises
+    found = find_code(cells_in(item.read(Budget())), workspace.manifest, stage).exercises
     ids = [entry.id for entry in workspace.manifest.exercises(stage)]
     answered = tuple(id for id in ids if id in found and not is_stub(found[id]))
     return Content(student, stage, answered, tuple(id for id in ids if id not in answered))

@@ -9,7 +9,7 @@ from mugrade.course.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCe
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block, arrange, cell_body, indices, render_module
 from mugrade.student.index import missing_indices
-from mugrade.student.kept import By, Kept, keep
+from mugrade.student.kept import By, Kept, keep_text
 from mugrade.student.merge import History, Merged, Raw, cell_id, cell_source, merge, positions
 from mugrade.student.notebook import Notebook
 from mugrade.student.releases import releases, remember_release
@@ -22,7 +22,7 @@ Files = dict[str, bytes | None]  # path below the course's folder -> content, No
 
 
 @dataclass(frozen=True)
-class Version:
+class CourseVersion:
     """A version of the course: what it is, its cells, and its notebooks by stage."""
 
     manifest: Manifest
@@ -30,7 +30,7 @@ class Version:
     notebooks: dict[str, Notebook]
 
     @classmethod
-    def read(cls, folder: Path, also: Path | None = None) -> "Version":
+    def read(cls, folder: Path, also: Path | None = None) -> "CourseVersion":
         """The version in a folder, what it lacks taken from another; raises WorkspaceError."""
         where = [folder, also or folder]
         manifest = read_manifest(next((f for f in where if (f / MANIFEST).exists()), folder))
@@ -48,7 +48,7 @@ class Changed:
     id: str
     old: str
     new: str
-    answer: str
+    written: str
 
 
 @dataclass
@@ -62,14 +62,14 @@ class Update:
     notes: list[str] = field(default_factory=list)
 
 
-def update(workspace: Workspace, source: Path) -> Update:
+def update_course(workspace: Workspace, source: Path) -> Update:
     """Bring the version in `source` under the student's work.
 
     Raises WorkspaceError, before anything has been written, where that cannot be.
     """
     _demand_one_folder(workspace)
     with workspace.lock():
-        version = Version.read(source)
+        version = CourseVersion.read(source)
         if version.manifest.package != workspace.manifest.package:
             raise WorkspaceError(
                 f"{source} is the course of {version.manifest.package}, "
@@ -94,7 +94,7 @@ def undo(workspace: Workspace) -> Update:
         if last is None:
             raise WorkspaceError("there is no update to undo")
         found = Update()
-        _plan(workspace, Version.read(last.before, workspace.folder), found)
+        _plan(workspace, CourseVersion.read(last.before, workspace.folder), found)
         touched = {PurePosixPath(path).suffix for path in last.changed_since(workspace)}
         mine = {path for path in last.paths if PurePosixPath(path).suffix in touched & WRITTEN_TO}
         found.files = {path: content for path, content in found.files.items() if path in mine}
@@ -105,7 +105,7 @@ def undo(workspace: Workspace) -> Update:
     return found
 
 
-def _plan(workspace: Workspace, version: Version, found: Update) -> None:
+def _plan(workspace: Workspace, version: CourseVersion, found: Update) -> None:
     """Decide what becomes of notebooks and modules; writes nothing."""
     known = _known(workspace, version)
     stages = dict.fromkeys((*workspace.manifest.stages, *version.notebooks))
@@ -128,7 +128,7 @@ def _plan(workspace: Workspace, version: Version, found: Update) -> None:
     _plan_modules(workspace, version, known, found)
 
 
-def _known(workspace: Workspace, version: Version) -> dict[str, History]:
+def _known(workspace: Workspace, version: CourseVersion) -> dict[str, History]:
     """What the course has handed out so far, by id, and what it hands out for the first time."""
     symbols = {e.id: e.symbols for e in workspace.manifest.blocks if e.role == Role.SOLUTION}
     roles = {cell.id: cell.role for cell in version.cells}
@@ -146,7 +146,7 @@ def _known(workspace: Workspace, version: Version) -> dict[str, History]:
 
 
 def _moved(
-    mine: Mapping[str, Notebook], version: Version, known: Mapping[str, History]
+    mine: Mapping[str, Notebook], version: CourseVersion, known: Mapping[str, History]
 ) -> dict[str, Raw]:
     """Answers, by id, to exercises that are in another notebook now."""
     stage_of = {cell.id: cell.stage for cell in version.cells if cell.role == Role.SOLUTION}
@@ -162,20 +162,22 @@ def _moved(
     return found
 
 
-def _changed(merged: Merged, known: Mapping[str, History], version: Version) -> Iterator[Changed]:
+def _changed(
+    merged: Merged, known: Mapping[str, History], version: CourseVersion
+) -> Iterator[Changed]:
     """The answers that stay although the course's stub is another than it was."""
     stubs = {cell.id: cell.source for cell in version.cells if cell.role == Role.SOLUTION}
     for cell in merged.cells:
         id = cell_id(cell)
         texts = known[id].texts if id in known else ()
         new = cell_body(stubs[id]).strip() if id in stubs else ""
-        answer = cell_body(cell_source(cell)).strip() if id in stubs else ""
-        if new and answer != new and texts and texts[-1] != new:
-            yield Changed(id, texts[-1], new, answer)
+        written = cell_body(cell_source(cell)).strip() if id in stubs else ""
+        if new and written != new and texts and texts[-1] != new:
+            yield Changed(id, texts[-1], new, written)
 
 
 def _plan_modules(
-    workspace: Workspace, version: Version, known: Mapping[str, History], found: Update
+    workspace: Workspace, version: CourseVersion, known: Mapping[str, History], found: Update
 ) -> None:
     """What was handed out and has run becomes what is handed out now; answers move with it."""
     old = {entry.module for entry in workspace.manifest.blocks}
@@ -198,7 +200,7 @@ def _plan_modules(
 
 
 def _borrowed(
-    workspace: Workspace, version: Version, before: Mapping[str, list[Block]]
+    workspace: Workspace, version: CourseVersion, before: Mapping[str, list[Block]]
 ) -> list[str]:
     """What to say of borrowed stages whose reference is another now."""
     old = {entry.id: entry.digest for entry in workspace.manifest.blocks}
@@ -210,7 +212,7 @@ def _borrowed(
 
 def _moved_blocks(
     before: Mapping[str, list[Block]],
-    version: Version,
+    version: CourseVersion,
     known: Mapping[str, History],
     manifests: Iterable[Manifest],
 ) -> dict[str, list[Block]]:
@@ -238,7 +240,7 @@ def _moved_blocks(
     return after
 
 
-def _course_files(source: Path, version: Version) -> Files:
+def _course_files(source: Path, version: CourseVersion) -> Files:
     """The files of the course that nobody writes to."""
     try:
         paths = [p for p in course_files(source, version.manifest) if not p.endswith(".ipynb")]
@@ -249,7 +251,7 @@ def _course_files(source: Path, version: Version) -> Files:
         ) from None
 
 
-def _progress(workspace: Workspace, version: Version) -> bytes | None:
+def _progress(workspace: Workspace, version: CourseVersion) -> bytes | None:
     """The outcomes of those checks that are what they were."""
     old = {cell.id: cell.source for cell in workspace.released if cell.role == Role.CHECK}
     same = {cell.id for cell in version.cells if old.get(cell.id) == cell.source}
@@ -270,7 +272,7 @@ def _write(workspace: Workspace, found: Update, by: By) -> None:
     for stage, merged in found.notebooks.items():
         for id, text, kind in merged.lost:
             suffix = "py" if kind == "code" else "md"
-            kept = keep(workspace, id, text, f"{stage}.ipynb", by, suffix)
+            kept = keep_text(workspace, id, text, f"{stage}.ipynb", by, suffix)
             found.kept += [kept] if kept else []
     if not found.files:
         return

@@ -43,7 +43,7 @@ LOCK_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LastRun:
     """How a check last went, for the code `seen`; `good` is what it last passed for.
 
     Both are digests of what the package held of its exercise.
@@ -54,7 +54,7 @@ class Outcome:
     seen: str = ""
 
     @classmethod
-    def read(cls, value: Any) -> "Outcome":
+    def read(cls, value: Any) -> "LastRun":
         """From the progress file; before there were digests it held a truth value."""
         if isinstance(value, dict):
             passed = value.get("passed") is True
@@ -245,18 +245,18 @@ class Workspace:
         written = file.stat().st_mtime if file.exists() else 0.0
         return min(noted, written) if isinstance(noted, float) else written
 
-    def outcomes(self) -> dict[str, Outcome]:
+    def last_runs(self) -> dict[str, LastRun]:
         """Check -> how it went when it last ran here."""
-        return {check: Outcome.read(value) for check, value in self.recall(PROGRESS).items()}
+        return {check: LastRun.read(value) for check, value in self.recall(PROGRESS).items()}
 
     def remember(self, check: str, passed: bool) -> None:
         """Note the outcome of a check, and the code of its exercise if it passed."""
         source = self.source_digest(self.manifest.check[check].of)
         with self.lock():
-            outcomes = self.outcomes()
-            good = source if passed else outcomes.get(check, Outcome(False)).good
-            outcomes[check] = Outcome(passed, good, source)
-            text = dump({id: asdict(outcome) for id, outcome in outcomes.items()})
+            last_runs = self.last_runs()
+            good = source if passed else last_runs.get(check, LastRun(False)).good
+            last_runs[check] = LastRun(passed, good, source)
+            text = dump({id: asdict(run) for id, run in last_runs.items()})
             self.write(self.state / PROGRESS, text)
 
     def source_digest(self, exercise: str) -> str:

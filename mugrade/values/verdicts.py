@@ -14,7 +14,7 @@ from mugrade.values.diagnosis.exceptions import (
     NO_GRADIENT,
     NO_RETURN,
     TOO_FEW,
-    explain,
+    explain_exception,
 )
 from mugrade.values.judges import (
     Close,
@@ -103,7 +103,7 @@ def _diagnosis(
 def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
     """The mistake behind an exception, a list, or a gradient or result that is not there."""
     if value.kind == Kind.ERROR:
-        return None if value.text.startswith(UNSOLVED) else explain(value.text)
+        return None if value.text.startswith(UNSOLVED) else explain_exception(value.text)
     if value.kind == Kind.NOT_AN_ARRAY:
         return A_COLLECTION if value.text in ("list", "tuple", "generator") else None
     if answer.gradient:

@@ -25,7 +25,7 @@ from mugrade.view.report import printable
 MAX_TEXT = 50_000
 MAX_IMAGE = 4 << 20
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-CONFIG = '''"""nbgrader's settings for these results; written by `mugrade grade`."""
+SETTINGS = '''"""nbgrader's settings for these results; written by `mugrade grade`."""
 
 from pathlib import Path
 
@@ -48,8 +48,8 @@ def autograded_notebook(stage: Stage, standing: Standing, content: bytes | None)
     messages = {grade.check.id: grade.message for grade in result.grades}
     if result.status != Status.GRADED:
         messages = dict.fromkeys(messages, printable(result.what_went_wrong))
-    for id, part in standing.parts.items():
-        messages[id] = "\n".join(filter(None, [messages[id], part.look]))
+    for id, score in standing.scores.items():
+        messages[id] = "\n".join(filter(None, [messages[id], score.look]))
     cells = list(_cells(raw, released, messages))
     there = {cell.id for cell in cells}
     missing = (cell for id, cell in released.items() if id in messages and id not in there)

@@ -86,8 +86,7 @@ class Gradebook(Output):
         An nbgrader course that somebody else has put there is left as it is.
         """
         from mugrade.course.notebooks import source_notebook
-        from mugrade.grader.outputs.autograded import CONFIG as SETTINGS
-        from mugrade.grader.outputs.autograded import write_notebook
+        from mugrade.grader.outputs.autograded import SETTINGS, write_notebook
 
         path = self.out / CONFIG
         text = SETTINGS.format(course=self.course.package)

@@ -13,7 +13,7 @@ from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader import ledger
-from mugrade.grader.final import Part
+from mugrade.grader.final import CheckScore
 from mugrade.grader.models import Review
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Result, Status
@@ -77,7 +77,7 @@ class Scores:
         if name not in self.assignments:
             self.assignments[name] = _put_assignment(book, stage)
         cells = self.assignments[name].cells
-        for check in standing.parts.keys() - cells.keys():
+        for check in standing.scores.keys() - cells.keys():
             kind = {"max_score": 0, "cell_type": "code"}
             cells[check] = book.update_or_create_grade_cell(check, name, name, **kind).id
             book.db.commit()
@@ -169,7 +169,7 @@ def _put_scores(db: Any, assignment: Assignment, notebook: str, standing: Standi
     there = dict(db.execute(select(Grade.cell_id, Grade.id).filter_by(notebook_id=notebook)).all())
     rows = [{"cell_id": id, **_scores(standing, name)} for name, id in assignment.cells.items()]
     old = [{**row, "id": there[row["cell_id"]]} for row in rows if row["cell_id"] in there]
-    given = {assignment.cells[check] for check in standing.parts}
+    given = {assignment.cells[check] for check in standing.scores}
     new = [row for row in rows if row["cell_id"] in given - there.keys()]
     if old:
         db.execute(update(Grade), old)
@@ -177,18 +177,18 @@ def _put_scores(db: Any, assignment: Assignment, notebook: str, standing: Standi
         db.execute(insert(Grade), [{**row, "notebook_id": notebook} for row in new])
     late = {"late_submission_penalty": standing.penalty or None}
     db.execute(update(SubmittedNotebook), [{"id": notebook, **late}])
-    ledger.show(db.connection(), notebook, _codes(assignment, standing))
+    ledger.note_shown(db.connection(), notebook, _codes(assignment, standing))
 
 
 def _scores(standing: Standing, check: str) -> dict[str, Any]:
     """The columns of a check; nothing of a check that was not graded."""
-    part = standing.parts.get(check, Part(0))
-    failed = standing.status == Status.FAILED and part.manual is None
+    score = standing.scores.get(check, CheckScore(0))
+    failed = standing.status == Status.FAILED and score.manual is None
     return {
-        "auto_score": part.automatic,
-        "manual_score": part.manual,
-        "extra_credit": part.extra or None,
-        "needs_manual_grade": bool(part.look) or (failed and check in standing.parts),
+        "auto_score": score.automatic,
+        "manual_score": score.manual,
+        "extra_credit": score.extra or None,
+        "needs_manual_grade": bool(score.look) or (failed and check in standing.scores),
     }
 
 

@@ -259,6 +259,6 @@ TOO_FEW = Diagnosis(
 )
 
 
-def explain(text: str) -> Diagnosis | None:
+def explain_exception(text: str) -> Diagnosis | None:
     """What an exception, described as `Kind: text`, tells of the mistake; None if too little."""
     return next((found for pattern, found in COMPILED if pattern.search(text)), None)
