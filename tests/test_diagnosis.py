@@ -30,7 +30,7 @@ from mugrade.values.mistakes import (
 )
 from mugrade.values.observe import Observed
 from mugrade.values.verdicts import Verdict, judge
-from mugrade.view.report import message
+from mugrade.view.report import Report
 from tests.tiny import write_course
 
 rng = np.random.default_rng(7)
@@ -285,14 +285,14 @@ def test_a_right_answer_has_no_diagnosis() -> None:
 
 def test_a_hidden_mismatch_is_named_without_its_values() -> None:
     verdict = judge(values(X * np.float32(1.2345)), answers(X, hidden=True))
-    text = message("a-check", verdict, 3, "docstring", "x")
+    text = Report.of("a-check", verdict, 3, "docstring", "x").text
     assert "off by the same factor" in text and "1.23" not in text
     assert verdict.actual == verdict.expected == ""
 
 
 def test_a_message_has_at_most_eight_lines() -> None:
     verdict = judge(values(2 * X), answers(X))
-    text = message("a-check", verdict, 3, "docstring", "x")
+    text = Report.of("a-check", verdict, 3, "docstring", "x").text
     assert len(text.splitlines()) == 8
     assert "docstring" not in text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mugrade.course.model import Course
-from mugrade.grader.log import LARGEST, LOG, OLDER, forget_lines, logged
+from mugrade.grader.log import LARGEST, LOG, OLDER, forget_in_log, logged
 from mugrade.grader.outputs.pages import Pages
 from mugrade.sandbox.job import Job, Limits
 from mugrade.sandbox.process import Sandbox
@@ -92,4 +92,4 @@ def test_who_is_not_named_costs_no_line(tmp_path: Path, student: str) -> None:
     with logged(tmp_path):
         logging.getLogger("mugrade.x").info("%s %s: graded", "ada", "00_mean")
     before = (tmp_path / LOG).read_bytes()
-    assert list(forget_lines(tmp_path, student)) == [] and (tmp_path / LOG).read_bytes() == before
+    assert list(forget_in_log(tmp_path, student)) == [] and (tmp_path / LOG).read_bytes() == before

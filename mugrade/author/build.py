@@ -167,6 +167,7 @@ def _instructor_tree(
 
 
 def nbgrader_root(course: Course) -> Path:
+    """Where the instructor's nbgrader course is built."""
     return course.root.resolve() / "build" / "nbgrader"
 
 

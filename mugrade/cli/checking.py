@@ -43,6 +43,7 @@ class Ran:
         return sum(report.passed for report in self.reports)
 
     def to_json(self) -> dict[str, Any]:
+        """The stage for other programs."""
         checks = [report.to_json() for report in self.reports]
         findings = [asdict(finding) for finding in self.findings]
         return {

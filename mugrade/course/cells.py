@@ -41,6 +41,7 @@ class Cell:
 
     @cached_property
     def block(self) -> Block:
+        """Its code as a block of a module."""
         return Block(self.id, cell_body(self.source))
 
     @property

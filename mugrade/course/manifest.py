@@ -86,10 +86,12 @@ class Manifest:
         )
 
     def to_json(self) -> dict[str, Any]:
+        """What `read` reads, as `course.json` holds it."""
         return {"format": FORMAT, **asdict(self)}
 
     @cached_property
     def order(self) -> list[str]:
+        """The ids of the exported cells, in the course's order."""
         return [entry.id for entry in self.blocks]
 
     @cached_property
@@ -100,6 +102,7 @@ class Manifest:
 
     @cached_property
     def check(self) -> dict[str, CheckEntry]:
+        """The checks by id."""
         return {entry.id: entry for entry in self.checks}
 
     def exercises(self, stage: str) -> list[BlockEntry]:

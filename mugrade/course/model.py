@@ -62,10 +62,12 @@ class Stage:
         return heading.group(1).strip() if heading else self.name
 
     def role(self, *roles: str) -> Iterator[Cell]:
+        """The cells that have one of the roles."""
         return (cell for cell in self.cells if cell.role in roles)
 
     @property
     def exports(self) -> Iterator[Cell]:
+        """The cells that become blocks of the package."""
         return (cell for cell in self.cells if cell.export)
 
     @property
@@ -81,6 +83,7 @@ class Stage:
 
     @property
     def points(self) -> int:
+        """What all its checks give together."""
         return sum(cell.points for cell in self.cells)
 
     @property
@@ -116,6 +119,7 @@ class Course:
         return {path: (self.root / "notebooks" / path).read_bytes() for path in stage.data}
 
     def before(self, stage: Stage) -> tuple[Stage, ...]:
+        """The stages that come before one, which it builds on."""
         return self.stages[: self.stages.index(stage)]
 
     def find(self, name: str) -> Stage:

@@ -76,6 +76,7 @@ class Outcome:
 
     @property
     def passed(self) -> set[str]:
+        """The ids of the checks that passed."""
         return {id for id, verdict in self.verdicts.items() if verdict.passed}
 
 

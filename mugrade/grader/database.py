@@ -28,5 +28,6 @@ def url_of(url: str | Path) -> URL:
 
 
 def set_up_sqlite(connection: Any, record: Any) -> None:
+    """Let a new connection wait for other writers, and enforce foreign keys."""
     for setting in ("busy_timeout = 30000", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")

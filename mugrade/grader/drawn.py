@@ -35,6 +35,7 @@ class Draws:
 
     @cached_property
     def secret(self) -> bytes:
+        """What the hidden inputs are drawn with; made when it is first asked for."""
         return own_secret(self.folder / SECRET)
 
     def of(self, stage: str) -> dict[str, int]:

@@ -47,6 +47,7 @@ class Final:
 
     @classmethod
     def of(cls, automatic: float, scores: Iterable[CheckScore], late: float) -> "Final":
+        """The grade of a stage; its checks have `scores` where a teacher has said something."""
         scores = list(scores)
         manual = sum(s.manual - s.automatic for s in scores if s.manual is not None)
         return cls(automatic, manual, sum(s.extra for s in scores), late)

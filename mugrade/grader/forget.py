@@ -8,7 +8,7 @@ from rich.console import Console
 
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
-from mugrade.grader.log import forget_lines
+from mugrade.grader.log import forget_in_log
 from mugrade.grader.migrate import backups
 from mugrade.grader.outputs.csv import CSV
 from mugrade.grader.plan import opened_results
@@ -29,7 +29,7 @@ def forget_student(
         with closing(Publisher(out, course, store)) as publisher:
             done = [line for output in publisher.outputs for line in output.forget(student)]
         attempts, notebooks = store.forget(student)
-        done += forget_lines(out, student)
+        done += forget_in_log(out, student)
         if store.is_file:
             vacuum(store.engine)
         if attempts:

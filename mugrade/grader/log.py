@@ -55,7 +55,7 @@ def logged(out: Path) -> Iterator[None]:
         handler.close()
 
 
-def forget_lines(out: Path, student: str) -> Iterator[str]:
+def forget_in_log(out: Path, student: str) -> Iterator[str]:
     """Delete the lines that name a student; a line for each file in which there were some."""
     name = printable(student)
     for path in sorted(out.glob(f"{LOG}*")):

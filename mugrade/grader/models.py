@@ -113,6 +113,7 @@ class Attempt(Base):
 
     @staticmethod
     def columns_of(result: Result) -> dict[str, Any]:
+        """The columns that a result fills, whichever attempt it becomes."""
         submission = result.submission
         return {
             "student": submission.student,
@@ -192,6 +193,7 @@ class CheckRow(Base):
 
     @staticmethod
     def columns_of(position: int, grade: Grade) -> dict[str, Any]:
+        """The columns that a grade fills, but for the attempt that it is a part of."""
         entry = grade.check
         return {
             "position": position,
@@ -207,6 +209,7 @@ class CheckRow(Base):
         }
 
     def grade(self, stage: str) -> Grade:
+        """The grade again; `stage` is that of the attempt."""
         entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why)
         return Grade(entry, _verdict(json.loads(self.verdict)), self.code)
 
@@ -244,6 +247,7 @@ class Review(Base):
 
     @property
     def said(self) -> tuple[float | None, float, str]:
+        """All that is said in the formgrader, to compare with what it says now."""
         return self.manual, self.extra, self.comment
 
 

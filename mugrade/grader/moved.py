@@ -25,6 +25,7 @@ class Move:
 
     @property
     def difference(self) -> float:
+        """The points that are gained or lost."""
         return self.after.points - (self.before.points if self.before else 0)
 
     @property
@@ -38,6 +39,7 @@ class Move:
 
     @property
     def has_moved(self) -> bool:
+        """Whether there is anything to show."""
         new = self.before is None or self.before.status != self.after.status
         return bool(new or self.checks)
 

@@ -63,6 +63,7 @@ class Order:
         return self.course.settings
 
     def wants(self, student: str, stage: str) -> bool:
+        """Whether a student's stage is asked for."""
         return (not self.stages or stage in self.stages) and (
             not self.students or student in self.students
         )
@@ -96,6 +97,7 @@ class Plan:
 
     @cached_property
     def todo(self) -> list[Submission]:
+        """What has to be graded: all that is chosen and is not up to date."""
         of = by_student(self.every)
         return [s for s in self.chosen if self.order.force or not self._up_to_date(s, of)]
 

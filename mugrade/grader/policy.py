@@ -46,14 +46,17 @@ class Standing:
 
     @property
     def status(self) -> Status:
+        """That of the attempt, or that it came too late."""
         return Status.LATE if self.late else Status(self.attempt.status)
 
     @property
     def points(self) -> float:
+        """What the student gets."""
         return self.final.points
 
     @cached_property
     def final(self) -> Final:
+        """The grade, and what it is made of."""
         automatic = 0 if self.late else self.attempt.points
         return Final.of(automatic, self.scores.values() if self.reviews.said else (), self.penalty)
 
@@ -67,6 +70,7 @@ class Standing:
 
     @property
     def reason(self) -> str:
+        """Why it gives nothing, if it does not, and the note."""
         return "; ".join(filter(None, [TOO_LATE if self.late else self.attempt.reason, self.note]))
 
     @property

@@ -26,11 +26,13 @@ class Grade:
 
     @property
     def report(self) -> Report:
+        """The outcome as a student reads it."""
         entry = self.check
         return Report.of(entry.id, self.verdict, entry.points, entry.why, entry.of)
 
     @property
     def message(self) -> str:
+        """The same as text."""
         return self.report.text
 
 
@@ -43,6 +45,7 @@ class PackedNotebook:
 
     @classmethod
     def of(cls, content: bytes) -> "PackedNotebook":
+        """Compress the bytes of a notebook, and hash them."""
         return cls(hashlib.sha256(content).hexdigest(), zlib.compress(content))
 
     @property
@@ -83,6 +86,7 @@ class Result:
 
     @property
     def points(self) -> int:
+        """The automatic points."""
         return sum(grade.points for grade in self.grades)
 
     @property

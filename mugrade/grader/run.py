@@ -207,6 +207,7 @@ def stopping(console: Console) -> Iterator[tuple[Progress, Interrupt]]:
 
 
 def publishing(plan: Plan) -> Publisher:
+    """What writes the results of a plan; the caller closes it."""
     return Publisher(plan.order.out, plan.order.course, plan.store)
 
 

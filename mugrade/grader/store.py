@@ -47,6 +47,7 @@ class Filter:
     below: float | None = None
 
     def apply(self, query: Select[Any], table: type[Attempt | Pin | Review]) -> Select[Any]:
+        """The query, restricted to the students and stages that are asked for."""
         if self.students:
             query = query.where(table.student.in_(self.students))
         if self.stages:

@@ -94,6 +94,7 @@ class Desks:
         self.of: dict[str, Desk] = {}
 
     def desk(self, raw: str) -> Desk:
+        """The desk of a student; raises Unreadable where two names would read the same."""
         name = _utf8(raw)
         desk = self.of.setdefault(name, Desk(raw, self.stages, self.scratch))
         if desk.raw != raw:

@@ -44,6 +44,7 @@ class Block:
 
     @cached_property
     def table(self) -> symtable.SymbolTable:
+        """The symbols of the code; none if it is not Python."""
         try:
             return symtable.symtable(self.source, self.id, "exec")
         except (SyntaxError, ValueError):
@@ -56,6 +57,7 @@ class Block:
 
     @cached_property
     def tree(self) -> ast.Module:
+        """The syntax tree; an empty one if it is not Python."""
         try:
             return self.parsed
         except (SyntaxError, ValueError):

@@ -58,6 +58,7 @@ def notebook_in(content: bytes) -> dict[str, Any]:
 
 
 def read_bytes(path: Path) -> bytes:
+    """What the file of a notebook holds; raises Unreadable, also for a link."""
     try:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or path.parent.is_symlink():

@@ -53,12 +53,15 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True)
 class Frame:
+    """One message from a worker; only a VALUE has data."""
+
     kind: int
     header: dict[str, Any]
     data: bytes = b""
 
 
 def encode(nonce: bytes, frame: Frame) -> bytes:
+    """The bytes of a frame, under the nonce of the request that it replies to."""
     header = json.dumps(frame.header).encode()
     return FRAME.pack(MAGIC, nonce, frame.kind, len(header), len(frame.data)) + header + frame.data
 
@@ -81,6 +84,7 @@ class Printed:
         return bool(chunk)
 
     def last_line(self) -> str:
+        """The last line that was printed, where Python says why it ended."""
         return self.end.decode(errors="replace").strip().rpartition("\n")[2]
 
 

@@ -41,6 +41,7 @@ def restrict_paths(readable: Sequence[str], writable: str) -> None:
 
 
 def c_library() -> ctypes.CDLL:
+    """The C library of this process, whose `errno` ctypes keeps."""
     return ctypes.CDLL(None, use_errno=True)
 
 

@@ -21,6 +21,7 @@ from mugrade.sandbox.worker import work
 
 
 def main(fd: int) -> None:
+    """Load the reference, say that it is done, and fork until the grader is gone."""
     with socket.socket(fileno=fd) as control:
         settings = json.loads(sys.stdin.buffer.readline())
         base = package_from_json(settings["base"])

@@ -64,6 +64,7 @@ class Child:
         return death
 
     def close(self) -> None:
+        """End the process, whatever it does."""
         self.process.kill()
         self.process.join()
         self.pipe.close()

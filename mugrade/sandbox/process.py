@@ -71,6 +71,7 @@ class Sandbox:
         return Process(nursery, job, limits, trusted)
 
     def close(self) -> None:
+        """End the nurseries."""
         for nursery in self.nurseries.values():
             nursery.close()
 
@@ -135,6 +136,7 @@ class Nursery:
             raise SandboxError(f"the sandbox has died: {error}") from None
 
     def close(self) -> None:
+        """Hang up, at which the nursery ends by itself; one that does not is killed."""
         self.control.close()
         self.said.close()
         try:

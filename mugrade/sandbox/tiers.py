@@ -61,6 +61,7 @@ class Tier:
         return [*outer, _interpreter(), "-S", *program]
 
     def environment(self) -> dict[str, str]:
+        """The variables of a program in the outer sandbox, and no others."""
         return {
             "PYTHONPATH": INSIDE if self.name == Strength.STRONG else _links().name,
             "PYTHONDONTWRITEBYTECODE": "1",

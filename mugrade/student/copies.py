@@ -23,6 +23,7 @@ class NotebookCopy:
 
     @property
     def told(self) -> str:
+        """What is in it, in a few words to choose by."""
         held = ", ".join(self.exercises) or "no answer"
         return f"{self.path.name} holds {held} and was saved {at(self.saved)}"
 

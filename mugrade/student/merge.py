@@ -25,6 +25,7 @@ class History:
     symbols: tuple[str, ...] = ()
 
     def has(self, text: str) -> bool:
+        """Whether the course has handed this text out, whatever its export line."""
         return _plain(text) in self.texts
 
 

@@ -48,6 +48,7 @@ class Notebook:
 
     @property
     def cells(self) -> list[tuple[int, dict[str, Any]]]:
+        """Its cells of code, each with its position among all cells."""
         return [
             (i, cell)
             for i, cell in enumerate(self.data["cells"])
@@ -74,6 +75,7 @@ class Notebook:
         return bool(self.data["cells"][position].get("cell_type") == "code")
 
     def source(self, position: int) -> str:
+        """The text of the cell at a position."""
         return joined(self.data["cells"][position].get("source"))
 
     def write_cell(self, position: int, source: str) -> None:
@@ -100,6 +102,7 @@ class Notebook:
         self.data["cells"].insert(position, cell)
 
     def text(self) -> str:
+        """The whole as it is to be written, in the form that the file had."""
         form = FORM.match(self.content)
         line, indent = (part.decode() for part in form.groups()) if form else ("\n", " ")
         text = json.dumps(self.data, indent=indent, ensure_ascii=False)

@@ -73,6 +73,7 @@ class CheckProgress:
 
     @property
     def score(self) -> str:
+        """What it gives of what it is worth; no promise where the grader tries more inputs."""
         if self.passes and self.hidden:
             return f"worth {self.points} points"
         return f"{self.points if self.passes else 0} of {self.points} points"

@@ -52,6 +52,7 @@ class Snapshot:
 
     @property
     def before(self) -> Path:
+        """The folder with the files as they were."""
         return self.folder / "before"
 
     def content(self, path: str) -> bytes | None:

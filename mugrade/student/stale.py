@@ -18,6 +18,7 @@ class Runs:
     exported: dict[str, float] = field(default_factory=dict)
 
     def note(self, id: str, good: bool) -> None:
+        """Note that the cell of an exercise has run, and whether it went well."""
         self.failed.discard(id)
         if good:
             self.exported[id] = time.time()

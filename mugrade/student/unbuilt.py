@@ -21,6 +21,7 @@ class ExportError(Exception):
 
 
 def why_not(error: BaseException, path: str) -> str:
+    """Why a cell that ran in the notebook does not run in its module."""
     return (
         f"{path} does not run with this cell: {describe(error)}. "
         "What a module uses must be imported or defined in its own exported cells"
@@ -40,6 +41,7 @@ def show_unsolved(shell: Any, kind: type, error: Any, trace: Any, tb_offset: Any
 
 
 def how_to_build(name: str, stage: str) -> str:
+    """What to do about a name that is not built yet."""
     return f"{name} is not built yet: run its cell in {stage}.ipynb, or: mugrade take {stage[:2]}"
 
 

@@ -103,6 +103,7 @@ class Workspace:
 
     @property
     def state(self) -> Path:
+        """The folder of what mugrade remembers here."""
         return self.root / ".mugrade"
 
     @cached_property

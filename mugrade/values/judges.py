@@ -75,6 +75,7 @@ class Close:
         return None if right.all() else _value_mismatch(actual, expected, ~right)
 
     def tolerances(self, dtype: np.dtype) -> tuple[float, float]:
+        """The relative and the absolute one for a dtype."""
         rtol, atol = TOLERANCES.get(dtype.name, (0.0, 0.0))
         return rtol if self.rtol is None else self.rtol, atol if self.atol is None else self.atol
 
@@ -242,15 +243,6 @@ def judge_from_json(data: dict[str, Any]) -> Judge:
     return JUDGES[data["name"]](**{k: v for k, v in data.items() if k != "name"})
 
 
-def same_judge(a: Judge, b: Judge) -> bool:
-    """Whether two judges ask for the same, but for the rounding in a sample's statistics."""
-    if not (isinstance(a, Distribution) and isinstance(b, Distribution)):
-        return a == b
-    x, y = ((j.mean / a.std, j.std / a.std, j.kurtosis, j.distinct) for j in (a, b))
-    forms = [(j.shape, j.dtype) for j in (a, b)]
-    return forms[0] == forms[1] and np.allclose(x, y, rtol=1e-4, atol=1e-4)
-
-
 def compare_form(actual: np.ndarray, expected: np.ndarray) -> Mismatch | None:
     """The mismatch of shapes or dtypes, if there is one."""
     if actual.shape != expected.shape:
@@ -297,4 +289,5 @@ def _ks_distance(sample: np.ndarray, quantiles: np.ndarray) -> float:
 
 
 def number(x: Any) -> str:
+    """A number as messages show it."""
     return f"{float(x):.7g}" if np.asarray(x).dtype.kind == "f" else str(x)

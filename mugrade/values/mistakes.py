@@ -42,6 +42,7 @@ class Print:
     telling: bool = False
 
     def matches(self, other: "Print") -> bool:
+        """Whether both are of the same mistake: equal in form, and in numbers but for the slack."""
         slack = max(self.slack, other.slack)
         return self.form == other.form and bool((abs(self.numbers - other.numbers) <= slack).all())
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
+import numpy as np
+
 from mugrade.values import Category
 from mugrade.values.answers import Answer, judged
 from mugrade.values.diagnosis import diagnose
@@ -16,11 +18,7 @@ from mugrade.values.diagnosis.exceptions import (
     TOO_FEW,
     explain_exception,
 )
-from mugrade.values.judges import (
-    Close,
-    Mismatch,
-    same_judge,
-)
+from mugrade.values.judges import Close, Distribution, Judge, Mismatch
 from mugrade.values.mistakes import Trace, recognise
 from mugrade.values.observe import Kind, Observed
 from mugrade.values.picture import Picture
@@ -176,6 +174,15 @@ def _agree(old: Answer, new: Answer) -> bool:
     judge = old.judge if isinstance(old.judge, Close) else Close()
     return (
         forms[0] == forms[1]
-        and same_judge(old.judge, new.judge)
+        and _same_judge(old.judge, new.judge)
         and judge.compare(new.array, old.array) is None
     )
+
+
+def _same_judge(a: Judge, b: Judge) -> bool:
+    """Whether two judges ask for the same, but for the rounding in a sample's statistics."""
+    if not (isinstance(a, Distribution) and isinstance(b, Distribution)):
+        return a == b
+    x, y = ((j.mean / a.std, j.std / a.std, j.kurtosis, j.distinct) for j in (a, b))
+    forms = [(j.shape, j.dtype) for j in (a, b)]
+    return forms[0] == forms[1] and np.allclose(x, y, rtol=1e-4, atol=1e-4)

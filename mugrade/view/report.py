@@ -76,16 +76,19 @@ class Report:
 
     @property
     def points(self) -> int:
+        """What the check gives now."""
         return self.worth if self.passed else 0
 
     @property
     def score(self) -> str:
+        """What it gives of what it is worth; no promise where only visible inputs were tried."""
         if self.passed and self.visible_only:
             return visible.PASS
         return f"{self.points} of {self.worth} points"
 
     @property
     def headline(self) -> str:
+        """The first line, which is all that a traceback shows."""
         return f"{self.name}   {self.score}"
 
     @property
@@ -169,11 +172,6 @@ def _both_sides(verdict: Verdict) -> dict[str, str]:
         kind = f": {verdict.about}" if verdict.about else ""
         return {"you": f"{meaning} on an input that is not shown{kind}"}
     return {"you": verdict.actual or meaning, "expected": verdict.expected, "from": verdict.at}
-
-
-def message(check: str, verdict: Verdict, points: int, why: str, exercise: str) -> str:
-    """The whole message of a verdict as text."""
-    return Report.of(check, verdict, points, why, exercise).text
 
 
 def summary(verdict: Verdict) -> str:

@@ -59,6 +59,7 @@ def autograded_notebook(stage: Stage, standing: Standing, content: bytes | None)
 
 
 def write_notebook(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook in ASCII, in which any text can be written, also what no encoding takes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(notebook, sort_keys=True) + "\n", encoding="ascii")
 

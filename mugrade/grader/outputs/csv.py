@@ -14,6 +14,8 @@ CSV = "grades.csv"
 
 
 class Csv(Output):
+    """The table, written anew each time: it says something of everybody."""
+
     name = "csv"
     title = "the table"
 

@@ -15,6 +15,8 @@ FEEDBACK = "feedback"
 
 
 class Pages(Output):
+    """A page per submission; it bears the mark of what it was written for."""
+
     name = FEEDBACK
     title = "feedback"
 

@@ -38,6 +38,7 @@ class Evidence:
 
     @property
     def expected(self) -> np.ndarray:
+        """The array that is missed."""
         return self.expecteds[self.at]
 
     @property
@@ -51,6 +52,7 @@ class Evidence:
 
     @property
     def actual(self) -> np.ndarray:
+        """The array that came instead; there must be one."""
         found = self.actuals[self.at]
         assert found is not None
         return found
@@ -104,6 +106,7 @@ def telling(a: np.ndarray) -> bool:
 
 
 def named_axes(axes: Sequence[int]) -> str:
+    """One axis or several, as a sentence names them."""
     names = " and ".join(str(axis) for axis in axes)
     return f"axis {names}" if len(axes) == 1 else f"axes {names}"
 
@@ -122,6 +125,7 @@ def divided(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def subtracted(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Entry by entry a - b, in float64."""
     return a.astype(np.float64) - b.astype(np.float64)
 
 
