@@ -26,7 +26,7 @@ from mugrade.sandbox.job import Limits
 from mugrade.student.workspace import Workspace
 from mugrade.values.mistakes import uncontradicted
 from mugrade.values.verdicts import Verdict, judge
-from tests.answers.named import NAMED
+from tests.answers.named import ALSO, NAMED
 from tests.answers.unseen import unseen as read_unseen
 from tests.conftest import ROOT, STAGES
 from tests.test_answers import Edits, edited, outcome, table
@@ -54,9 +54,16 @@ class Mutant:
         return NAMED.get(self.exercise, {}).get(self.name, [])
 
     @property
+    def also(self) -> list[str]:
+        return ALSO.get(self.exercise, {}).get(self.name, [])
+
+    @property
     def false(self) -> set[str]:
         """Names that nobody has read and found true of it; of unseen answers, all of them."""
-        return {*self.said, *self.shown, *self.beside[0], *self.beside[1]} - {*self.expected}
+        return {*self.said, *self.shown, *self.beside[0], *self.beside[1]} - {
+            *self.expected,
+            *self.also,
+        }
 
 
 def wrong_answers(stages: list[str]) -> Iterator[Item]:
@@ -79,6 +86,7 @@ class Trial:
     def __init__(self, stages: list[str]) -> None:
         self.grader = Grader(load_course(Path(ROOT)), stages, Limits(check=5.0))
         self.workspace = Workspace.find(Path(ROOT) / "notebooks")
+        self.of_others: dict[object, tuple[str, ...]] = {}
 
     def mutant(self, stage: str, exercise: str, name: str, edits: Edits) -> Mutant:
         here = self.grader.course.find(stage)
@@ -112,15 +120,22 @@ class Trial:
     def _beside(
         self, stage: Stage, exercise: str, changed: dict[str, str], other: dict[str, str]
     ) -> tuple[str, ...]:
-        """What values say of the answer's own checks beside another exercise.
+        """What is said of the answer's own checks beside another exercise.
 
-        An exception is explained wherever it is raised, also in the other's code.
+        Not what the other one brings beside the reference too: that is true of the other.
         """
-        both = changed | other
-        found = self.grader.stages[stage.name].named(outcome(self.grader, stage, both), both)
+        key = exercise, *other.items()
+        if key not in self.of_others:
+            self.of_others[key] = self._said(stage, exercise, other)
+        said = self._said(stage, exercise, changed | other)
+        return tuple(name for name in said if name not in self.of_others[key])
+
+    def _said(self, stage: Stage, exercise: str, changed: dict[str, str]) -> tuple[str, ...]:
+        """The names that an exercise's own checks give."""
+        found = outcome(self.grader, stage, changed)
+        verdicts = self.grader.stages[stage.name].named(found, changed)
         of = self.grader.manifest.check
-        own = {id: v for id, v in found.items() if of[id].of == exercise}
-        return self._names({id: v for id, v in own.items() if v.category != "error"})
+        return self._names({id: v for id, v in verdicts.items() if of[id].of == exercise})
 
     def _shown(self, found: Outcome) -> tuple[str, ...]:
         """What the notebook says, with the answers and the mistakes that came with it."""

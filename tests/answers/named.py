@@ -1448,3 +1448,10 @@ NAMED: dict[str, dict[str, list[str]]] = {
         "counted twice": ["t is counted twice"],
     },
 }
+
+ALSO: dict[str, dict[str, list[str]]] = {
+    "softmax-loss": {
+        "the logarithm of the softmax": ["the logarithm of a probability that is 0"],
+    },
+}
+"""What is true of an answer too, and is said only where another exercise makes more checks fail."""
