@@ -25,6 +25,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -172,7 +173,7 @@ def instructor_course(folder: Path) -> Path:
 
 def otter_autograder(course: Course, stage: Stage, folder: Path) -> Path:
     folder.mkdir()
-    with Sandbox(strongest().tier) as sandbox:
+    with closing(Sandbox(strongest().tier)) as sandbox:
         answers = record_answers(course, stage, check_tasks(stage), sandbox)
     return write_autograder(course, stage, answers, folder)
 

@@ -99,7 +99,7 @@ def warm(grader: Grader, todo: Sequence[Submission]) -> None:
 def cluster() -> Iterator[Cluster]:
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as local,
-        Cluster(local.scheduler_address, accept_weak=True) as found,
+        closing(Cluster(local.scheduler_address, accept_weak=True)) as found,
     ):
         yield found
 

@@ -89,20 +89,17 @@ class Replay:
                 self.seen[task] = death
         found = self.seen[task]
         if isinstance(found, Death):
-            self.close()
+            self.end()
             raise found
         return found
 
     def close(self) -> None:
+        """The process stays for the next question."""
+
+    def end(self) -> None:
         if self.process is not None:
             self.process.close()
         self.process = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        """The process stays for the next question."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ def everywhere(graders: Mapping[str, Grader], answer: Answer) -> dict[tuple[str,
         replay = Replay(grader.sandbox)
         for reference in graders if kernel == OWN else (OWN, kernel):
             found[reference, kernel] = judged(graders[reference], answer, replay)
-        replay.close()
+        replay.end()
     return found
 
 

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_a_worker_that_dies_loses_and_doubles_nothing(
     for i in range(8):
         path = hand_in(tiny, tmp_path / str(i), scaler=f"# {i}\n{sleepy}")
         submissions.append(Submission(f"student{i}", "01_scale", path))
-    with Cluster(local.scheduler_address, accept_weak=True) as cluster:
+    with closing(Cluster(local.scheduler_address, accept_weak=True)) as cluster:
         grader = Grader(tiny, ["01_scale"], LIMITS, run=cluster.run)
         victim = next(iter(cluster.client.run(os.getpid).values()))
         killer = threading.Timer(0.5, os.kill, (victim, signal.SIGKILL))

@@ -156,9 +156,9 @@ def test_tracing_changes_no_value_and_shows_what_goes_in(tiny: Course) -> None:
     task = CheckTask("tried", CHECK, 7)
     check = traced(task)
     scope = "from mugrade import close\n"
-    with Sandbox(WEAK) as sandbox:
+    with closing(Sandbox(WEAK)) as sandbox:
         job = reference_job(tiny, stage)
-        with sandbox.start(job, Limits(), trusted=True) as process:
+        with closing(sandbox.start(job, Limits(), trusted=True)) as process:
             plain = process.run(CheckTask(task.id, scope + CHECK, 7))
             found = process.run(CheckTask(task.id, scope + check.task.source, 7))
     first = min(check.marks)
@@ -181,9 +181,9 @@ def test_every_check_of_the_course_can_be_traced(course: Course) -> None:
 def test_traced_checks_of_a_stage_have_inputs_for_each_answer(tiny: Course) -> None:
     stage = tiny.find("01_scale")
     job = reference_job(tiny, stage)
-    with Sandbox(WEAK) as sandbox:
+    with closing(Sandbox(WEAK)) as sandbox:
         answers = record_answers(tiny, stage, check_tasks(stage), sandbox)
         for task in check_tasks(stage):
             check = traced(task)
-            with sandbox.start(job, Limits(), trusted=True) as process:
+            with closing(sandbox.start(job, Limits(), trusted=True)) as process:
                 assert len(steps(process.run(check.task), check.marks)) == len(answers[task.id])

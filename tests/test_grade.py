@@ -188,7 +188,8 @@ def test_a_timeout_costs_one_check(grade: Grade, statement: str) -> None:
 def test_a_process_that_dies_between_two_checks(tiny: Course, key: Grader) -> None:
     task = key.stages["01_scale"].tasks[0]
     last = "import os, threading; threading.Timer(0.2, os._exit, [7]).start()"
-    with key.sandbox.start(reference_job(tiny, tiny.find("01_scale")), LIMITS) as process:
+    job = reference_job(tiny, tiny.find("01_scale"))
+    with contextlib.closing(key.sandbox.start(job, LIMITS)) as process:
         assert len(process.run(replace(task, source=f"{last}\n{task.source}"))) == 2
         time.sleep(0.5)
         with pytest.raises(Death, match="status 7") as death:

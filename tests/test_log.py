@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,15 +50,13 @@ def test_a_publication_that_failed_is_told_with_its_cause(
 
 def test_a_sandbox_that_died_is_started_again_and_told(caplog: pytest.LogCaptureFixture) -> None:
     job, limits = Job({}, "", ()), Limits()
-    with Sandbox(WEAK) as sandbox, caplog.at_level(logging.INFO, "mugrade"):
-        with sandbox.start(job, limits):
-            pass
+    with closing(Sandbox(WEAK)) as sandbox, caplog.at_level(logging.INFO, "mugrade"):
+        sandbox.start(job, limits).close()
         assert not caplog.records
         (nursery,) = sandbox.nurseries.values()
         nursery.popen.kill()
         nursery.popen.wait()
-        with sandbox.start(job, limits):
-            pass
+        sandbox.start(job, limits).close()
     assert "the weak sandbox has died" in caplog.text
 
 

@@ -99,7 +99,7 @@ class Search:
         self.draws: dict[str, list[CheckPart]] = {
             id: [] for id in hidden if not checks or id in checks
         }
-        with key.sandbox.start(reference_job(key.course, key.stage), LIMITS) as process:
+        with closing(key.sandbox.start(reference_job(key.course, key.stage), LIMITS)) as process:
             most = {t.id: min(secrets, affordable(process, t)) for t in key.tasks}
 
         def draw(number: int) -> dict[str, CheckPart]:
@@ -200,7 +200,7 @@ def search(course: Course, stage: Stage, secrets: int, checks: Sequence[str], ba
     """Print what is found in a stage as it is found; returns how much that is."""
     count = 0
     task = bar.add_task(f"{stage.name}: the reference", total=None)
-    with Sandbox(WEAK) as sandbox, ThreadPoolExecutor(WORKERS) as pool:
+    with closing(Sandbox(WEAK)) as sandbox, ThreadPoolExecutor(WORKERS) as pool:
         searched = Search(StageKey(course, stage, sandbox), secrets, pool, checks)
         known = list(known_answers(stage))
         bar.update(task, description=stage.name, total=len(known))

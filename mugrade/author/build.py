@@ -7,6 +7,7 @@ ordinary library) and `build/nbgrader/` (the instructor's nbgrader course, ignor
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -132,7 +133,7 @@ def _records(
 ) -> Records:
     """What the reference yields in all stages; it is run again in `only`, if that names some."""
     every = Records({}, {}, {})
-    with for_trusted() as sandbox:
+    with closing(for_trusted()) as sandbox:
         for stage, shown in student.items():
             tell(f"answers and mistakes of {stage.name}")
             tasks = shown_tasks(stage, shown)

@@ -1,6 +1,7 @@
 """Warnings about checks that a submission could pass by guessing."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 from mugrade.course.cells import Role
 from mugrade.course.model import Course
@@ -15,7 +16,7 @@ def weak_checks(course: Course) -> Iterator[str]:
     Raises CourseError if the reference does not answer its own checks.
     """
     for stage in course.stages:
-        with for_trusted() as sandbox:
+        with closing(for_trusted()) as sandbox:
             answers = record_answers(course, stage, check_tasks(stage), sandbox)
         for cell in stage.role(Role.CHECK):
             if all(is_guessable(answer) for answer in answers[cell.id]):

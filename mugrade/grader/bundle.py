@@ -7,6 +7,7 @@ run it, here or on a worker of a cluster.
 import time
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from mugrade.course.cells import visible_lines
@@ -149,7 +150,7 @@ def run_bundle(bundle: Bundle, sandbox: Sandbox) -> Outcome:
             outcome.verdicts |= {part.task.id: verdict for part in left}
             return outcome
         outcome.died |= loading.bundle.problems.keys() - bundle.problems.keys()
-        with process:
+        with closing(process):
             left = _loaded(loading.bundle, process, left, outcome)
             left, died_at = _ask(bundle, process, left, began + loading.total, outcome)
         deaths.update(died_at)

@@ -2,8 +2,7 @@
 
 import functools
 import logging
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mugrade.errors import Unreadable
 from mugrade.grader.bundle import Bundle, Outcome, run_bundle
@@ -45,17 +44,6 @@ class Cluster:
 
     def close(self) -> None:
         self.client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def run_on_worker(bundle: Bundle, accept_weak: bool) -> Outcome:

@@ -43,7 +43,7 @@ class Draws:
         kept = self._kept.get(stage)
         if isinstance(kept, dict) and kept.get("of") == self._what(stage):
             return dict(kept["draws"])
-        with Sandbox(WEAK) as sandbox:  # nothing runs there but the course's own code
+        with contextlib.closing(Sandbox(WEAK)) as sandbox:  # only the course's own code runs there
             found = StageKey(self.course, self.course.find(stage), sandbox, self.secret).draws
         self.keep(stage, found)
         return found

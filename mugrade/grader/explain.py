@@ -1,6 +1,7 @@
 """An attempt graded again from what was kept, with every input, value and answer."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -146,7 +147,7 @@ def _check(grader: Grader, grade: Grade, bundle: Bundle, part: CheckPart) -> Exp
 
 def _values(sandbox: Sandbox, bundle: Bundle, part: CheckPart) -> tuple[list[Observed], str]:
     try:
-        with sandbox.start(bundle.job, bundle.limits) as process:
+        with closing(sandbox.start(bundle.job, bundle.limits)) as process:
             return process.run(part.task, bundle.limits.check), ""
     except Death as death:
         return [], f"{MEANING[death.category]}: {death}"
@@ -158,7 +159,7 @@ def _inputs(grader: Grader, part: CheckPart) -> list[list[Input]]:
     (key,) = grader.stages.values()
     job = reference_job(key.course, key.stage)
     try:
-        with grader.sandbox.start(job, REFERENCE_LIMITS, trusted=True) as process:
+        with closing(grader.sandbox.start(job, REFERENCE_LIMITS, trusted=True)) as process:
             return steps(process.run(check.task), check.marks)
     except Death:
         return []

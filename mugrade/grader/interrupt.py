@@ -3,39 +3,39 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
-from types import FrameType, TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
 
 STATUS = 130
 
 
+@dataclass
 class Interrupt:
-    """While it is entered, SIGINT and SIGTERM set `asked`; another one ends the process at once."""
+    """The first SIGINT or SIGTERM sets `asked`, another one ends the process at once."""
 
-    def __init__(self, first: Callable[[], None], second: Callable[[], None]) -> None:
-        self.first, self.second = first, second
-        self.asked = False
-        self.previous: dict[int, Any] = {}
+    first: Callable[[], None]
+    second: Callable[[], None]
+    asked: bool = False
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
             self.second()
             os._exit(STATUS)
         self.asked = True
         self.first()
 
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self.previous[number] = signal.signal(number, self._handle)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number, handler in self.previous.items():
+@contextmanager
+def interruptible(first: Callable[[], None], second: Callable[[], None]) -> Iterator[Interrupt]:
+    """Call `first` and, before the end, `second`; only the main thread may listen for signals."""
+    interrupt, previous = Interrupt(first, second), {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, interrupt.handle)
+    try:
+        yield interrupt
+    finally:
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from mugrade.course.cells import Role
@@ -65,7 +66,8 @@ class Reaching:
         """Whether the reference fails the checks if it lacks the exercise."""
         found = dict.fromkeys(checks, True)
         try:
-            with self.sandbox.start(self._without(exercise), REFERENCE_LIMITS, True) as process:
+            job = self._without(exercise)
+            with closing(self.sandbox.start(job, REFERENCE_LIMITS, True)) as process:
                 for id in checks:
                     found[id] = self._fails_in(process, self.whole[id])
         except Death:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import next_row
-from mugrade.grader.interrupt import Interrupt
+from mugrade.grader.interrupt import Interrupt, interruptible
 from mugrade.grader.models import Attempt
 from mugrade.grader.moved import Move, show_moves
 from mugrade.grader.plan import Order, Plan, planned
@@ -120,7 +120,8 @@ def grading(
     with contextlib.ExitStack() as stack:
         jobs, elsewhere, tier = order.jobs, None, WEAK  # here only the reference runs
         if order.scheduler:
-            cluster = stack.enter_context(Cluster(order.scheduler, order.accept_weak))
+            cluster = Cluster(order.scheduler, order.accept_weak)
+            stack.callback(cluster.close)
             jobs, elsewhere = cluster.jobs, cluster.run
         else:
             tier = demand_sandbox(order.accept_weak, bar.console)
@@ -202,7 +203,7 @@ def stopping(console: Console) -> Iterator[tuple[Progress, Interrupt]]:
     def second() -> None:
         console.show_cursor(True)
 
-    with bar, Interrupt(first, second) as interrupt:
+    with bar, interruptible(first, second) as interrupt:
         yield bar, interrupt
 
 

@@ -1,6 +1,7 @@
 """Run the reference: the package that the answers in the scripts make, and what it yields."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 
 import numpy as np
 
@@ -43,7 +44,8 @@ def record_answers(
     where = stage.path.name
     answers = {}
     try:
-        with sandbox.start(reference_job(course, stage), REFERENCE_LIMITS, trusted=True) as process:
+        job = reference_job(course, stage)
+        with closing(sandbox.start(job, REFERENCE_LIMITS, trusted=True)) as process:
             if process.failures:
                 raise CourseError(_failures(stage, process.failures))
             for task in tasks:

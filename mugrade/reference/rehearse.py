@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from mugrade.course.cells import Role
@@ -62,7 +62,8 @@ def made(
 ) -> Iterator[Process | PlainJob]:
     """A process with the reference in which the mistake is made; raises CourseError."""
     try:
-        with sandbox.start(_with(stage, mistake, job), LIMITS, trusted=True) as process:
+        wrong = _with(stage, mistake, job)
+        with closing(sandbox.start(wrong, LIMITS, trusted=True)) as process:
             if process.failures:
                 why = f"it does not load: {process.failures}"
                 raise CourseError(f"{declared_at(stage, mistake)}: {why}")

@@ -11,8 +11,9 @@ import selectors
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -89,10 +90,7 @@ class Printed:
 
 
 class Reply:
-    """The bytes of one reply, read before `deadline` (of time.monotonic); drains `printed` too.
-
-    A context manager.
-    """
+    """The bytes of one reply, read before `deadline` (of time.monotonic); drains `printed` too."""
 
     def __init__(self, fd: int, deadline: float, printed: Printed | None) -> None:
         self.fd, self.deadline, self.printed = fd, deadline, printed
@@ -124,10 +122,7 @@ class Reply:
             elif self.printed and not self.printed.drain():
                 self.selector.unregister(self.printed.fd)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         self.selector.close()
 
 
@@ -139,7 +134,7 @@ def read_frames(
     Raises Silence, Closed, ProtocolError or Flood.
     """
     left = MAX_DATA
-    with Reply(fd, deadline, printed) as reply:
+    with closing(Reply(fd, deadline, printed)) as reply:
         while True:
             magic, got, kind, header_size, data_size = FRAME.unpack(reply.take(FRAME.size))
             left -= FRAME.size + header_size + data_size

@@ -10,8 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.loader import BlockImporter
@@ -23,7 +22,7 @@ from mugrade.values.observe import Observed, describe
 
 
 class Child:
-    """A process that runs `serve(*arguments, pipe)`; a context manager that leaves none running.
+    """A process that runs `serve(*arguments, pipe)`, until it is closed.
 
     What comes back is unpickled.
     """
@@ -69,17 +68,6 @@ class Child:
         self.process.join()
         self.pipe.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 def silence() -> None:
     """Throw away what this process prints from now on, in any encoding."""
@@ -93,8 +81,8 @@ def silence() -> None:
 class Plain:
     """What `Sandbox` is to an author's own course, on a system without fork.
 
-    A context manager. Its one process serves one job after another: to start a second process for
-    each of a course's many mistakes would take minutes.
+    Its one process serves one job after another: to start a second process for each of a course's
+    many mistakes would take minutes.
     """
 
     at_once = 1
@@ -109,10 +97,7 @@ class Plain:
             self.child = Child(_serve, self.scratch.name)
         return PlainJob(self.child, job, limits)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         if self.child:
             self.child.close()
         self.scratch.cleanup()
@@ -136,11 +121,8 @@ class PlainJob:
             raise Death(Category.CRASH, answer)
         return answer
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
+    def close(self) -> None:
+        """The process stays, for the next job."""
 
 
 def _serve(folder: str, pipe: Connection) -> None:

@@ -146,7 +146,7 @@ def probe(tier: Tier) -> list[str]:
             environment=_own_environment(),
             port=server.getsockname()[1],
         )
-        with Sandbox(tier) as sandbox:
+        with contextlib.closing(Sandbox(tier)) as sandbox:
             job = Job({}, "import numpy as np", ())
             process = sandbox.start(job, Limits(load=10, check=10), trusted=True)
             output = os.dup(process.printed.fd)

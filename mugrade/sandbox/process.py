@@ -14,8 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Hashable, Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mugrade.sandbox.channel import (
     END,
@@ -46,7 +45,7 @@ GRACE = 0.05  # seconds that a worker has to end by itself
 
 
 class Sandbox:
-    """Where submissions run; a context manager that leaves nothing running. Threads may share it.
+    """Where submissions run; once it is closed nothing is left running. Threads may share it.
 
     Each `base` of a job has a nursery, a process that has loaded it and is forked per submission.
     """
@@ -74,17 +73,6 @@ class Sandbox:
         """End the nurseries."""
         for nursery in self.nurseries.values():
             nursery.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class Nursery:
@@ -147,7 +135,7 @@ class Nursery:
 
 
 class Process:
-    """A worker with a submission loaded; a context manager that leaves nothing running."""
+    """A worker with a submission loaded; once it is closed nothing is left running."""
 
     def __init__(self, nursery: Nursery, job: Job, limits: Limits, trusted: bool = False) -> None:
         self.limits, self.trusted = limits, trusted
@@ -252,17 +240,6 @@ class Process:
             while selector.select(5.0) and os.read(self.fate, 1 << 12):
                 pass
         os.close(self.fate)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def first_request(job: Job, base: Package) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -100,20 +101,17 @@ def _report(check: CheckEntry, verdict: Verdict) -> Report:
     return replace(report, visible_only=check.hidden)
 
 
-def _loaded(workspace: Workspace, stage: str) -> Child:
+@contextmanager
+def _loaded(workspace: Workspace, stage: str) -> Iterator[Child]:
     """A process with a stage's package loaded; raises WorkspaceError."""
-    child = Child(serve_checks, workspace.folder, stage)
-    try:
-        problem = child.answer(LOAD_SECONDS)
-    except Death as death:
-        raise WorkspaceError(f"{stage} cannot be loaded: {death}") from None
-    except BaseException:
-        child.close()
-        raise
-    if problem:
-        child.close()
-        raise WorkspaceError(problem)
-    return child
+    with closing(Child(serve_checks, workspace.folder, stage)) as child:
+        try:
+            problem = child.answer(LOAD_SECONDS)
+        except Death as death:
+            raise WorkspaceError(f"{stage} cannot be loaded: {death}") from None
+        if problem:
+            raise WorkspaceError(problem)
+        yield child
 
 
 def serve_checks(folder: Path, stage: str, pipe: Connection) -> None:

@@ -1,6 +1,7 @@
 """A stage's checks with their hidden inputs, for a reader who has the course's solutions."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def whole_checks(workspace: Workspace, course: Course, stage: str) -> Whole:
     wanted = {check.id for check in workspace.manifest.checks if check.stage == stage}
     if lacking := wanted - {task.id for task in tasks}:
         raise CourseError(f"{course.root} holds another course: it lacks {min(lacking)}")
-    with for_trusted() as sandbox:
+    with closing(for_trusted()) as sandbox:
         answers = record_answers(course, found, tasks, sandbox)
         known = rehearse(found, reference_job(course, found), tasks, answers, sandbox)
     return Whole({task.id: task.source for task in tasks}, answers, known)
