@@ -28,6 +28,7 @@ from mugrade.course.manifest import (
     dump,
 )
 from mugrade.course.model import Course, Stage
+from mugrade.course.nbgrader import CONFIG, OF_COURSE
 from mugrade.course.notebooks import notebook, release, source_notebook
 from mugrade.errors import CourseError
 from mugrade.package.blocks import render_module
@@ -49,23 +50,6 @@ from mugrade.values.verdicts import kept_answers
 
 Tree = dict[str, str]
 Tell = Callable[[str], None]
-NBGRADER_CONFIG = '''"""nbgrader's settings for this course; written by `mugrade build`."""
-
-c = get_config()  # noqa: F821
-c.CourseDirectory.course_id = {course!r}
-c.CourseDirectory.root = {root!r}
-c.OverwriteCells.add_missing_cells = True
-c.Execute.timeout = 30
-c.FileNameCollectorPlugin.named_regexp = (  # archives of `mugrade submit`, for zip_collect
-    r".*[/\\\\](?P<file_id>[^/\\\\]+)[/\\\\]extracted[/\\\\].*?"
-    r"(?P<student_id>[^/\\\\]+)[/\\\\](?P=file_id)[/\\\\](?P=file_id)\\.ipynb$"
-)
-c.GenerateFeedback.preprocessors = [
-    "nbgrader.preprocessors.GetGrades",
-    "nbgrader.preprocessors.ClearHiddenTests",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-]
-'''
 
 
 def build_course(
@@ -154,9 +138,7 @@ def _instructor_tree(
     tree = {f"{INSTRUCTOR}/{path}": text for path, text in package.items()}
     tree |= {f"source/{s.name}/{s.name}.ipynb": _text(nb) for s, nb in notebooks.items()}
     tree |= {f"source/{s.name}/{name}": text for s in notebooks for name, text in shared.items()}
-    tree["nbgrader_config.py"] = NBGRADER_CONFIG.format(
-        course=course.package, root=str(nbgrader_root(course))
-    )
+    tree[CONFIG] = OF_COURSE.format(course=course.package, root=str(nbgrader_root(course)))
     parts = {"public": records.public, "full": records.full}
     answers = {
         id: {part: answers_to_json(found[id]) for part, found in parts.items()}

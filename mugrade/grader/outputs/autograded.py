@@ -25,16 +25,6 @@ from mugrade.view.report import printable
 MAX_TEXT = 50_000
 MAX_IMAGE = 4 << 20
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-SETTINGS = '''"""nbgrader's settings for these results; written by `mugrade grade`."""
-
-from pathlib import Path
-
-c = get_config()  # noqa: F821
-c.CourseDirectory.course_id = {course!r}
-c.CourseDirectory.root = str(Path(__file__).resolve().parent)
-c.CsvExportPlugin.to = "nbgrader.csv"
-c.HTMLExporter.sanitize_html = True
-'''
 
 
 def autograded_notebook(stage: Stage, standing: Standing, content: bytes | None) -> NotebookNode:

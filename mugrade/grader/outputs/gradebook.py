@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mugrade.course.model import Course
+from mugrade.course.nbgrader import CONFIG, OF_RESULTS
 from mugrade.grader.ledger import GRADEBOOK
 from mugrade.grader.models import MARK
 from mugrade.grader.outputs.output import Output, folder_of, holds, own_folder
@@ -14,7 +15,6 @@ from mugrade.grader.results import Status
 from mugrade.grader.store import Store
 
 AUTOGRADED = "autograded"
-CONFIG = "nbgrader_config.py"
 
 
 class Gradebook(Output):
@@ -86,10 +86,10 @@ class Gradebook(Output):
         An nbgrader course that somebody else has put there is left as it is.
         """
         from mugrade.course.notebooks import source_notebook
-        from mugrade.grader.outputs.autograded import SETTINGS, write_notebook
+        from mugrade.grader.outputs.autograded import write_notebook
 
         path = self.out / CONFIG
-        text = SETTINGS.format(course=self.course.package)
+        text = OF_RESULTS.format(course=self.course.package)
         if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
             return
         path.write_text(text, encoding="utf-8")
