@@ -1,11 +1,10 @@
 """Commands of an author: build, lint."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mugrade.cli.shared import CourseFolder, Verbose, console, fail, say
+from mugrade.cli.shared import CourseFolder, Verbose, console, fail, read_course, say
 from mugrade.extras import require
 
 
@@ -26,9 +25,8 @@ def build(
     require("build", "author")
     from mugrade.author.build import build_course, check_build, nbgrader_root, not_run
     from mugrade.author.forgotten import forgotten
-    from mugrade.course.reading import find_course, load_course
 
-    found = load_course(find_course(course or Path.cwd()))
+    found = read_course(course)
     only = [found.find(name) for name in stage or ()]
     with console().status("reading") as status:
         changed = (check_build if check else build_course)(found, status.update, only)
@@ -52,8 +50,7 @@ def lint(course: CourseFolder = None) -> None:
     """Warn about checks that can be passed by guessing."""
     require("lint", "author")
     from mugrade.author.lint import weak_checks
-    from mugrade.course.reading import find_course, load_course
 
-    if found := list(weak_checks(load_course(find_course(course or Path.cwd())))):
+    if found := list(weak_checks(read_course(course))):
         raise fail("\n".join(found))
     say("no check can be passed by guessing")

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mugrade.cli.shared import Json, console, find_stage, find_workspace, say, say_of_hidden
+from mugrade.cli.shared import (
+    INTERRUPTED,
+    Json,
+    console,
+    find_stage,
+    find_workspace,
+    say,
+    say_of_hidden,
+)
 from mugrade.errors import WorkspaceError
 from mugrade.view import visible
 
@@ -20,8 +28,6 @@ if TYPE_CHECKING:
     from mugrade.student.whole import Whole
     from mugrade.student.workspace import Workspace
     from mugrade.view.report import Report
-
-INTERRUPTED = 130
 
 
 @dataclass
@@ -201,17 +207,16 @@ def _show(ran: list[Ran]) -> None:
 
 
 def _table(ran: list[Ran], hidden: bool) -> "Table":
-    from rich.table import Table
+    from mugrade.view.tables import table
 
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in ("stage", *visible.columns(hidden)):
-        table.add_column(column, justify="left" if column == "stage" else "right")
+    numbers = visible.columns(hidden)
+    found = table(("stage", *numbers), right=numbers)
     for r in ran:
         points = sum(report.points for report in r.reports)
         possible = sum(report.worth for report in r.reports)
         row = (f"{r.passing}/{r.total}", f"{points}/{possible}") if r.reports else ("-", "-")
-        table.add_row(r.stage, *row)
-    return table
+        found.add_row(r.stage, *row)
+    return found
 
 
 def _say_what_is_done(ran: list[Ran], names: list[str]) -> None:

@@ -1,18 +1,17 @@
 """The command that grades an attempt again and shows everything."""
 
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mugrade.cli.shared import (
-    RESULTS,
     AcceptWeak,
     CourseFolder,
     Database,
     OutFolder,
     console,
+    course_and_results,
     demand_fork,
     fail,
     say,
@@ -38,15 +37,13 @@ def explain(
     """
     demand_fork()
     require("explain", "grade")
-    from mugrade.course.reading import find_course, load_course
     from mugrade.grader.explain import explain_attempt, read_secret
     from mugrade.grader.explained import lines
     from mugrade.grader.history import attempt_of
     from mugrade.grader.run import demand_sandbox
     from mugrade.grader.store import NAME, Store
 
-    found = load_course(find_course(course or Path.cwd()))
-    folder = out or found.root / RESULTS
+    found, folder = course_and_results(course, out)
     with closing(Store.open(db or folder / NAME)) as store:
         of = attempt_of(store, found.settings, student, stage, attempt)
         secret = read_secret(folder)

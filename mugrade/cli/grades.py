@@ -19,6 +19,7 @@ from mugrade.cli.shared import (
     Stages,
     Students,
     console,
+    course_and_results,
     fail,
     say,
 )
@@ -27,6 +28,7 @@ from mugrade.errors import CourseError
 from mugrade.extras import require
 
 if TYPE_CHECKING:
+    from mugrade.grader.policy import Standing
     from mugrade.grader.store import Store
 
 OLD = "pages older than the formgrader: {}; mugrade grades --write writes them again"
@@ -76,7 +78,6 @@ def grades(
 ) -> None:
     """Print the results that count, with what was said in the formgrader since."""
     require("grades", "grade")
-    from mugrade.grader.report import class_table, to_json, write_csv
     from mugrade.grader.store import Filter
 
     if (notebook or attempt) and not history:
@@ -89,17 +90,7 @@ def grades(
         if history:
             return _history(store, settings, *history, attempt, notebook)
         found = store.standings(settings, Filter(student or (), stage or (), below))
-        if json:
-            say(to_json(store.with_checks(found)))
-        elif csv == "-":
-            write_csv(sys.stdout, store.with_checks(found))
-        elif csv:
-            with Path(csv).open("w", newline="", encoding="utf-8") as file:
-                write_csv(file, store.with_checks(found))
-        elif found:
-            console().print(class_table(found))
-        else:
-            say("no result fits")
+        _show(store, found, csv, json)
 
 
 def forget(
@@ -111,15 +102,14 @@ def forget(
 ) -> None:
     """Delete everything that is kept of a student: results, notebooks, pages, gradebook rows."""
     require("forget", "grade")
-    from mugrade.course.reading import find_course, load_course
     from mugrade.grader.forget import forget_student
 
-    found = load_course(find_course(course or Path.cwd()))
+    found, folder = course_and_results(course, out)
     if not yes and not sys.stdin.isatty():
         raise fail("nothing is deleted: there is no terminal to ask on; add --yes to delete it")
     if not yes and not typer.confirm(f"delete everything that is kept of {student}, for ever?"):
         return say("nothing is deleted")
-    for line in forget_student(student, found, out or found.root / RESULTS, db, console()):
+    for line in forget_student(student, found, folder, db, console()):
         say(line)
 
 
@@ -163,26 +153,38 @@ def _root(course: Path | None, out: Path | None) -> Path | None:
     return None
 
 
+def _show(store: "Store", found: "list[Standing]", csv: str | None, json: bool) -> None:
+    from mugrade.grader.report import class_table, to_json, write_csv
+
+    if json:
+        say(to_json(store.with_checks(found)))
+    elif csv == "-":
+        write_csv(sys.stdout, store.with_checks(found))
+    elif csv:
+        with Path(csv).open("w", newline="", encoding="utf-8") as file:
+            write_csv(file, store.with_checks(found))
+    elif found:
+        console().print(class_table(found))
+    else:
+        say("no result fits")
+
+
 def _use(
     course: Path | None, out: Path | None, db: str | None, student: str, stage: str, number: str
 ) -> None:
-    from mugrade.course.reading import find_course, load_course
     from mugrade.grader.history import choose_by_hand
 
-    found = load_course(find_course(course or Path.cwd()))
-    folder = out or found.root / RESULTS
+    found, folder = course_and_results(course, out)
     say(choose_by_hand(found, folder, db, (student, stage), number, console()))
 
 
 def _write(course: Path | None, out: Path | None, db: str | None) -> None:
-    from mugrade.course.reading import find_course, load_course
     from mugrade.grader.outputs.csv import CSV
     from mugrade.grader.outputs.pages import FEEDBACK
     from mugrade.grader.plan import opened_results
     from mugrade.grader.publish import republish
 
-    found = load_course(find_course(course or Path.cwd()))
-    folder = out or found.root / RESULTS
+    found, folder = course_and_results(course, out)
     with opened_results(folder, db, console()) as store:
         republish(folder, found, store, console())
     say(f"{folder / CSV} and {folder / FEEDBACK} say what counts now")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mugrade.cli.shared import (
+    INTERRUPTED,
     RESULTS,
     AcceptWeak,
     CourseFolder,
@@ -23,6 +24,7 @@ from mugrade.cli.shared import (
     console,
     demand_fork,
     fail,
+    read_course,
     say,
     wrapped,
 )
@@ -31,8 +33,8 @@ from mugrade.extras import require
 
 if TYPE_CHECKING:
     from mugrade.course.model import Course
+    from mugrade.grader.plan import Order
 
-INTERRUPTED = 130
 CORES = os.cpu_count() or 1
 
 
@@ -101,7 +103,6 @@ def grade(
     found = _course(course, policy)
     from mugrade.grader.plan import Order
     from mugrade.grader.roster import read_roster
-    from mugrade.grader.run import grade_class, regrade_class
     from mugrade.sandbox.job import Limits
 
     limits = Limits(check=seconds, total=max(60.0, 6 * seconds))
@@ -110,25 +111,29 @@ def grade(
     order = replace(order, own=on is On.own, jobs=jobs, url=db, force=force, scheduler=scheduler)
     order = replace(order, roster=read_roster(roster) if roster else None, accept_weak=accept_weak)
     order = replace(order, confirm_class=lambda names: yes or _are_students(names))
-    if regrade:
-        complete = regrade_class(order, console(), lambda: yes or _confirmed())
-    else:
-        complete = grade_class(order, console())
-    if not complete:
-        raise typer.Exit(INTERRUPTED)
+    _run(order, regrade, lambda: yes or _confirmed())
 
 
 def _course(folder: Path | None, policy: Policy | None) -> "Course":
     """The course, and what its settings warn of."""
     with console().status("reading the course"):
-        from mugrade.course.reading import find_course, load_course
-
-        found = load_course(find_course(folder or Path.cwd()))
+        found = read_course(folder)
     if policy:
         found = replace(found, settings=replace(found.settings, policy=policy))
     for warning in found.settings.warnings:
         typer.echo(warning, err=True)
     return found
+
+
+def _run(order: "Order", regrade: bool, confirm: Callable[[], bool]) -> None:
+    from mugrade.grader.run import grade_class, regrade_class
+
+    if regrade:
+        complete = regrade_class(order, console(), confirm)
+    else:
+        complete = grade_class(order, console())
+    if not complete:
+        raise typer.Exit(INTERRUPTED)
 
 
 def _confirmed() -> bool:

@@ -83,23 +83,21 @@ def kept(
 
 
 def _list_kept() -> None:
-    from rich.table import Table
     from rich.text import Text
 
     from mugrade.student.kept import every_kept
+    from mugrade.view.tables import table
 
     found = every_kept(find_workspace())
     if not found:
         return say("nothing has been replaced yet")
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in ("number", "replaced", "cell", "in", "by", "lines"):
-        right = column in ("number", "lines")
-        table.add_column(column, justify="right" if right else "left", no_wrap=column == "replaced")
+    columns = ("number", "replaced", "cell", "in", "by", "lines")
+    listed = table(columns, right=("number", "lines"), whole=("replaced",))
     for entry in found:
         size = len(entry.text.splitlines())
         row = (str(entry.number), entry.time, entry.id, entry.where, entry.by, str(size))
-        table.add_row(*map(Text, row))
-    console().print(table)
+        listed.add_row(*map(Text, row))
+    console().print(listed)
     say(f"in {shown(found[-1].path.parent)}; mugrade kept {found[-1].number} shows the last")
 
 

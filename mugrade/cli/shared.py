@@ -19,6 +19,7 @@ from mugrade.view import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mugrade.course.model import Course
     from mugrade.student.workspace import Workspace
 
 CourseFolder = Annotated[
@@ -68,6 +69,7 @@ AcceptWeak = Annotated[
     typer.Option("--accept-weak-sandbox", help="Grade even where student code can get out."),
 ]
 RESULTS = Path("build") / "grades"
+INTERRUPTED = 130  # the status of a command that Ctrl-C has ended
 
 
 class Commands(TyperGroup):
@@ -140,6 +142,19 @@ def find_stage(workspace: "Workspace", name: str) -> str:
     except KeyError:
         stages = ", ".join(workspace.manifest.stages)
         raise fail(f"no stage {name}: there are {stages}") from None
+
+
+def read_course(folder: Path | None) -> "Course":
+    """The course at or above a folder, by default this one; raises CourseError."""
+    from mugrade.course.reading import find_course, load_course
+
+    return load_course(find_course(folder or Path.cwd()))
+
+
+def course_and_results(folder: Path | None, out: Path | None) -> "tuple[Course, Path]":
+    """The course, and where the results of grading it are; raises CourseError."""
+    found = read_course(folder)
+    return found, out or found.root / RESULTS
 
 
 def find_workspace() -> "Workspace":

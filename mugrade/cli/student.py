@@ -50,19 +50,17 @@ def take(
 
 def status() -> None:
     """Show what is built, taken and passing, and what has changed since it passed."""
-    from rich.table import Table
-
     from mugrade.student.built import what_was_built
     from mugrade.student.progress import CheckState, stage_progress
+    from mugrade.view.tables import table
 
     workspace = find_workspace()
     rows = [stage_progress(workspace, stage) for stage in workspace.manifest.stages]
-    table = Table(header_style="bold", box=None, pad_edge=False)
     passing, points = visible.columns(any(row.hidden for row in rows))
-    for column in ("stage", "built", "taken", passing, "changed since", points):
-        table.add_column(column, justify="left" if column == "stage" else "right")
+    numbers = ("built", "taken", passing, "changed since", points)
+    found = table(("stage", *numbers), right=numbers)
     for row in rows:
-        table.add_row(
+        found.add_row(
             row.stage,
             f"{row.built}/{row.exercises}",
             str(row.taken or ""),
@@ -70,7 +68,7 @@ def status() -> None:
             str(sum(check.state == CheckState.CHANGED for check in row.every_check) or ""),
             f"{row.points}/{row.total}",
         )
-    console().print(table)
+    console().print(found)
     say_of_hidden(any(row.hidden for row in rows))
     for row in rows:
         changed = [i.id for i in row.items if any(c.state == CheckState.CHANGED for c in i.checks)]

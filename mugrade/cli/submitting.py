@@ -154,21 +154,20 @@ def _say_what_is_in(workspace: "Workspace", path: Path, json: bool) -> None:
 
 
 def _show(items: "list[HandIn]") -> None:
-    from rich.table import Table
+    from mugrade.view.tables import table
 
-    table = Table(header_style="bold", box=None, pad_edge=False)
     hidden = any(item.progress.hidden for item in items)
-    for column in ("stage", "written", *visible.columns(hidden)):
-        table.add_column(column, justify="left" if column == "stage" else "right")
+    numbers = ("written", *visible.columns(hidden))
+    found = table(("stage", *numbers), right=numbers)
     for item in items:
         row = item.progress
-        table.add_row(
+        found.add_row(
             item.stage,
             f"{len(item.written)}/{row.exercises}",
             f"{row.passing}/{row.checks}",
             f"{row.points}/{row.total}",
         )
-    console().print(table)
+    console().print(found)
     say_of_hidden(hidden)
     for item in items:
         for warning in item.warnings:

@@ -20,6 +20,7 @@ from mugrade.grader.report import utc
 from mugrade.grader.results import Status
 from mugrade.grader.store import Filter, Store
 from mugrade.view.report import printable
+from mugrade.view.tables import table
 
 POLICY = "policy"
 
@@ -45,18 +46,14 @@ def attempt_of(
 
 def history_table(attempts: Sequence[Attempt], standing: Standing) -> Table:
     """A row per attempt: when, by which mugrade, its automatic points, and whether it counts."""
-    table = Table(header_style="bold", pad_edge=False, box=None)
-    table.add_column("attempt", justify="right")
-    for name in ("handed in", "graded", "mugrade"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("automatic", justify="right", no_wrap=True)
-    table.add_column("counts", no_wrap=True)
-    table.add_column("what went wrong", overflow="fold")
+    columns = ("attempt", "handed in", "graded", "mugrade", "automatic", "counts")
+    found = table(columns, right=("attempt", "automatic"), whole=columns[1:])
+    found.add_column("what went wrong", overflow="fold")
     for a in attempts:
         counts = a.number == standing.attempt.number
         again = "" if a.hand_in in (0, a.number) else f"what attempt {a.hand_in} graded, again"
         notes = (again, a.summary, standing.note if counts else "")
-        table.add_row(
+        found.add_row(
             str(a.number or ""),
             utc(a.handed_in) or "not known",
             utc(a.graded_at),
@@ -65,7 +62,7 @@ def history_table(attempts: Sequence[Attempt], standing: Standing) -> Table:
             standing.why if counts else "",
             Text(printable("; ".join(filter(None, notes)))),
         )
-    return table
+    return found
 
 
 def write_attempt(store: Store, attempts: Sequence[Attempt], number: int, path: Path) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from mugrade.grader.final import CheckScore, figure
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
 from mugrade.view.report import printable
+from mugrade.view.tables import table
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,14 @@ class Move:
 
 def show_moves(moves: Sequence[Move], graded: int, fresh: int, console: Console) -> None:
     """A row for each stage that moves, and what it comes to."""
-    table = Table(header_style="bold", pad_edge=False, box=None)
-    for name in ("student", "stage", "before", "after", "difference"):
-        number = name not in ("student", "stage")
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
-    table.add_column("what moves", overflow="fold")
+    columns = ("student", "stage", "before", "after", "difference")
+    found = table(columns, right=columns[2:], whole=columns)
+    found.add_column("what moves", overflow="fold")
     moved = [move for move in moves if move.has_moved]
     for move in moved:
         before, after = move.before, move.after
         status = "" if after.status == Status.GRADED else after.summary
-        table.add_row(
+        found.add_row(
             Text(printable(after.student)),
             after.stage,
             figure(before.points) if before else "new",
@@ -64,7 +62,7 @@ def show_moves(moves: Sequence[Move], graded: int, fresh: int, console: Console)
             Text("; ".join(filter(None, [status, ", ".join(move.checks)]))),
         )
     if moved:
-        console.print(table)
+        console.print(found)
     total = sum(move.difference for move in moves)
     console.print(
         f"{graded} graded again: {len(moved)} move, by {total:+g} points in all; "

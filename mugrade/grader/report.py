@@ -20,6 +20,7 @@ from mugrade.grader.results import Status
 from mugrade.values import Category
 from mugrade.view.html import style
 from mugrade.view.report import printable, summary
+from mugrade.view.tables import table
 
 COLUMNS = (
     *("student", "stage", "status", "check", "points", "max_points", "verdict", "reason"),
@@ -38,18 +39,18 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 def class_table(standings: Sequence[Standing]) -> Table:
     """Student, stage, points, what went wrong; and of what points are made, where it is more."""
-    table = Table(title=None, header_style="bold", pad_edge=False, box=None)
-    table.add_column("student", max_width=LONGEST, overflow="fold")
-    table.add_column("stage", max_width=LONGEST, overflow="fold")
     shown = set().union(*(made_of(standing.final) for standing in standings))
     more = [name for name in NAMES if name in shown]
+    found = table()
+    for name in ("student", "stage"):
+        found.add_column(name, max_width=LONGEST, overflow="fold")
     for name in (*more, "points"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("what went wrong", overflow="fold")
+        found.add_column(name, justify="right", no_wrap=True)
+    found.add_column("what went wrong", overflow="fold")
     previous = ""
     for standing in standings:
         student, made = printable(standing.student), made_of(standing.final)
-        table.add_row(
+        found.add_row(
             Text(student if student != previous else ""),
             Text(printable(standing.stage)),
             *(made.get(name, "") for name in more),
@@ -57,7 +58,7 @@ def class_table(standings: Sequence[Standing]) -> Table:
             Text(printable(standing.summary)),
         )
         previous = student
-    return table
+    return found
 
 
 def made_of(final: Final) -> dict[str, str]:
