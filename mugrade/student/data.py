@@ -1,4 +1,7 @@
-"""Fetch MNIST into a folder: from the first mirror that has it, checked before it counts."""
+"""Fetch MNIST into a folder: from the first mirror that has it, checked before it counts.
+
+pooch does not serve: it neither continues a broken download nor knows a file by what is packed.
+"""
 
 import gzip
 import hashlib
