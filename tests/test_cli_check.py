@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from mugrade.cli import app
 from mugrade.course.model import Course
+from mugrade.student import noted
 from mugrade.student.progress import stage_progress, take_stage
 from mugrade.student.runner import run_checks
 from mugrade.student.workspace import Workspace
@@ -186,7 +187,7 @@ def test_after_a_timeout_the_rest_of_the_exercise_is_left_out(tiny: Course, fold
     (folder / "course.json").write_text(json.dumps(manifest))
     outcome = mugrade("check", "0", "--seconds", "1")
     assert "mean_of_three above took too long" in outcome.output
-    assert "mean-again" not in Workspace.find(folder).last_runs()
+    assert "mean-again" not in noted.last_runs(Workspace.find(folder))
 
 
 def test_what_is_printed_does_not_disturb(folder: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from mugrade.course.manifest import START
 from mugrade.course.model import Course
 from mugrade.package.blocks import cell_body
-from mugrade.student import sources
+from mugrade.student import noted, sources
 from mugrade.student.kept import every_kept
 from mugrade.student.update import update_course
 from mugrade.student.workspace import Workspace
@@ -235,7 +235,7 @@ def test_the_first_page_is_brought_up_to_date(kernel: Kernel, tiny: Course, new:
 def test_progress_of_checks_that_are_others_is_forgotten(half_done: Kernel, new: str) -> None:
     mugrade("check")
     mugrade("update", new)
-    last_runs = Workspace.find(half_done.folder).last_runs()
+    last_runs = noted.last_runs(Workspace.find(half_done.folder))
     assert last_runs.keys() == {"mean-of-three", "noise-is-normal"}
 
 

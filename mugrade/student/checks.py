@@ -11,6 +11,7 @@ from typing import Any
 from mugrade import streams
 from mugrade.course.manifest import CheckEntry
 from mugrade.errors import WorkspaceError
+from mugrade.student import noted
 from mugrade.student.kernels import leave_note
 from mugrade.student.live import PackageFinder, Session
 from mugrade.student.magic import run_command
@@ -140,7 +141,7 @@ def _in_a_front_end() -> bool:
 
 def _remember(workspace: Workspace, id: str, passed: bool) -> None:
     try:
-        workspace.remember(id, passed)
+        noted.remember(workspace, id, passed)
     except WorkspaceError as error:
         print(f"note: {error}")
 
@@ -148,7 +149,7 @@ def _remember(workspace: Workspace, id: str, passed: bool) -> None:
 def passing(workspace: Workspace, exercise: str) -> set[str]:
     """The checks of an exercise that its code has passed as it is now."""
     try:
-        source, last_runs = workspace.source_digest(exercise), workspace.last_runs()
+        source, last_runs = workspace.source_digest(exercise), noted.last_runs(workspace)
     except WorkspaceError:
         return set()  # what is wrong is said where the outcome is remembered
     own = [check.id for check in workspace.manifest.checks if check.of == exercise]
@@ -160,7 +161,7 @@ def _failing_before(
     workspace: Workspace, entry: CheckEntry, reaches: Callable[[], set[str]]
 ) -> str:
     """What to try if code of an earlier stage that the check reaches fails a check of its own."""
-    last_runs = workspace.last_runs()
+    last_runs = noted.last_runs(workspace)
     failing = [
         check
         for check in workspace.manifest.checks

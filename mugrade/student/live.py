@@ -24,6 +24,7 @@ from mugrade.package.blocks import (
     replace_block,
 )
 from mugrade.sandbox.loader import module_name
+from mugrade.student import noted
 from mugrade.student.index import complete_indices
 from mugrade.student.kept import By, Kept, keep_blocks, withdraw
 from mugrade.student.releases import remember_release
@@ -132,7 +133,7 @@ class Session:
                 withdraw(kept)
                 raise ExportError(why_not(error, path)) from None
             replaced += self._complete_indices()
-            self.workspace.note_run(block.id)
+            noted.note_run(self.workspace, block.id)
         scope = vars(sys.modules[module_name(path)])
         unknown = (block.reads - scope.keys() - vars(builtins).keys()) & self.names.keys()
         self.names.update({name: scope[name] for name in block.symbols & scope.keys()})

@@ -7,8 +7,9 @@ from pathlib import Path
 from mugrade.course.manifest import BlockEntry, CheckEntry
 from mugrade.errors import CourseError
 from mugrade.package.blocks import Block, is_stub, parse_module, replace_block
+from mugrade.student import noted
 from mugrade.student.kept import By, keep_blocks
-from mugrade.student.workspace import LastRun, Workspace
+from mugrade.student.workspace import Workspace
 from mugrade.view import visible
 
 
@@ -197,7 +198,7 @@ def stage_progress(workspace: Workspace, stage: str) -> StageProgress:
     """How much of a stage is there and passes; raises WorkspaceError."""
     entries = workspace.manifest.exercises(stage)
     modules = {path: workspace.read_module(path) for path in {e.module for e in entries}}
-    last_runs = workspace.last_runs()
+    last_runs = noted.last_runs(workspace)
     items = []
     for entry in entries:
         blocks = [block for block in modules[entry.module] if block.id == entry.id]
@@ -208,7 +209,7 @@ def stage_progress(workspace: Workspace, stage: str) -> StageProgress:
     return StageProgress(stage, workspace.manifest.stages[stage], tuple(items))
 
 
-def _check_progress(check: CheckEntry, last: LastRun | None, source: str) -> CheckProgress:
+def _check_progress(check: CheckEntry, last: noted.LastRun | None, source: str) -> CheckProgress:
     if last is None:
         return CheckProgress(check.id, check.points, None, False, check.hidden)
     changed = bool(last.good) and last.good != source

@@ -15,7 +15,7 @@ from mugrade.package.blocks import (
     render_module,
     replace_block,
 )
-from mugrade.student import Side
+from mugrade.student import Side, noted
 from mugrade.student.index import complete_indices
 from mugrade.student.kept import By, Kept, keep_blocks, keep_text
 from mugrade.student.notebook import Notebook, notebook_path, place_of
@@ -117,7 +117,7 @@ def _build(workspace: Workspace, done: Restored, path: str, block: Block) -> boo
         return False
     done.kept += keep_blocks(workspace, before, after, path, By.RESTORE)
     workspace.write_module(path, after)
-    workspace.note_run(block.id)
+    noted.note_run(workspace, block.id)
     return True
 
 

@@ -22,6 +22,7 @@ from mugrade.sandbox.job import Death
 from mugrade.sandbox.loader import module_name
 from mugrade.sandbox.plain import Child, silence
 from mugrade.sandbox.worker import bind, run_check
+from mugrade.student import noted
 from mugrade.student.checks import report_on
 from mugrade.student.live import Session
 from mugrade.student.notebook import notebook_path
@@ -69,7 +70,7 @@ def run_checks(
                 report = _run(workspace, check, *asked, whole.report_on if whole else report_on)
                 if report.category == Category.TIMEOUT:
                     hung[check.of] = report.name
-                workspace.remember(check.id, report.passed)
+                noted.remember(workspace, check.id, report.passed)
                 yield report
 
 

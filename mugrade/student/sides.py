@@ -9,7 +9,7 @@ from mugrade.course.exercises import find_code
 from mugrade.course.manifest import BlockEntry
 from mugrade.package.blocks import Block, cell_body, is_stub
 from mugrade.package.ipynb import cells_in
-from mugrade.student import Side
+from mugrade.student import Side, noted
 from mugrade.student.kept import By, Kept, every_kept
 from mugrade.student.notebook import Notebook
 from mugrade.student.releases import released_texts
@@ -74,7 +74,7 @@ def every_side(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator
             mine = cell_body(notebook.source(found[0]))
         if not _is_taken(workspace, entry):
             state = how_far(workspace, entry.id, mine), how_far(workspace, entry.id, built)
-            yield Sides(entry, mine, built, state, saved, workspace.ran(entry))
+            yield Sides(entry, mine, built, state, saved, noted.ran(workspace, entry))
 
 
 def lost_answers(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator[Kept]:

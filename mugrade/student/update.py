@@ -8,6 +8,7 @@ from mugrade.course.cells import Role
 from mugrade.course.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCell, dump
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block, arrange, cell_body, indices, render_module
+from mugrade.student import noted
 from mugrade.student.index import missing_indices
 from mugrade.student.kept import By, Kept, keep_text
 from mugrade.student.merge import History, Merged, Raw, cell_id, cell_source, merge, positions
@@ -15,7 +16,7 @@ from mugrade.student.notebook import Notebook
 from mugrade.student.releases import releases, remember_release
 from mugrade.student.snapshot import Snapshot
 from mugrade.student.start import course_files
-from mugrade.student.workspace import PROGRESS, Workspace, read_manifest
+from mugrade.student.workspace import Workspace, read_manifest
 
 WRITTEN_TO = {".ipynb", ".py"}  # what students write to, unlike the course's own files
 Files = dict[str, bytes | None]  # path below the course's folder -> content, None to remove
@@ -78,7 +79,7 @@ def update_course(workspace: Workspace, source: Path) -> Update:
         remember_release(workspace)
         found = Update(_course_files(source, version))
         _plan(workspace, version, found)
-        found.files[f".mugrade/{PROGRESS}"] = _progress(workspace, version)
+        found.files[f".mugrade/{noted.PROGRESS}"] = _progress(workspace, version)
         _write(workspace, found, By.UPDATE)
     return found
 
@@ -255,10 +256,10 @@ def _progress(workspace: Workspace, version: CourseVersion) -> bytes | None:
     """The outcomes of those checks that are what they were."""
     old = {cell.id: cell.source for cell in workspace.released if cell.role == Role.CHECK}
     same = {cell.id for cell in version.cells if old.get(cell.id) == cell.source}
-    path = workspace.state / PROGRESS
+    path = workspace.state / noted.PROGRESS
     if not path.exists():
         return None
-    data = workspace.recall(PROGRESS)
+    data = workspace.recall(noted.PROGRESS)
     return dump({id: value for id, value in data.items() if id in same}).encode("utf-8")
 
 

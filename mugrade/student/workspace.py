@@ -5,10 +5,9 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,6 @@ from mugrade.course.manifest import (
     CELLS,
     INSTRUCTOR,
     MANIFEST,
-    BlockEntry,
     Manifest,
     ReleasedCell,
     digest,
@@ -37,29 +35,7 @@ if TYPE_CHECKING:  # they need NumPy, which most commands do without
     from mugrade.values.mistakes import Known
 
 COURSE = "MUGRADE_COURSE"  # names the course's folder, whoever owns it
-PROGRESS = "progress.json"
-RAN = "ran.json"
 LOCK_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class LastRun:
-    """How a check last went, for the code `seen`; `good` is what it last passed for.
-
-    Both are digests of what the package held of its exercise.
-    """
-
-    passed: bool
-    good: str = ""
-    seen: str = ""
-
-    @classmethod
-    def read(cls, value: Any) -> "LastRun":
-        """From the progress file; before there were digests it held a truth value."""
-        if isinstance(value, dict):
-            passed = value.get("passed") is True
-            return cls(passed, str(value.get("good", "")), str(value.get("seen", "")))
-        return cls(value is True)
 
 
 @dataclass(frozen=True)
@@ -234,31 +210,6 @@ class Workspace:
         """Write one entry of a file of the state; raises WorkspaceError."""
         with self.lock():
             self.write(self.state / name, dump({**self.recall(name), key: value}))
-
-    def note_run(self, id: str) -> None:
-        """Note that a cell has just become a block of the package; the caller holds the lock."""
-        self.write(self.state / RAN, dump({**self.recall(RAN), id: time.time()}))
-
-    def ran(self, entry: BlockEntry) -> float:
-        """When the package got what it holds of an exercise, in seconds since 1970."""
-        noted = self.recall(RAN).get(entry.id)
-        file = self.root / entry.module
-        written = file.stat().st_mtime if file.exists() else 0.0
-        return min(noted, written) if isinstance(noted, float) else written
-
-    def last_runs(self) -> dict[str, LastRun]:
-        """Check -> how it went when it last ran here."""
-        return {check: LastRun.read(value) for check, value in self.recall(PROGRESS).items()}
-
-    def remember(self, check: str, passed: bool) -> None:
-        """Note the outcome of a check, and the code of its exercise if it passed."""
-        source = self.source_digest(self.manifest.check[check].of)
-        with self.lock():
-            last_runs = self.last_runs()
-            good = source if passed else last_runs.get(check, LastRun(False)).good
-            last_runs[check] = LastRun(passed, good, source)
-            text = dump({id: asdict(run) for id, run in last_runs.items()})
-            self.write(self.state / PROGRESS, text)
 
     def source_digest(self, exercise: str) -> str:
         """A digest of what the package holds of an exercise; empty if it is not there."""
