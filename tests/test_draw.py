@@ -148,8 +148,9 @@ def test_who_gets_other_inputs_is_out_of_date(weak: Weak, first: bool) -> None:
     same, other = "0 graded, 1 up to date", "1 graded, 0 up to date"
     assert graded() == (same if first else other)
     assert graded() == same
-    (out / DRAWS).write_text("{")
-    assert graded() == same
+    for broken in ("{", "[]", '{"00_mean": 3}', '{"00_mean": {"of": ""}}'):
+        (out / DRAWS).write_text(broken)
+        assert graded() == same
 
 
 def test_without_a_secret_the_inputs_are_those_of_the_build(weak: Weak) -> None:

@@ -697,6 +697,7 @@ NOT_JUDGING = {
     "course/problems": "refuses a course before anybody is graded on it",
     "course/settings": "which attempt counts, not what it gives",
     "errors": "sentences",
+    "codec": "how files are read that no verdict hangs on",
     "extras": "how to install what is missing",
     "files": "how a file is replaced",
     **dict.fromkeys(

@@ -3,20 +3,26 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from mugrade.course.cells import Role
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block
 
 FORMAT = 1  # of all these files; what an older mugrade may ignore does not raise it
-Entry = TypeVar("Entry")
 MANIFEST, ANSWERS, CELLS = "course.json", "answers.json", "cells.json"
 INSTRUCTOR = "instructor"  # the folder of what students do not get
 START = "00_start.ipynb"  # what one opens first
+
+
+@dataclass(frozen=True)
+class Format:
+    """What of a manifest any mugrade can read."""
+
+    format: int = FORMAT
 
 
 @dataclass(frozen=True)
@@ -66,24 +72,23 @@ class Manifest:
     stages: dict[str, str]
     blocks: list[BlockEntry]
     checks: list[CheckEntry]
-    hints: dict[str, list[str]] = field(default_factory=dict)
+    hints: dict[str, list[str]]
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
-        """The manifest in a folder; raises WorkspaceError if it is of a newer mugrade."""
-        data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if "format" in data and data["format"] > FORMAT:
+        """The manifest in a folder; raises WorkspaceError if it is of a newer mugrade.
+
+        And OSError or ValueError if it cannot be read.
+        """
+        from mugrade import codec
+
+        content = (folder / MANIFEST).read_bytes()
+        if (found := codec.read(content, Format).format) > FORMAT:
             raise WorkspaceError(
-                f"{folder / MANIFEST} has format {data['format']} of a newer mugrade, and this one "
+                f"{folder / MANIFEST} has format {found} of a newer mugrade, and this one "
                 f"knows {FORMAT}: upgrade mugrade"
             )
-        return cls(
-            data["package"],
-            data["stages"],
-            [_entry(BlockEntry, entry) for entry in data["blocks"]],
-            [_entry(CheckEntry, entry) for entry in data["checks"]],
-            data["hints"],
-        )
+        return codec.read(content, cls)
 
     def to_json(self) -> dict[str, Any]:
         """What `read` reads, as `course.json` holds it."""
@@ -174,19 +179,18 @@ def manifest_blocks(entries: Iterable[tuple[str, str, str, Block]]) -> list[Bloc
 
 
 def read_released(folder: Path) -> list[ReleasedCell]:
-    """The cells of all notebooks, as they were handed out; in older courses no prose, no demos."""
+    """The cells of all notebooks, as they were handed out; in older courses no prose, no demos.
+
+    Raises OSError or ValueError.
+    """
     return released_cells((folder / CELLS).read_bytes())
 
 
 def released_cells(content: bytes) -> list[ReleasedCell]:
-    """The cells that a file of released cells holds; raises ValueError or TypeError."""
-    return [_entry(ReleasedCell, entry) for entry in json.loads(content)]
+    """The cells that a file of released cells holds; raises ValueError."""
+    from mugrade import codec
 
-
-def _entry(kind: type[Entry], data: dict[str, Any]) -> Entry:
-    """An entry with the keys that this mugrade knows; raises TypeError where one is missing."""
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in data.items() if name in known})
+    return codec.read(content, list[ReleasedCell])
 
 
 def dump(data: object) -> str:

@@ -1,15 +1,14 @@
 """Which draw of the hidden inputs a course gives its checks: found once, and kept."""
 
 import contextlib
-import json
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from mugrade import files
+from mugrade import codec, files
 from mugrade.course.manifest import dump
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
@@ -20,6 +19,14 @@ from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 
 SECRET, DRAWS = ".secret", ".draws.json"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Check -> how often its inputs were drawn again, and a digest of what decides that."""
+
+    of: str
+    draws: dict[str, int]
 
 
 class Draws:
@@ -41,8 +48,8 @@ class Draws:
     def of(self, stage: str) -> dict[str, int]:
         """The draws of a stage, by a rehearsal if they are not known; raises CourseError."""
         kept = self._kept.get(stage)
-        if isinstance(kept, dict) and kept.get("of") == self._what(stage):
-            return dict(kept["draws"])
+        if kept and kept.of == self._what(stage):
+            return kept.draws
         with contextlib.closing(Sandbox(WEAK)) as sandbox:  # only the course's own code runs there
             found = StageKey(self.course, self.course.find(stage), sandbox, self.secret).draws
         self.keep(stage, found)
@@ -50,16 +57,16 @@ class Draws:
 
     def keep(self, stage: str, draws: Mapping[str, int]) -> None:
         """Note what was found."""
-        self._kept[stage] = {"of": self._what(stage), "draws": dict(draws)}
-        files.write(self.folder / DRAWS, dump(self._kept).encode())
+        self._kept[stage] = Drawn(self._what(stage), dict(draws))
+        kept = {stage: asdict(drawn) for stage, drawn in self._kept.items()}
+        files.write(self.folder / DRAWS, dump(kept).encode())
 
     @cached_property
-    def _kept(self) -> dict[str, Any]:
+    def _kept(self) -> dict[str, Drawn]:
         try:
-            data = json.loads((self.folder / DRAWS).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            return codec.read((self.folder / DRAWS).read_bytes(), dict[str, Drawn])
+        except (OSError, ValueError):
             return {}
-        return data if isinstance(data, dict) else {}
 
     def _what(self, stage: str) -> str:
         """The digest of all that decides the draws of a stage."""

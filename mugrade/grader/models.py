@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,19 +21,16 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+from mugrade import codec
 from mugrade.course.manifest import CheckEntry
 from mugrade.grader.results import Grade, Result, Status
 from mugrade.grader.submissions import Submission
-from mugrade.values import Category
-from mugrade.values.diagnosis.evidence import Diagnosis
-from mugrade.values.picture import Picture
 from mugrade.values.verdicts import Verdict
 from mugrade.view.report import printable
 
 FIRST, HEAD = "1", "3"  # schemas; the first did not say its number
 REVISION_TABLE = "mugrade_revision"
 MARK = "mugrade-"
-VERDICT = {field.name for field in fields(Verdict)}
 
 
 class Base(DeclarativeBase):
@@ -211,7 +208,7 @@ class CheckRow(Base):
     def grade(self, stage: str) -> Grade:
         """The grade again; `stage` is that of the attempt."""
         entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why)
-        return Grade(entry, _verdict(json.loads(self.verdict)), self.code)
+        return Grade(entry, codec.read(self.verdict, Verdict), self.code)
 
 
 class Pin(Base):
@@ -249,14 +246,3 @@ class Review(Base):
     def said(self) -> tuple[float | None, float, str]:
         """All that is said in the formgrader, to compare with what it says now."""
         return self.manual, self.extra, self.comment
-
-
-def _verdict(stored: Mapping[str, Any]) -> Verdict:
-    verdict = Verdict(**{name: stored[name] for name in VERDICT & set(stored)})
-    verdict = replace(verdict, category=Category(verdict.category))
-    if isinstance(verdict.diagnosis, dict):
-        verdict = replace(verdict, diagnosis=Diagnosis(**verdict.diagnosis))
-    if isinstance(verdict.picture, dict):
-        found = Picture(**{**verdict.picture, "rows": tuple(verdict.picture["rows"])})
-        verdict = replace(verdict, picture=found)
-    return verdict

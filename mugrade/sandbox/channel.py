@@ -2,6 +2,7 @@
 
 A frame is: magic (4 bytes), nonce (16), kind (1), length of the header (4), length of the data
 (8), the header in JSON, the data. A value's data are its array's bytes, little-endian, C order.
+It is packed by hand: a library would cost every sandbox its start, and what is not there is safe.
 """
 
 import json

@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import json
 import os
 import sys
 import time
@@ -41,13 +40,15 @@ def leave_note(workspace: Workspace) -> None:
 
 def running(workspace: Workspace) -> Iterator[Kernel]:
     """The kernels whose lock is held; the notes of others are removed."""
+    from mugrade import codec
+
     for path in sorted(_folder(workspace).glob("*.json")):
         lock = FileLock(path.with_suffix(".lock"), timeout=0)
         try:
             lock.acquire()
         except (Timeout, OSError):
-            with contextlib.suppress(OSError, ValueError, TypeError):
-                yield Kernel(**json.loads(path.read_text(encoding="utf-8")))
+            with contextlib.suppress(OSError, ValueError):
+                yield codec.read(path.read_bytes(), Kernel)
             continue
         _remove(path, lock)
 

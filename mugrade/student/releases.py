@@ -32,7 +32,7 @@ def releases(workspace: Workspace) -> Iterator[list[ReleasedCell]]:
         try:
             status = path.stat()
             yield _read(path, status.st_mtime_ns)
-        except (OSError, ValueError, TypeError, RecursionError):
+        except (OSError, ValueError):
             continue
 
 

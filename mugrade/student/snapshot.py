@@ -1,9 +1,8 @@
 """The files that an update replaced, whole, as they were: what undo goes back to."""
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,8 +14,16 @@ FOLDER, RECORD, UNDONE = "updates", "record.json", "undone"
 
 
 @dataclass(frozen=True)
+class Record:
+    """Path -> a digest of what an update wrote, empty for a file that it removed; and when."""
+
+    files: dict[str, str]
+    time: str = ""
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """What an update found, and a digest of what it wrote (empty for a file that it removed)."""
+    """What an update found, and what it wrote, as `Record` has it."""
 
     folder: Path
     paths: dict[str, str]
@@ -34,17 +41,19 @@ class Snapshot:
                 )
         paths = {path: _digest(content) for path, content in files.items()}
         time = datetime.now().isoformat(" ", "seconds")
-        workspace.write(folder / RECORD, dump({"time": time, "files": paths}))
+        workspace.write(folder / RECORD, dump(asdict(Record(paths, time))))
 
     @classmethod
     def last(cls, workspace: Workspace) -> "Snapshot | None":
         """The last update that was not undone; raises WorkspaceError for a broken record."""
+        from mugrade import codec
+
         for folder in sorted((workspace.state / FOLDER).glob("[0-9]*-update"), reverse=True):
             record = folder / RECORD
             if record.exists() and not (folder / UNDONE).exists():
                 try:
-                    return cls(folder, json.loads(record.read_text(encoding="utf-8"))["files"])
-                except (OSError, ValueError, KeyError, TypeError):
+                    return cls(folder, codec.read(record.read_bytes(), Record).files)
+                except (OSError, ValueError):
                     raise WorkspaceError(
                         f"{record} is broken: copy what you miss from {folder / 'before'}"
                     ) from None

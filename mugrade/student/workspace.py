@@ -104,7 +104,7 @@ class Workspace:
         """All cells of the notebooks as they were handed out, in order."""
         try:
             return read_released(self.folder)
-        except (OSError, ValueError, TypeError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise _broken(self.folder / CELLS, error) from None
 
     @cached_property
@@ -241,7 +241,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest in `folder`; raises WorkspaceError if it is broken."""
     try:
         return Manifest.read(folder)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise _broken(folder / MANIFEST, error) from None
 
 
@@ -262,4 +262,5 @@ def _said(path: Path) -> Iterator[None]:
 def _broken(path: Path, error: Exception) -> WorkspaceError:
     if isinstance(error, FileNotFoundError):
         return WorkspaceError(f"{path} is missing: fetch the course again")
-    return WorkspaceError(f"{path} is broken ({type(error).__name__}): fetch the course again")
+    what = type(error.__cause__ or error).__name__
+    return WorkspaceError(f"{path} is broken ({what}): fetch the course again")
