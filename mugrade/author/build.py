@@ -4,7 +4,6 @@
 ordinary library) and `build/nbgrader/` (the instructor's nbgrader course, ignored by git).
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -35,7 +34,7 @@ from mugrade.package.blocks import render_module
 from mugrade.reference.cache import Records, last_records, records_of
 from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.plain import for_trusted
-from mugrade.values.answers import Answer, answers_from_json, answers_to_json
+from mugrade.values.answers import Answer, answers_to_json, read_answers
 from mugrade.values.judges import Labels
 from mugrade.values.mistakes import (
     MISTAKES,
@@ -180,9 +179,8 @@ def shown_tasks(stage: Stage, notebook: nbformat.NotebookNode) -> list[CheckTask
 def _public_answers(course: Course, answers: dict[str, list[Answer]]) -> str:
     """The public answers; each that is on disk stays where its judge sees no difference."""
     try:
-        data = json.loads((course.root / "notebooks" / ANSWERS).read_text(encoding="utf-8"))
-        old = {id: answers_from_json(parts["public"]) for id, parts in data.items()}
-    except (OSError, ValueError, KeyError, TypeError):
+        old = read_answers(course.root / "notebooks" / ANSWERS, "public")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         old = {}
     kept = {id: kept_answers(old.get(id, []), new) for id, new in answers.items()}
     return dump({id: {"public": answers_to_json(kept[id])} for id in kept})
