@@ -108,6 +108,9 @@ def adjoints_by_hand(a: float, b: float) -> tuple[float, float]:
     return a_bar, b_bar
 
 
+# %% id="needle-index-byhand" role="index" export="needle/__init__.py"
+from needle import byhand
+
 # %% [markdown] id="by-hand-hints" role="hints" of="by-hand"
 # 1. Along how many arrows does something come back to a? And to b?
 # 2. By way of the product, a gets `p_bar` times b, and b gets `p_bar` times a. Which of the two
@@ -207,7 +210,7 @@ from typing import Any
 
 import numpy as np
 
-import needle
+import needle  # for the ops, which need this module first: they are looked up when they are used
 from needle.device import CPUDevice, cpu, demand_cpu
 
 # %% id="autograd-modes" role="given" export="needle/autograd.py"
@@ -335,13 +338,13 @@ def demand_tensors(op: Op, inputs: Sequence[Any]) -> None:
 class Value:
     """A node of the graph: a value, the op that made it, and the op's inputs."""
 
-    __slots__ = ("__weakref__", "cached_data", "grad", "inputs", "op", "requires_grad")
+    __slots__ = ("__weakref__", "_grad", "cached_data", "inputs", "op", "requires_grad")
 
     cached_data: Any  # None until a lazy node is realized
     op: Op | None  # None for a leaf
     inputs: "tuple[Value, ...]"
     requires_grad: bool
-    grad: Any
+    _grad: Any
 
     @classmethod
     def make_const(cls, data: Any, requires_grad: bool = False) -> Any:
@@ -351,7 +354,7 @@ class Value:
         node.op = None
         node.inputs = ()
         node.requires_grad = requires_grad
-        node.grad = None
+        node._grad = None
         return node
 
     @classmethod
@@ -371,7 +374,7 @@ class Value:
             demand_tensors(op, inputs)
             raise
         node = cls.__new__(cls)
-        node.grad = None
+        node._grad = None
         node.requires_grad = requires_grad and modes.recording
         if node.requires_grad or lazy:
             node.op, node.inputs = op, inputs
@@ -407,14 +410,41 @@ class Value:
                 if not node.requires_grad:  # nobody will ask how it was made
                     node.op, node.inputs = None, ()
 
+    @property
+    def grad(self) -> Any:
+        """The adjoint of the node; None where `backward` has not been.
+
+        It has the node's shape: ValueError for another, unless one of the two is still to be
+        computed (`lazy`).
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        try:
+            fits = grad is None or grad.cached_data.shape == self.cached_data.shape
+        except AttributeError:
+            fits = True  # a tuple has no shape, and a lazy node has none yet
+        if not fits:
+            source = f"the output of {type(self.op).__name__}" if self.op else "a leaf"
+            raise ValueError(
+                f"a gradient of shape {grad.cached_data.shape} for {source} of shape "
+                f"{self.cached_data.shape}: an op's gradient has the shape of the op's input, "
+                "so look at the ops that this tensor went into"
+            )
+        self._grad = grad
+
     def is_leaf(self) -> bool:
         """Whether the node is an input of the graph rather than the result of an op."""
         return self.op is None
 
 
 # %% [markdown] id="about-tensor"
-# A `Tensor` is a node whose value is one array. Its operators only look up the op and call it.
-# Three things in it are choices, and each of them will save you trouble later.
+# A `Tensor` is a node whose value is one array. Its operators only look up the op and call it. The
+# ops are in `needle.ops`, which is built on this module; so that `a + b` can be written all the
+# same, an operator reaches ahead to them when it is used, by which time both modules are there.
+#
+# Three things in a tensor are choices, and each of them will save you trouble later.
 #
 # - `float32` stays `float32`. A Python number beside a tensor never changes its type, and a NumPy
 #   scalar, which would, is turned into a Python number first.
@@ -476,7 +506,7 @@ class Tensor(Value):
         self.op = None
         self.inputs = ()
         self.requires_grad = requires_grad
-        self.grad = None
+        self._grad = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -736,7 +766,7 @@ import numpy as np
 
 from needle.autograd import Tensor, TensorOp, TensorTuple, TensorTupleOp, in_dtype_of, number
 
-# %% id="ops-different-shapes" role="given" export="needle/ops/basic.py"
+# %% id="ops-different-shapes" role="given" export="needle/ops/basic.py" of="ops-add"
 
 
 def different_shapes(a: np.ndarray, b: np.ndarray) -> ValueError:
@@ -823,6 +853,29 @@ class Negate(TensorOp):
         return -out_grad
 
 
+def add_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a + scalar."""
+    return AddScalar(scalar)(a)
+
+
+def mul_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a * scalar."""
+    return MulScalar(scalar)(a)
+
+
+def divide_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a / scalar."""
+    return DivScalar(scalar)(a)
+
+
+def negate(a: Tensor) -> Tensor:
+    """-a."""
+    return Negate()(a)
+
+
+# %% id="ops-of-tensor" role="given" export="needle/ops/basic.py" of="autograd-tensor"
+
+
 class AsType(TensorOp):
     """The same numbers in another dtype."""
 
@@ -846,26 +899,6 @@ class Compare(TensorOp):
         if a.shape != b.shape:
             raise different_shapes(a, b)
         return self.compare(a, b)
-
-
-def add_scalar(a: Tensor, scalar: float) -> Tensor:
-    """a + scalar."""
-    return AddScalar(scalar)(a)
-
-
-def mul_scalar(a: Tensor, scalar: float) -> Tensor:
-    """a * scalar."""
-    return MulScalar(scalar)(a)
-
-
-def divide_scalar(a: Tensor, scalar: float) -> Tensor:
-    """a / scalar."""
-    return DivScalar(scalar)(a)
-
-
-def negate(a: Tensor) -> Tensor:
-    """-a."""
-    return Negate()(a)
 
 
 # %% id="ops-index" role="index" export="needle/ops/__init__.py"
@@ -1651,7 +1684,7 @@ def summation_gradient_axes():
 # exactly the shape `shape`, which is `()` if a single number was broadcast, and `x.shape` if
 # nothing was copied.
 
-# %% id="unbroadcast" role="solution" export="needle/ops/basic.py"
+# %% id="unbroadcast" role="solution" export="needle/ops/basic.py" of="matmul"
 
 
 def unbroadcast(x: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -1867,73 +1900,9 @@ def fused_add_scalars(value: TensorTuple, c0: float, c1: float) -> TensorTuple:
     return FusedAddScalars(c0, c1)(value)
 
 
-# %% id="ops-index-basic" role="index" export="needle/ops/__init__.py"
-from needle.ops.basic import (
-    AddScalar,
-    BroadcastTo,
-    DivScalar,
-    EWiseAdd,
-    EWiseDiv,
-    EWiseMul,
-    EWisePow,
-    Exp,
-    FusedAddScalars,
-    Log,
-    MakeTensorTuple,
-    MatMul,
-    MulScalar,
-    Negate,
-    PowerScalar,
-    ReLU,
-    Reshape,
-    Summation,
-    Transpose,
-    TupleGetItem,
-    add,
-    add_scalar,
-    broadcast_to,
-    divide,
-    divide_scalar,
-    exp,
-    fused_add_scalars,
-    log,
-    make_tuple,
-    matmul,
-    mul_scalar,
-    multiply,
-    negate,
-    power,
-    power_scalar,
-    relu,
-    reshape,
-    summation,
-    transpose,
-    tuple_get_item,
-)
+# %% id="ops-index-basic" role="index" export="needle/ops/__init__.py" of="basic.py"
 
-# %% id="needle-index-ops" role="index" export="needle/__init__.py"
-from needle.ops import (
-    add,
-    add_scalar,
-    broadcast_to,
-    divide,
-    divide_scalar,
-    exp,
-    fused_add_scalars,
-    log,
-    make_tuple,
-    matmul,
-    mul_scalar,
-    multiply,
-    negate,
-    power,
-    power_scalar,
-    relu,
-    reshape,
-    summation,
-    transpose,
-    tuple_get_item,
-)
+# %% id="needle-index-ops" role="index" export="needle/__init__.py" of="ops/__init__.py"
 
 # %% [markdown] id="why-topo-sort"
 # ## Exercise 13: in which order?
@@ -2076,7 +2045,8 @@ def topo_sort_large():
 # an array it means the gradient of the sum of its entries.)
 #
 #
-# 1. its adjoint is the sum of all contributions that have arrived; keep it in `node.grad`;
+# 1. its adjoint is the sum of all contributions that have arrived; keep it in `node.grad`, which
+#    has the shape of the node and refuses any other;
 # 2. ask its op for the adjoints of the inputs, by `node.op.gradient_as_tuple(adjoint, node)`, and
 #    hand one contribution to each.
 #

@@ -106,8 +106,7 @@ def _children(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
-# %% id="nn-index-module" role="index" export="needle/nn/__init__.py"
-from needle.nn.module import Module, Parameter
+# %% id="nn-index-module" role="index" export="needle/nn/__init__.py" of="module.py"
 
 # %% id="needle-index-nn" role="index" export="needle/__init__.py"
 from needle import nn

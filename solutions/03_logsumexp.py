@@ -73,7 +73,7 @@ from needle.autograd import Tensor, TensorOp
 from needle.ops.basic import exp
 
 
-# %% id="stable-logsumexp" role="solution" export="needle/ops/logsumexp.py"
+# %% id="stable-logsumexp" role="solution" export="needle/ops/logsumexp.py" of="logsumexp"
 def stable_logsumexp(array: np.ndarray, axes: int | tuple[int, ...] | None = None) -> np.ndarray:
     """Return log(sum(exp(array))) over `axes`, finite whenever the entries are.
 
@@ -342,11 +342,9 @@ def logsumexp(a: Tensor, axes: int | tuple[int, ...] | None = None) -> Tensor:
 #    the answer is the broadcast `out_grad` times the softmax. Do not touch `.numpy()` or
 #    `.cached_data`: everything in it is a tensor.
 
-# %% id="ops-index-logsumexp" role="index" export="needle/ops/__init__.py"
-from needle.ops.logsumexp import LogSumExp, logsumexp
+# %% id="ops-index-logsumexp" role="index" export="needle/ops/__init__.py" of="logsumexp.py"
 
-# %% id="needle-index-logsumexp" role="index" export="needle/__init__.py"
-from needle.ops import logsumexp
+# %% id="needle-index-logsumexp" role="index" export="needle/__init__.py" of="ops/__init__.py"
 
 
 # %% id="logsumexp-gradient" role="check" points=12

@@ -64,7 +64,7 @@ for gap in (1, 10, 80, 100, 110, 1000):
 #
 # The op works on a matrix of shape $(n, k)$, one row an example, and normalizes each row: axis 1.
 
-# %% id="logsoftmax-module" role="given" export="needle/ops/logsoftmax.py"
+# %% id="logsoftmax-module" role="given" export="needle/ops/logsoftmax.py" of="logsoftmax"
 """Log-probabilities from logits."""
 
 import numpy as np
@@ -124,11 +124,9 @@ def logsoftmax(a: Tensor) -> Tensor:
 #    `np.exp(shifted).sum(axis=1, keepdims=True)`. Backward: `out_grad` minus `exp(node)` times
 #    the broadcast row sums; no `.numpy()` and no `.cached_data`.
 
-# %% id="ops-index-logsoftmax" role="index" export="needle/ops/__init__.py"
-from needle.ops.logsoftmax import LogSoftmax, logsoftmax
+# %% id="ops-index-logsoftmax" role="index" export="needle/ops/__init__.py" of="logsoftmax.py"
 
-# %% id="needle-index-logsoftmax" role="index" export="needle/__init__.py"
-from needle.ops import logsoftmax
+# %% id="needle-index-logsoftmax" role="index" export="needle/__init__.py" of="ops/__init__.py"
 
 
 # %% id="logsoftmax-forward" role="check" points=10

@@ -380,6 +380,7 @@ def clip_is_careful():
     #: out_grad itself after the clipping
     yield out_grad
     #: huge, tiny and zero gradients
+    a, b = ndl.Tensor([0.0] * 4), ndl.Tensor([0.0] * 4)
     for scale in (1e25, 1e-25, 0.0):
         grads = [scale * rng.standard_normal(4, dtype="float32") for _ in range(2)]
         for param, grad in zip((a, b), grads, strict=True):

@@ -1,5 +1,6 @@
 """What an author gets wrong is one clear line with file and line number."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.tiny import write_course
 SOLUTION = '# %% id="mean" role="solution" export="stats/mean.py"'
 CHECK = '# %% id="mean-of-three" role="check" points=2'
 INDEX = '# %% id="index-mean" role="index" export="stats/__init__.py"'
+OFFERED = INDEX + "\nfrom stats.mean import mean\n"
 IMPORTS = '# %% id="mean-imports" role="given" export="stats/mean.py"'
 END_HIDDEN = "    ### END HIDDEN TESTS\n"
 SPOILER = "# return np.asarray(x.sum() / x.size, dtype=x.dtype)"
@@ -49,6 +51,10 @@ MISTAKES = {
     "an attribute is not quoted": (CHECK, f"{CHECK} of=mean", None, "attributes are name="),
     "an export outside the package": (INDEX, INDEX.replace("stats/", "other/"), None, "outside"),
     "an export that climbs": (INDEX, INDEX.replace("stats/", "stats/../"), None, "relative path"),
+    "an index with lines and of": (INDEX, f'{INDEX} of="median.py"', None, "has lines and of="),
+    "an index of no module": (OFFERED, f'{INDEX} of="median.py"\n', None, "no cell here exports"),
+    "an index of nothing": (OFFERED, f"{INDEX}\n", None, "index index-mean has no lines"),
+    "a helper of no cell": (IMPORTS, f'{IMPORTS} of="median"', None, 'of="median" is no exported'),
     "a syntax error": ("return np.asarray(", "return np.asarray((", "return np", "is not Python"),
     "a solution line shown elsewhere": (
         "# 00 Mean\n",
@@ -81,6 +87,52 @@ def test_a_module_belongs_to_one_stage(tmp_path: Path) -> None:
     )
     with pytest.raises(CourseError, match=r"01_scale.py:\d+: stats/mean.py belongs to 00_mean.py"):
         load_course(tmp_path)
+
+
+PARTS = """\
+# %% id="centre" role="given" export="stats/sub/centre.py"
+class Centre:
+    def __call__(self, x): return _less(x, mean_of(x))
+
+def centre(x): return Centre()(x)
+def _less(x, y): return x - y
+
+# %% id="mean-of" role="given" export="stats/sub/centre.py" of="centre"
+def mean_of(x): return x.mean()
+
+# %% id="index-centre" role="index" export="stats/sub/__init__.py" of="centre.py"
+
+# %% id="index-sub" role="index" export="stats/__init__.py" of="sub/__init__.py"
+
+"""
+
+
+def test_an_index_offers_what_cells_define(tmp_path: Path) -> None:
+    write_course(tmp_path, stage_00=(OFFERED, f'{PARTS}{INDEX} of="mean.py"\n'))
+    (stage, _) = load_course(tmp_path).stages
+    assert {cell.id: cell.source for cell in stage.role("index")} == {
+        "index-centre": "from stats.sub.centre import Centre, centre",
+        "index-sub": "from stats.sub import centre",
+        "index-mean": "from stats.mean import mean",
+    }
+
+
+def test_a_new_op_is_offered_where_the_others_are(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "solutions", tmp_path / "solutions")
+    shutil.copytree(ROOT / "notebooks" / "data", tmp_path / "notebooks" / "data")
+    script = tmp_path / "solutions" / "00_autograd.py"
+    header = '# %% id="ops-index" '
+    op = (
+        '# %% id="abs" role="given" export="needle/ops/basic.py"\nclass Abs: ...\ndef abs(a): ...\n'
+    )
+    script.write_text(script.read_text().replace(header, f"{op}\n{header}"))
+    new, old = load_course(tmp_path).modules(), load_course(ROOT).modules()
+    for path, names in (
+        ("needle/ops/__init__.py", {"Abs", "abs"}),
+        ("needle/__init__.py", {"abs"}),
+    ):
+        found = [{name for b in course[path] for name in b.provides} for course in (new, old)]
+        assert found[0] - found[1] == names
 
 
 def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:

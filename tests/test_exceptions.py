@@ -49,6 +49,10 @@ def other_out_grad() -> None:
     raise ValueError("out_grad of shape (4,) for an output of (4, 1)")
 
 
+def other_gradient() -> None:
+    raise ValueError("a gradient of shape (4,) for a leaf of shape (1, 4): an op's gradient has")
+
+
 def stopped() -> Iterator[None]:
     raise StopIteration
     yield
@@ -79,6 +83,7 @@ CASES: dict[str, Callable[[], object]] = {
         np.ones((2, 3, 4)), (1, 0)
     ),
     "the output and the gradient that goes into it have different shapes": other_out_grad,
+    "a gradient has another shape than its tensor": other_gradient,
     "a reshape to another number of entries": lambda: np.ones(6).reshape(4),
     "an axis that the array does not have": lambda: np.ones(3).sum(axis=1),
     "an axis is named twice": lambda: np.ones((2, 2)).sum(axis=(0, 0)),

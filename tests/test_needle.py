@@ -529,6 +529,50 @@ def test_backward_weighs_with_out_grad() -> None:
         (x * x).backward(Tensor([1.0]))
 
 
+@quick
+@given(shapes, shapes)
+def test_a_gradient_has_the_shape_of_its_tensor(
+    own: tuple[int, ...], other: tuple[int, ...]
+) -> None:
+    x, former = Tensor(np.ones(own)), Tensor(np.zeros(own, "float32"))
+    x.grad = former
+    if own != other:
+        with pytest.raises(ValueError, match="op's gradient has the shape") as caught:
+            x.grad = Tensor(np.ones(other))
+        assert x.grad is former
+        assert f"shape {other} for a leaf of shape {own}" in str(caught.value)
+    x.grad = None
+    assert x.grad is None
+
+
+class Transposed(TensorOp):
+    """Twice its input, with a gradient of the wrong shape."""
+
+    def compute(self, a: Array) -> Array:
+        return a * 2
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        return (out_grad * 2).transpose()
+
+
+@pytest.mark.parametrize("create_graph", [True, False])
+def test_an_op_with_a_gradient_of_another_shape_stops_backward(create_graph: bool) -> None:
+    x = Tensor(np.ones((2, 3)))
+    for node, where in ((x, "a leaf"), (ndl.exp(x), "the output of Exp")):
+        with pytest.raises(ValueError, match="gradient") as caught:
+            Transposed()(node).sum().backward(create_graph=create_graph)
+        assert f"shape (3, 2) for {where} of shape (2, 3)" in str(caught.value)
+        assert x.grad is None
+
+
+def test_a_gradient_is_not_computed_to_see_its_shape() -> None:
+    op, x = Counted(), Tensor([1.0, 2.0])
+    with lazy():
+        y, grad = op(x), op(Tensor([1.0]))
+    x.grad, y.grad = grad, grad
+    assert (op.count, x.grad, y.grad) == (0, grad, grad)
+
+
 def test_out_grad_takes_the_dtype_of_the_output() -> None:
     x = Tensor([2.0, 3.0])
     (x + 1).backward(Tensor(np.ones(2)))

@@ -25,9 +25,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a stage's script; `line` is that of its header, `of` the exercise it serves.
+    """One cell of a stage's script; `line` is that of its header, `of` what it serves.
 
-    `role` is a Role where nothing is wrong with the script.
+    That is an exercise for a check or hints, a cell for a helper, a module for an index. `role` is
+    a Role where nothing is wrong with the script.
     """
 
     id: str

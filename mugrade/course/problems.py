@@ -15,6 +15,7 @@ from mugrade.course.cells import (
     solution_lines,
     visible_lines,
 )
+from mugrade.course.index import offered
 from mugrade.course.model import Course, Stage
 from mugrade.package.blocks import is_module_path
 
@@ -33,6 +34,8 @@ def problems(course: Course) -> Iterator[Problem]:
     yield from _missing_data(course)
     yield from _module_owners(course)
     yield from _missing_exercises(course)
+    yield from _idle_helpers(course)
+    yield from _odd_indices(course)
     yield from _shown_solutions(course)
     yield from _impossible_mistakes(course)
 
@@ -161,6 +164,32 @@ def _missing_exercises(course: Course) -> Iterator[Problem]:
                     cell.line,
                     f'{cell.role} {cell.id}: of="{cell.of}" is no exercise here',
                 )
+
+
+def _idle_helpers(course: Course) -> Iterator[Problem]:
+    """Cells that help one which is not there."""
+    for stage in course.stages:
+        exported = {cell.id for cell in stage.role(Role.GIVEN, Role.SOLUTION) if cell.export}
+        for cell in stage.role(Role.GIVEN, Role.SOLUTION):
+            if cell.of and cell.of not in exported:
+                text = f'{cell.role} {cell.id}: of="{cell.of}" is no exported cell here'
+                yield stage.path, cell.line, text
+
+
+def _odd_indices(course: Course) -> Iterator[Problem]:
+    """Indices that offer nothing, or what both their lines and their `of` say."""
+    for stage in course.stages:
+        for cell in stage.role(Role.INDEX):
+            line = offered(cell, stage.cells) if cell.of else cell.source
+            if cell.source not in ("", line):
+                text = f'has lines and of="{cell.of}": leave one of them out'
+            elif not line and cell.of:
+                text = f'is of="{cell.of}", for which no cell here exports a public name'
+            elif not line:
+                text = 'has no lines: write an import, or of="module.py" for the names of a module'
+            else:
+                continue
+            yield stage.path, cell.line, f"index {cell.id} {text}"
 
 
 def _impossible_mistakes(course: Course) -> Iterator[Problem]:

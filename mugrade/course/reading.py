@@ -8,6 +8,7 @@ from typing import Any
 
 from mugrade import files
 from mugrade.course.cells import Cell, Role
+from mugrade.course.index import with_imports
 from mugrade.course.manifest import START
 from mugrade.course.model import Course, Mistake, Stage
 from mugrade.course.percent import FormatError, read_percent
@@ -48,7 +49,7 @@ def load_course(root: Path) -> Course:
 
 def read_stage(path: Path) -> Stage:
     """Read one script in percent format."""
-    cells = script_cells(path)
+    cells = with_imports(script_cells(path))
     if cells:
         last = cells[-1]
         cells.append(progress_cell(path.stem, last.line + last.source.count("\n") + 1))

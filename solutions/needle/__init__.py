@@ -1,3 +1,7 @@
+# %% needle-index-byhand
+from needle import byhand
+
+
 # %% needle-index
 from needle import autograd, ops
 from needle.autograd import Tensor

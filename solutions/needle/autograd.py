@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-import needle
+import needle  # for the ops, which need this module first: they are looked up when they are used
 from needle.device import CPUDevice, cpu, demand_cpu
 
 
@@ -120,13 +120,13 @@ def demand_tensors(op: Op, inputs: Sequence[Any]) -> None:
 class Value:
     """A node of the graph: a value, the op that made it, and the op's inputs."""
 
-    __slots__ = ("__weakref__", "cached_data", "grad", "inputs", "op", "requires_grad")
+    __slots__ = ("__weakref__", "_grad", "cached_data", "inputs", "op", "requires_grad")
 
     cached_data: Any  # None until a lazy node is realized
     op: Op | None  # None for a leaf
     inputs: "tuple[Value, ...]"
     requires_grad: bool
-    grad: Any
+    _grad: Any
 
     @classmethod
     def make_const(cls, data: Any, requires_grad: bool = False) -> Any:
@@ -136,7 +136,7 @@ class Value:
         node.op = None
         node.inputs = ()
         node.requires_grad = requires_grad
-        node.grad = None
+        node._grad = None
         return node
 
     @classmethod
@@ -156,7 +156,7 @@ class Value:
             demand_tensors(op, inputs)
             raise
         node = cls.__new__(cls)
-        node.grad = None
+        node._grad = None
         node.requires_grad = requires_grad and modes.recording
         if node.requires_grad or lazy:
             node.op, node.inputs = op, inputs
@@ -191,6 +191,30 @@ class Value:
                 node.cached_data = as_array(node.op.compute(*arrays))
                 if not node.requires_grad:  # nobody will ask how it was made
                     node.op, node.inputs = None, ()
+
+    @property
+    def grad(self) -> Any:
+        """The adjoint of the node; None where `backward` has not been.
+
+        It has the node's shape: ValueError for another, unless one of the two is still to be
+        computed (`lazy`).
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        try:
+            fits = grad is None or grad.cached_data.shape == self.cached_data.shape
+        except AttributeError:
+            fits = True  # a tuple has no shape, and a lazy node has none yet
+        if not fits:
+            source = f"the output of {type(self.op).__name__}" if self.op else "a leaf"
+            raise ValueError(
+                f"a gradient of shape {grad.cached_data.shape} for {source} of shape "
+                f"{self.cached_data.shape}: an op's gradient has the shape of the op's input, "
+                "so look at the ops that this tensor went into"
+            )
+        self._grad = grad
 
     def is_leaf(self) -> bool:
         """Whether the node is an input of the graph rather than the result of an op."""
@@ -249,7 +273,7 @@ class Tensor(Value):
         self.op = None
         self.inputs = ()
         self.requires_grad = requires_grad
-        self.grad = None
+        self._grad = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -59,6 +59,12 @@ RULES = [
         "print the shape of the tensor whose backward is called",
     ),
     (
+        r"a gradient of shape .* for (a leaf|the output)",
+        "a gradient has another shape than its tensor",
+        "a gradient has one derivative for each entry of its tensor, so both have one shape",
+        "print both shapes: what an op repeats, its gradient adds up; what it adds up, it repeats",
+    ),
+    (
         r"cannot reshape array",
         "a reshape to another number of entries",
         "reshape groups the same entries differently, so the numbers of entries must agree",

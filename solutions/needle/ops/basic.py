@@ -89,6 +89,27 @@ class Negate(TensorOp):
         return -out_grad
 
 
+def add_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a + scalar."""
+    return AddScalar(scalar)(a)
+
+
+def mul_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a * scalar."""
+    return MulScalar(scalar)(a)
+
+
+def divide_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a / scalar."""
+    return DivScalar(scalar)(a)
+
+
+def negate(a: Tensor) -> Tensor:
+    """-a."""
+    return Negate()(a)
+
+
+# %% ops-of-tensor
 class AsType(TensorOp):
     """The same numbers in another dtype."""
 
@@ -112,26 +133,6 @@ class Compare(TensorOp):
         if a.shape != b.shape:
             raise different_shapes(a, b)
         return self.compare(a, b)
-
-
-def add_scalar(a: Tensor, scalar: float) -> Tensor:
-    """a + scalar."""
-    return AddScalar(scalar)(a)
-
-
-def mul_scalar(a: Tensor, scalar: float) -> Tensor:
-    """a * scalar."""
-    return MulScalar(scalar)(a)
-
-
-def divide_scalar(a: Tensor, scalar: float) -> Tensor:
-    """a / scalar."""
-    return DivScalar(scalar)(a)
-
-
-def negate(a: Tensor) -> Tensor:
-    """-a."""
-    return Negate()(a)
 
 
 # %% multiply
