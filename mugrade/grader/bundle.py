@@ -55,7 +55,7 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Miss:
-    """The part of a check that was answered wrongly, and the answer."""
+    """A part of a check that was answered wrongly, and what it yielded."""
 
     part: CheckPart
     values: Sequence[Observed]
