@@ -1,7 +1,8 @@
 """Zip archives of submissions, as `mugrade submit` or a learning platform makes them.
 
 They are untrusted data. Nothing is read but what is asked for, and no more of it than the limits
-allow; no path in an archive is ever one outside of it.
+allow; no path in an archive is ever one outside of it. zipfile reads; what is by hand here are the
+limits, for zipfile takes a table of contents and a member of any size into memory.
 """
 
 import contextlib

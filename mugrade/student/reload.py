@@ -1,4 +1,9 @@
-"""Run a block again in a module that is in use, so that objects made before stay valid."""
+"""Run a block again in a module that is in use, so that objects made before stay valid.
+
+IPython's autoreload runs a whole file again once it was saved, and then mends the old objects. Here
+one block is run, a class stays the same object while its statement runs, so that `super()` and
+`isinstance` hold in between, and all is undone if the block raises.
+"""
 
 import builtins
 import contextlib

@@ -1,4 +1,7 @@
-"""Where two arrays differ: in words, and as a picture of a few rows of characters."""
+"""Where two arrays differ: in words, and as a picture of a few rows of characters.
+
+Not as an image: characters can be read aloud, kept with a result and printed in a terminal.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
