@@ -8,16 +8,19 @@ import json
 import sys
 import time
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 from mugrade.course.exercises import find_code
 from mugrade.course.listing import make_manifest
 from mugrade.course.reading import load_course
 from mugrade.grader.assemble import submission_job
+from mugrade.grader.key import StageKey
 from mugrade.grader.submissions import find_submissions
 from mugrade.package.ipynb import read_cells
-from mugrade.reference.record import check_names, check_tasks, reference
 from mugrade.sandbox.loader import load_package, package_to_json
+from mugrade.sandbox.process import Sandbox
+from mugrade.sandbox.tiers import WEAK
 from mugrade.sandbox.worker import load, run_check
 from mugrade.values.observe import seed_of
 
@@ -25,19 +28,20 @@ from mugrade.values.observe import seed_of
 def main(root: Path, name: str, folder: Path) -> None:
     course = load_course(root)
     stage = course.find(name)
-    manifest, names, tasks = make_manifest(course), check_names(stage), check_tasks(stage)
-    base = reference(course, course.before(stage))
+    manifest = make_manifest(course)
+    with closing(Sandbox(WEAK)) as sandbox:
+        key = StageKey(course, stage, sandbox)
     cpu = wall = 0.0
     warnings.simplefilter("ignore")
     for submission in find_submissions(folder, [stage.name]):
         assert submission.path is not None
         answers = find_code(read_cells(submission.path), manifest, stage.name)
-        job = submission_job(course, stage, {stage.name: answers}, names)
+        job = submission_job(key, {stage.name: answers})
         request = {"package": package_to_json(job.package), "setup": job.setup, "names": job.names}
-        load_package(base)
+        load_package(key.base)
         began, used = time.perf_counter(), time.process_time()
-        scope, _ = load(request, base)
-        for task in tasks:
+        scope, _ = load(request, key.base)
+        for task in key.tasks:
             run_check(task.source, seed_of(task.id), scope)
         cpu, wall = cpu + time.process_time() - used, wall + time.perf_counter() - began
         _forget(course.package)

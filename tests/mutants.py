@@ -20,7 +20,6 @@ from rich.text import Text
 from mugrade.course.model import Stage
 from mugrade.course.reading import load_course
 from mugrade.grader.bundle import Outcome
-from mugrade.grader.grade import Grader
 from mugrade.package.blocks import cell_body
 from mugrade.sandbox.job import Limits
 from mugrade.student.workspace import Workspace
@@ -28,7 +27,7 @@ from mugrade.values.mistakes import uncontradicted
 from mugrade.values.verdicts import Verdict, judge
 from tests.answers.named import ALSO, NAMED
 from tests.answers.unseen import unseen as read_unseen
-from tests.conftest import ROOT, STAGES
+from tests.conftest import ROOT, STAGES, make_grader
 from tests.test_answers import Edits, edited, outcome, table
 
 Item = tuple[str, str, str, Edits]  # stage, exercise, name, answer
@@ -84,19 +83,19 @@ class Trial:
     """The grader, and a student's folder as the course is handed out."""
 
     def __init__(self, stages: list[str]) -> None:
-        self.grader = Grader(load_course(Path(ROOT)), stages, Limits(check=5.0))
+        self.grader = make_grader(load_course(Path(ROOT)), stages, Limits(check=5.0))
         self.workspace = Workspace.find(Path(ROOT) / "notebooks")
         self.of_others: dict[object, tuple[str, ...]] = {}
 
     def mutant(self, stage: str, exercise: str, name: str, edits: Edits) -> Mutant:
-        here = self.grader.course.find(stage)
+        here = self.grader.key.course.find(stage)
         changed = {exercise: edited(here, exercise, edits)}
         found = outcome(self.grader, here, changed, exercise)
         if found.passed == found.verdicts.keys():
             found = outcome(self.grader, here, changed)
         failed = found.verdicts.keys() - found.passed
-        lost = sum(self.grader.manifest.check[id].points for id in failed)
-        said = self._names(self.grader.stages[stage].named(found, changed))
+        lost = sum(self.grader.key.manifest.check[id].points for id in failed)
+        said = self._names(self.grader.key.stages[stage].named(found, changed, self.grader.sandbox))
         beside = tuple(
             self._beside(here, exercise, changed, other)
             for other in self._neighbours(here, exercise)
@@ -106,7 +105,7 @@ class Trial:
     def right(self, stage: str, exercise: str, name: str, source: str) -> bool:
         """Whether a right answer gets full points."""
         changed = {exercise: cell_body(source)}
-        found = outcome(self.grader, self.grader.course.find(stage), changed)
+        found = outcome(self.grader, self.grader.key.course.find(stage), changed)
         return found.passed == found.verdicts.keys()
 
     def _neighbours(self, stage: Stage, exercise: str) -> Iterator[dict[str, str]]:
@@ -133,8 +132,8 @@ class Trial:
     def _said(self, stage: Stage, exercise: str, changed: dict[str, str]) -> tuple[str, ...]:
         """The names that an exercise's own checks give."""
         found = outcome(self.grader, stage, changed)
-        verdicts = self.grader.stages[stage.name].named(found, changed)
-        of = self.grader.manifest.check
+        verdicts = self.grader.key.stages[stage.name].named(found, changed, self.grader.sandbox)
+        of = self.grader.key.manifest.check
         return self._names({id: v for id, v in verdicts.items() if of[id].of == exercise})
 
     def _shown(self, found: Outcome) -> tuple[str, ...]:

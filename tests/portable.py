@@ -29,7 +29,7 @@ from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.sandbox.tiers import Tier
 from mugrade.values.observe import Observed
-from tests.conftest import ROOT, STAGES
+from tests.conftest import ROOT, STAGES, make_grader
 from tests.mutants import wrong_answers
 from tests.test_answers import edited, outcome, table
 
@@ -123,7 +123,7 @@ class Judged:
 
 def answers(grader: Grader, stages: list[str]) -> Iterator[Answer]:
     for stage, exercise, name, edits in wrong_answers(stages):
-        source = edited(grader.course.find(stage), exercise, edits)
+        source = edited(grader.key.course.find(stage), exercise, edits)
         yield Answer(stage, exercise, name, source, False)
     for stage in stages:
         for exercise, found in table(stage)[1].items():
@@ -136,12 +136,14 @@ def judged(grader: Grader, answer: Answer, sandbox: Replay) -> Judged:
 
     Of the checks of its own exercise or, if it passes these, of all.
     """
-    stage, changed = grader.course.find(answer.stage), {answer.exercise: answer.source}
+    stage, changed = grader.key.course.find(answer.stage), {answer.exercise: answer.source}
     for only in (answer.exercise, ""):
         found = outcome(grader, stage, changed, only, sandbox=sandbox)
         if found.passed < found.verdicts.keys():
             break
-    verdicts = grader.stages[answer.stage].named(found, {answer.exercise: answer.source})
+    verdicts = grader.key.stages[answer.stage].named(
+        found, {answer.exercise: answer.source}, grader.sandbox
+    )
     names = sorted({v.diagnosis.name for v in verdicts.values() if v.diagnosis})
     return Judged(frozenset(found.passed), tuple(names))
 
@@ -171,7 +173,7 @@ def add(rows: dict[tuple[str, str], Row], grader: Grader, answer: Answer, found:
     for (reference, kernel), here in found.items():
         row = rows.setdefault((reference if kernel == OWN else kernel, answer.stage), Row())
         if reference == kernel:
-            row.points += sum(grader.manifest.check[id].points for id in here.passed)
+            row.points += sum(grader.key.manifest.check[id].points for id in here.passed)
             row.named += bool(here.names)
         if here != own:
             what = f"{sorted(here.passed ^ own.passed)} {here.names} for {own.names}"
@@ -196,8 +198,9 @@ def compare(wanted: list[str], console: Console) -> dict[tuple[str, str], Row]:
         found = zip(kernels(), pool.map(differing, kernels().values()), strict=True)
         for kernel, lines in track(found, "build --check", len(kernels()), console=console):
             rows[kernel, "build"] = Row(differences=lines)
+        limits = Limits(check=10.0)
         graders = {
-            kernel: Grader(course, wanted, Limits(check=10.0), tier=Elsewhere("weak", variables))
+            kernel: make_grader(course, wanted, limits, Elsewhere("weak", variables))
             for kernel, variables in kernels().items()
         }
         for grader in graders.values():

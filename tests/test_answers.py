@@ -5,7 +5,6 @@ import functools
 import importlib
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -39,10 +38,10 @@ def answers(kind: int) -> Iterator[object]:
 
 
 @functools.cache
-def drawn_parts(key: StageKey, secret: bytes) -> dict[str, CheckPart]:
+def drawn_parts(key: StageKey, secret: bytes, sandbox: Sandbox) -> dict[str, CheckPart]:
     """The hidden parts of a stage as a secret draws them at first."""
     tasks = [drawn(part.task, secret, 0) for part in key.built if part.hidden]
-    return hidden_parts(key.course, key.stage, tasks, key.sandbox)
+    return hidden_parts(key.course, key.stage, tasks, sandbox)
 
 
 def secret_of(source: str) -> bytes:
@@ -63,10 +62,10 @@ def outcome(
     All checks of the stage are run, or only those that belong to one exercise, with the hidden
     inputs that a secret draws; in the grader's sandbox or in another.
     """
-    key = grader.stages[stage.name]
+    key = grader.key.stages[stage.name]
     parts = key.parts(only={only} if only else None)
     if secret:
-        hidden = drawn_parts(key, secret)
+        hidden = drawn_parts(key, secret, grader.sandbox)
         parts = [hidden[part.task.id] if part.hidden else part for part in parts]
     return asked(grader, stage, changed, parts, sandbox)
 
@@ -81,11 +80,9 @@ def asked(
     """What becomes of it in some parts of the checks."""
     exercises = {cell.id: cell_body(cell.source) for cell in stage.role("solution")} | changed
     given = StudentCode({id: source for id, source in exercises.items() if source})
-    key = grader.stages[stage.name]
-    job = replace(
-        submission_job(grader.course, stage, {stage.name: given}, key.names), base=key.base
-    )
-    bundle = Bundle(job, parts, key.exercises, grader.limits)
+    key = grader.key.stages[stage.name]
+    job = submission_job(key, {stage.name: given})
+    bundle = Bundle(job, parts, key.exercises, grader.key.limits)
     return run_bundle(bundle, sandbox or grader.sandbox)
 
 
@@ -93,7 +90,8 @@ def verdicts(
     grader: Grader, stage: Stage, changed: dict[str, str], only: str = ""
 ) -> dict[str, Verdict]:
     """The verdicts of the same, with the mistakes named."""
-    return grader.stages[stage.name].named(outcome(grader, stage, changed, only), changed)
+    found = outcome(grader, stage, changed, only)
+    return grader.key.stages[stage.name].named(found, changed, grader.sandbox)
 
 
 def edited(stage: Stage, exercise: str, edits: Edits) -> str:
@@ -123,13 +121,13 @@ def verdicts_on_edits(
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_reference_passes(grader: Grader, name: str) -> None:
-    found = verdicts(grader, grader.course.find(name), {})
+    found = verdicts(grader, grader.key.course.find(name), {})
     assert {id: verdict for id, verdict in found.items() if not verdict.passed} == {}
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_check_fails_on_the_stub(grader: Grader, name: str) -> None:
-    stage = grader.course.find(name)
+    stage = grader.key.course.find(name)
     found = verdicts(grader, stage, {cell.id: "" for cell in stage.role("solution")})
     assert {verdict.category for verdict in found.values()} == {"unsolved"}
 
@@ -138,7 +136,7 @@ def test_every_check_fails_on_the_stub(grader: Grader, name: str) -> None:
 def test_a_wrong_answer_loses_points_and_is_not_misnamed(
     grader: Grader, stage: str, exercise: str, name: str, edits: Edits
 ) -> None:
-    found = verdicts_on_edits(grader, grader.course.find(stage), exercise, edits)
+    found = verdicts_on_edits(grader, grader.key.course.find(stage), exercise, edits)
     assert any(not verdict.passed for verdict in found.values())
     spoken = sorted({v.diagnosis.name for v in found.values() if v.diagnosis})
     assert spoken == NAMED.get(exercise, {}).get(name, []), "judge it, and note it in named.py"
@@ -149,17 +147,17 @@ def test_a_right_answer_gets_full_points(
     grader: Grader, stage: str, exercise: str, name: str, source: str
 ) -> None:
     changed = {exercise: cell_body(source)}
-    found = outcome(grader, grader.course.find(stage), changed, secret=secret_of(source))
+    found = outcome(grader, grader.key.course.find(stage), changed, secret=secret_of(source))
     assert {id: v for id, v in found.verdicts.items() if not v.passed} == {}
 
 
 def test_a_mistake_is_named_where_it_was_made(grader: Grader) -> None:
-    stage = grader.course.find("00")
+    stage = grader.key.course.find("00")
     (cell,) = (cell for cell in stage.role("solution") if cell.id == "divide")
     assert cell.source.count("-(a_grad * node)") == 1
     source = cell_body(cell.source.replace("-(a_grad * node)", "a_grad * node"))
     found = verdicts(grader, stage, {"divide": source})
-    of = {id: grader.manifest.check[id].of for id in found}
+    of = {id: grader.key.manifest.check[id].of for id in found}
     assert {of[id] for id, verdict in found.items() if verdict.diagnosis} == {"divide"}
     assert {of[id] for id, verdict in found.items() if not verdict.passed} > {"divide"}
 
@@ -167,9 +165,9 @@ def test_a_mistake_is_named_where_it_was_made(grader: Grader) -> None:
 def spoken(grader: Grader, stage: str, changed: dict[str, str]) -> dict[str, list[str]]:
     """Exercise -> the names that its failing checks give, for those that get any."""
     found: dict[str, set[str]] = {}
-    for id, verdict in verdicts(grader, grader.course.find(stage), changed).items():
+    for id, verdict in verdicts(grader, grader.key.course.find(stage), changed).items():
         if verdict.diagnosis:
-            found.setdefault(grader.manifest.check[id].of, set()).add(verdict.diagnosis.name)
+            found.setdefault(grader.key.manifest.check[id].of, set()).add(verdict.diagnosis.name)
     return {exercise: sorted(names) for exercise, names in found.items()}
 
 
@@ -189,7 +187,7 @@ INDEPENDENT = {
 def test_mistakes_that_do_not_depend_on_each_other_are_all_named(
     grader: Grader, number: str
 ) -> None:
-    stage = grader.course.find(number)
+    stage = grader.key.course.find(number)
     changed = {
         id: edited(stage, id, table(stage.name)[0][id][name])
         for id, name in INDEPENDENT[number].items()
@@ -201,7 +199,7 @@ def test_mistakes_that_do_not_depend_on_each_other_are_all_named(
 
 
 def test_an_exercise_that_is_not_written_silences_no_other(grader: Grader) -> None:
-    stage, name = grader.course.find("03"), "the reduced axes are kept"
+    stage, name = grader.key.course.find("03"), "the reduced axes are kept"
     source = edited(stage, "stable-logsumexp", table(stage.name)[0]["stable-logsumexp"][name])
     alone = spoken(grader, stage.name, {"stable-logsumexp": source})
     assert alone["stable-logsumexp"] == NAMED["stable-logsumexp"][name]
@@ -210,7 +208,7 @@ def test_an_exercise_that_is_not_written_silences_no_other(grader: Grader) -> No
 
 
 def test_values_behind_an_earlier_failure_are_not_explained(grader: Grader) -> None:
-    stage = grader.course.find("00")
+    stage = grader.key.course.find("00")
     changed = {
         id: edited(stage, id, table(stage.name)[0][id][name])
         for id, name in {
@@ -226,17 +224,17 @@ def test_values_behind_an_earlier_failure_are_not_explained(grader: Grader) -> N
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_exercise_has_hints_checks_and_answers(grader: Grader, name: str) -> None:
-    stage = grader.course.find(name)
+    stage = grader.key.course.find(name)
     wrong, right = table(name)
     exercises = [cell.id for cell in stage.role("solution")]
     assert sorted(wrong) == sorted(right) == sorted(exercises)
     assert {cell.of for cell in stage.role("check")} == set(exercises)
     for id in exercises:
-        assert len(grader.manifest.hints[id]) == 3
+        assert len(grader.key.manifest.hints[id]) == 3
         assert len(wrong[id]) >= LEAST_WRONG
         assert len(right[id]) >= LEAST_RIGHT
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_is_worth_100_points(grader: Grader, name: str) -> None:
-    assert grader.course.find(name).points == 100
+    assert grader.key.course.find(name).points == 100

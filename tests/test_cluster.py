@@ -6,7 +6,7 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ from rich.console import Console
 
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
-from mugrade.grader.bundle import Bundle, Outcome
-from mugrade.grader.cluster import Cluster
-from mugrade.grader.grade import Grader
+from mugrade.grader.cluster import Cluster, Sent, judge_there
+from mugrade.grader.grade import CourseKey
 from mugrade.grader.plan import Order
-from mugrade.grader.results import Result
+from mugrade.grader.results import PackedNotebook, Result
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.job import Limits, SandboxError
+from mugrade.sandbox.probe import Found
+from mugrade.sandbox.process import Sandbox
+from mugrade.sandbox.tiers import WEAK
 from tests.test_grade import SCALER, hand_in, table
 
 LIMITS = Limits(load=20, check=10, total=60)
@@ -59,25 +61,63 @@ def test_a_class_is_graded_alike(tiny: Course, tmp_path: Path, local: Any) -> No
     assert tables[0]["student1", "scaler-centres"] == (0, "value")
 
 
+@pytest.fixture(scope="module")
+def key(tiny: Course) -> CourseKey:
+    with closing(Sandbox(WEAK)) as sandbox:
+        return CourseKey(tiny, ["01_scale"], LIMITS, sandbox, secret=b"cluster")
+
+
+def graded(local: Any, key: CourseKey, submissions: Sequence[Submission]) -> dict[str, Result]:
+    with (
+        closing(Cluster(local.scheduler_address, accept_weak=True)) as cluster,
+        closing(cluster.pool(key)) as workers,
+    ):
+        found = list(workers.grade_all(submissions))
+    assert len(found) == len(submissions)
+    return {result.submission.student: result for result in found}
+
+
 def test_a_worker_that_dies_loses_and_doubles_nothing(
-    tiny: Course, tmp_path: Path, local: Any
+    tiny: Course, key: CourseKey, tmp_path: Path, local: Any
 ) -> None:
     sleepy = SCALER.format("import time; time.sleep(0.3); return y")
-    submissions = []
-    for i in range(8):
-        path = hand_in(tiny, tmp_path / str(i), scaler=f"# {i}\n{sleepy}")
-        submissions.append(Submission(f"student{i}", "01_scale", path))
+    submissions = [
+        Submission(f"s{i}", "01_scale", hand_in(tiny, tmp_path / str(i), scaler=f"# {i}\n{sleepy}"))
+        for i in range(8)
+    ]
     with closing(Cluster(local.scheduler_address, accept_weak=True)) as cluster:
-        grader = Grader(tiny, ["01_scale"], LIMITS, run=cluster.run)
         victim = next(iter(cluster.client.run(os.getpid).values()))
-        killer = threading.Timer(0.5, os.kill, (victim, signal.SIGKILL))
-        killer.start()
-        results: list[Result] = list(grader.grade_all(submissions, jobs=2))
-        killer.join()
-        grader.close()
-    assert sorted(r.submission.student for r in results) == [s.student for s in submissions]
-    assert {(r.status, r.points) for r in results} == {("graded", 8)}
+    killer = threading.Timer(1.0, os.kill, (victim, signal.SIGKILL))
+    killer.start()
+    found = graded(local, key, submissions)
+    killer.join()
+    assert {(r.status, r.points) for r in found.values()} == {("graded", 8)}
     assert not _alive(victim)
+
+
+def test_what_cannot_be_read_there_is_one_row(
+    tiny: Course, key: CourseKey, tmp_path: Path, local: Any
+) -> None:
+    paths = [hand_in(tiny, tmp_path / name) for name in ("ada", "bob")]
+    paths[1].write_text("{")
+    todo = [Submission(path.parent.name, "01_scale", path) for path in paths]
+    found = graded(local, key, [*todo, Submission("carl", "01_scale", None)])
+    assert {name: (r.status, r.points) for name, r in found.items()} == {
+        "ada": ("graded", 8),
+        "bob": ("unreadable", 0),
+        "carl": ("missing", 0),
+    }
+    assert found["bob"].notebook and found["bob"].notebook.content == b"{"
+
+
+def test_a_sandbox_that_is_not_strong_is_refused_there(
+    tiny: Course, key: CourseKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weak, submission = Found(WEAK, "there is none"), Submission("ada", "01_scale", None)
+    sent = Sent(submission, PackedNotebook.of(b""), {})
+    monkeypatch.setattr("mugrade.grader.cluster.strongest", lambda: weak)
+    with pytest.raises(SandboxError, match=r"no strong sandbox \(there is none"):
+        judge_there(pickle.dumps(key), False, sent)
 
 
 def _alive(pid: int) -> bool:
@@ -88,23 +128,6 @@ def _alive(pid: int) -> bool:
             return False
         time.sleep(0.1)
     return True
-
-
-def test_a_bundle_can_be_pickled_and_names_no_path(tiny: Course, tmp_path: Path) -> None:
-    bundles: list[Bundle] = []
-
-    def keep(bundle: Bundle) -> Outcome:
-        bundles.append(bundle)
-        return Outcome("none")
-
-    grader = Grader(tiny, ["01_scale"], LIMITS, run=keep)
-    grader.grade(Submission("ada", "01_scale", hand_in(tiny, tmp_path / "ada")), {})
-    grader.close()
-    (bundle,) = bundles
-    content = pickle.dumps(bundle)
-    paths = (str(tiny.root), str(tmp_path), "bwrap")  # a worker finds its own
-    assert not any(path.encode() in content for path in paths)
-    assert pickle.loads(content).job == bundle.job
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x"])

@@ -7,9 +7,8 @@ import pytest
 
 from mugrade.course.reading import find_course, load_course
 from mugrade.errors import CourseError
-from mugrade.grader.grade import Grader
 from mugrade.sandbox.job import Limits
-from tests.conftest import ROOT
+from tests.conftest import ROOT, make_grader
 from tests.tiny import write_course
 
 SOLUTION = '# %% id="mean" role="solution" export="stats/mean.py"'
@@ -145,14 +144,14 @@ def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
 def test_a_reference_that_fails_is_told_with_its_check(tmp_path: Path) -> None:
     write_course(tmp_path, stage_00=("x.sum() / x.size", "x.sum() / 0 / undefined"))
     with pytest.raises(CourseError, match=r"00_mean.py:\d+: mean-of-three: .*NameError"):
-        Grader(load_course(tmp_path), ["00_mean"], Limits())
+        make_grader(load_course(tmp_path), ["00_mean"], Limits())
 
 
 def test_a_reference_that_does_not_agree_with_itself_grades_nobody(tmp_path: Path) -> None:
     random = "__import__('os').urandom(1)[0] / 7 + x.sum() / x.size"
     write_course(tmp_path, stage_00=("x.sum() / x.size", random))
     with pytest.raises(CourseError, match="mean-of-three: the reference does not agree"):
-        Grader(load_course(tmp_path), ["00_mean"], Limits())
+        make_grader(load_course(tmp_path), ["00_mean"], Limits())
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"print('no cells')\n", b"# %% id=\n"])

@@ -23,6 +23,7 @@ from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.job import CheckTask
 from mugrade.values.observe import seed_of
+from tests.conftest import make_grader
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course
 
@@ -62,7 +63,7 @@ def weak(tmp_path: Path) -> Weak:
 
 @contextmanager
 def grader_of(course: Course, stage: str, secret: bytes) -> Iterator[Grader]:
-    with closing(Grader(course, [stage], LIMITS, secret=secret)) as grader:
+    with closing(make_grader(course, [stage], LIMITS, secret=secret)) as grader:
         yield grader
 
 
@@ -88,7 +89,7 @@ def test_equal_cells_get_equal_points(course: Course, tmp_path: Path) -> None:
         path.write_text(nbformat.writes(notebook), encoding="utf-8")
         submissions.append(Submission(path.stem, "03_logsumexp", path))
     with grader_of(course, "03_logsumexp", b"some secret") as grader:
-        points = {result.points for result in grader.grade_all(submissions, 2)}
+        points = {result.points for result in map(lambda s: grader.grade(s, {}), submissions)}
     assert len(points) == 1
 
 
@@ -101,7 +102,7 @@ def test_a_check_is_drawn_until_its_known_mistakes_fail(weak: Weak, secret: byte
     with grader_of(course, STAGE, secret) as grader:
         result = grade_sizes(course, grader)
     assert result.draws == ({CHECK: counter} if counter else {})
-    assert result.points == 0 and grader.too_weak == []
+    assert result.points == 0 and grader.key.too_weak == []
     assert [g.verdict.diagnosis.name for g in result.grades if g.verdict.diagnosis] == [
         "the mean of the sizes"
     ]
@@ -156,7 +157,7 @@ def test_who_gets_other_inputs_is_out_of_date(weak: Weak, first: bool) -> None:
 def test_without_a_secret_the_inputs_are_those_of_the_build(weak: Weak) -> None:
     course = weak(NEGATIVE_AT_TIMES)
     with grader_of(course, STAGE, b"") as grader:
-        assert [part.task.seed for part in grader.stages[STAGE].parts()] == [seed_of(CHECK)] * 2
+        assert [part.task.seed for part in grader.key.stages[STAGE].parts()] == [seed_of(CHECK)] * 2
         assert grade_sizes(course, grader).points == 0
 
 

@@ -28,14 +28,16 @@ def features() -> Iterator[object]:
 def test_one_omission_costs_once(
     grader: Grader, number: str, exercise: str, edits: Edits, falls: set[str]
 ) -> None:
-    stage = grader.course.find(number)
+    stage = grader.key.course.find(number)
     source = edited(stage, exercise, edits) if edits else ""
     found = outcome(grader, stage, {exercise: source}, secret=b"features")
     failed = found.verdicts.keys() - found.passed
-    assert {id for id in failed if grader.manifest.check[id].of not in BUILT_ON[exercise]} == falls
+    assert {
+        id for id in failed if grader.key.manifest.check[id].of not in BUILT_ON[exercise]
+    } == falls
 
 
 @pytest.mark.parametrize("number", FEATURES)
 def test_every_exercise_has_features(grader: Grader, number: str) -> None:
-    exercises = {cell.id for cell in grader.course.find(number).role("solution")}
+    exercises = {cell.id for cell in grader.key.course.find(number).role("solution")}
     assert exercises - FEATURES[number].keys() <= WHOLE

@@ -21,7 +21,6 @@ from mugrade.course.reading import load_course
 from mugrade.course.settings import Late, Settings
 from mugrade.grader.attempts import Basis
 from mugrade.grader.final import CheckScore, Final, Reviews
-from mugrade.grader.grade import Grader
 from mugrade.grader.ledger import listen
 from mugrade.grader.models import Review
 from mugrade.grader.outputs.scores import Scores
@@ -31,6 +30,7 @@ from mugrade.grader.results import Grade, PackedNotebook, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.values.verdicts import Verdict
+from tests.conftest import make_grader
 from tests.test_grade import LIMITS, SCALER, SOLVED, hand_in
 from tests.tiny import write_course
 
@@ -314,7 +314,7 @@ def test_whatever_happens_there_is_one_figure(
 
 
 def test_code_is_what_was_written_for_an_exercise(tiny: Course, tmp_path: Path) -> None:
-    grader = Grader(tiny, [STAGE], LIMITS)
+    grader = make_grader(tiny, [STAGE], LIMITS)
 
     def codes(**cells: str) -> dict[str, str]:
         path = hand_in(tiny, tmp_path / "ada", **cells)

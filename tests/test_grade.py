@@ -33,7 +33,7 @@ from mugrade.grader.submissions import Submission, find_submissions
 from mugrade.reference.record import reference_job
 from mugrade.sandbox.job import Death, Limits
 from mugrade.values.verdicts import Verdict
-from tests.conftest import standing_of
+from tests.conftest import make_grader, standing_of
 from tests.tiny import write_course
 
 LIMITS = Limits(load=20, check=5, total=60)
@@ -79,7 +79,7 @@ def hand_in(course: Course, folder: Path | bytes, stage: str = "01_scale", **cel
 
 @pytest.fixture(scope="module")
 def key(tiny: Course) -> Grader:
-    return Grader(tiny, ["00_mean", "01_scale"], LIMITS)
+    return make_grader(tiny, ["00_mean", "01_scale"], LIMITS)
 
 
 @pytest.fixture
@@ -88,7 +88,8 @@ def result(tiny: Course, key: Grader, tmp_path: Path) -> Callable[..., Result]:
 
     def run(limits: Limits = LIMITS, **cells: str) -> Result:
         grader = copy.copy(key)
-        grader.limits = limits
+        grader.key = copy.copy(key.key)
+        grader.key.limits = limits
         path = hand_in(tiny, tmp_path / "ada", **cells)
         return grader.grade(Submission("ada", "01_scale", path), {})
 
@@ -186,7 +187,7 @@ def test_a_timeout_costs_one_check(grade: Grade, statement: str) -> None:
 
 
 def test_a_process_that_dies_between_two_checks(tiny: Course, key: Grader) -> None:
-    task = key.stages["01_scale"].tasks[0]
+    task = key.key.stages["01_scale"].tasks[0]
     last = "import os, threading; threading.Timer(0.2, os._exit, [7]).start()"
     job = reference_job(tiny, tiny.find("01_scale"))
     with contextlib.closing(key.sandbox.start(job, LIMITS)) as process:
@@ -215,7 +216,7 @@ def test_checks_that_die_cost_no_other_exercise(tiny: Course, tmp_path: Path) ->
     more = "".join(check.format(i) for i in range(6))
     course = load_course(write_course(tmp_path, stage_01=(first, more + first)))
     path = hand_in(tiny, tmp_path / "ada", **scaled("import os; os._exit(1)"))
-    grader = Grader(course, ["01_scale"], LIMITS)
+    grader = make_grader(course, ["01_scale"], LIMITS)
     found = grader.grade(Submission("ada", "01_scale", path), {})
     assert [g.verdict.category for g in found.grades] == ["crash"] * 4 + ["not run"] * 3 + ["pass"]
 
@@ -507,16 +508,16 @@ def test_one_failure_of_the_grader_stops_nobody(
     hand_in(tiny, tmp_path / "bob", noise="def noise(n):\n    return 'fail'")
     job = mugrade.grader.grade.submission_job
 
-    def broken(course, stage, answers, names):
-        if "fail" in str(answers):
-            raise RecursionError("too deep")
-        return job(course, stage, answers, names)
+    def broken(key, code):
+        if "fail" in str(code):
+            raise ZeroDivisionError("by nothing")
+        return job(key, code)
 
     monkeypatch.setattr(mugrade.grader.grade, "submission_job", broken)
-    found = list(key.grade_all(find_submissions(tmp_path, ["01_scale"]), 2))
+    found = [key.grade(s, {}) for s in find_submissions(tmp_path, ["01_scale"])]
     found.sort(key=lambda result: result.submission.student)
     assert [(r.status, r.points) for r in found] == [("graded", 8), ("failed", 0)]
-    assert found[1].what_went_wrong == "failed: RecursionError: too deep"
+    assert found[1].what_went_wrong == "failed: ZeroDivisionError: by nothing"
 
 
 def write_gradebook(url: str, course: Course, results: Sequence[Result]) -> None:
@@ -567,7 +568,7 @@ def test_a_check_that_comes_and_goes(tiny: Course, key: Grader, tmp_path: Path) 
     )
     last = "yield distribution(noise(20_000))\n"
     course = load_course(write_course(tmp_path, stage_01=(last, last + more)))
-    results = [Grader(course, ["01_scale"], LIMITS).grade(submission, {})]
+    results = [make_grader(course, ["01_scale"], LIMITS).grade(submission, {})]
     write_gradebook(url, course, results)
     with Gradebook(url, tiny.package) as book:
         assert book.find_submission("01_scale", "ada").score == results[0].points == 12

@@ -21,13 +21,13 @@ from mugrade.cli import app
 from mugrade.course.listing import make_manifest
 from mugrade.course.model import Course
 from mugrade.course.settings import Policy, Settings
-from mugrade.grader.grade import Grader
 from mugrade.grader.plan import Order, Plan, make_plan
 from mugrade.grader.results import Grade, PackedNotebook, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.job import Limits
 from mugrade.values.verdicts import Verdict
+from tests.conftest import make_grader
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course
 
@@ -284,7 +284,7 @@ def test_settings_that_are_broken_are_not_passed_over(klass: Class, tmp_path: Pa
 
 def test_what_was_read_is_what_is_kept(tiny: Course, tmp_path: Path) -> None:
     path = hand_in(tiny, tmp_path / "ada", "00_mean")
-    grader = Grader(tiny, ["00_mean"], LIMITS)
+    grader = make_grader(tiny, ["00_mean"], LIMITS)
     result = grader.grade(Submission("ada", "00_mean", path), {})
     assert result.notebook is not None and result.notebook.content == path.read_bytes()
 

@@ -18,11 +18,10 @@ import pytest
 from mugrade.author.build import build_course, nbgrader_root
 from mugrade.course.model import Course, Stage
 from mugrade.course.reading import load_course
-from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import find_submissions
 from mugrade.sandbox.job import Limits
 from sample_class.students import STUDENTS, hand_in
-from tests.conftest import ROOT, STAGES
+from tests.conftest import ROOT, STAGES, make_grader
 
 AT_ONCE = ("03_logsumexp",)  # the others by `make nbgrader`: a minute each
 FINISHED_BY_NBGRADER = ("ada", "emmy", "noor", "carl", "lise", "sofia", "hedy")
@@ -90,7 +89,7 @@ def test_release_validate_autograde_feedback_export(
     theirs = scores(instructor, stage)
     assert theirs["ada"] == 100
     assert theirs["zero"] == 0
-    grader = Grader(course, [stage], Limits())
+    grader = make_grader(course, [stage], Limits())
     for submission in find_submissions(submitted, [stage]):
         if submission.path is not None:
             mine = grader.grade(submission, {})

@@ -222,7 +222,7 @@ def test_a_pitfall_that_the_prose_names_shows_in_the_open(
     stage = course.find(number)
     assert any(says in cell.source for cell in stage.role("prose")), "the prose says it no more"
     changed = {exercise: edited(stage, exercise, table(stage.name)[0][exercise][name])}
-    shown = [part for part in grader.stages[stage.name].parts() if not part.hidden]
+    shown = [part for part in grader.key.stages[stage.name].parts() if not part.hidden]
     found = asked(grader, stage, changed, shown)
     assert len(found.passed) < len(found.verdicts)
 

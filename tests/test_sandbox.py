@@ -22,6 +22,7 @@ from mugrade.sandbox.probe import ESCAPES, probe, strongest
 from mugrade.sandbox.process import Death, Limits, SandboxError
 from mugrade.sandbox.tiers import WEAK, Tier
 from mugrade.values.verdicts import Verdict
+from tests.conftest import make_grader
 from tests.test_grade import SCALER, hand_in
 
 STRONG = strongest().tier.name == "strong"
@@ -175,7 +176,7 @@ def graders(tiny: Course) -> Iterator[Callable[[str], Grader]]:
 
     def of(tier: str) -> Grader:
         if tier not in made:
-            made[tier] = Grader(tiny, ["01_scale"], LIMITS, tier=TIERS[tier])
+            made[tier] = make_grader(tiny, ["01_scale"], LIMITS, tier=TIERS[tier])
         return made[tier]
 
     yield of

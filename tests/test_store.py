@@ -48,7 +48,7 @@ from mugrade.sandbox.job import Limits
 from mugrade.values.diagnosis.evidence import Diagnosis
 from mugrade.values.picture import Picture
 from mugrade.values.verdicts import Verdict
-from tests.conftest import ROOT, standing_of
+from tests.conftest import ROOT, make_grader, standing_of
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course
 
@@ -280,6 +280,7 @@ def test_only_what_changed_is_graded_again(tiny: Course, folder: Path) -> None:
     assert (out / "feedback" / "ada" / "01_scale.html").exists()
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_failure_of_the_grader_is_tried_again(
     tiny: Course, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -589,7 +590,7 @@ def test_nbgrader_goes_on_from_the_results(tiny: Course, folder: Path, tmp_path:
 def test_the_gradebook_is_committed_once_for_each_submission(tiny: Course, tmp_path: Path) -> None:
     from nbgrader.api import Gradebook
 
-    grader = mugrade.grader.grade.Grader(tiny, ["00_mean"], LIMITS)
+    grader = make_grader(tiny, ["00_mean"], LIMITS)
     paths = [hand_in(tiny, tmp_path / name, "00_mean") for name in ("ada", "bob")]
     results = [grader.grade(Submission(p.parent.name, "00_mean", p), {}) for p in paths]
     url = f"sqlite:///{tmp_path / 'gradebook.db'}"

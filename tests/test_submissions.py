@@ -3,19 +3,23 @@
 import json
 import os
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from mugrade.course.exercises import StudentCode, find_code
 from mugrade.course.listing import make_manifest
-from mugrade.course.model import Course
+from mugrade.course.model import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader.assemble import submission_job
+from mugrade.grader.key import StageKey
 from mugrade.grader.submissions import find_submissions
 from mugrade.package.blocks import Block
 from mugrade.package.ipynb import MAX_BYTES, MAX_CELLS, SubmittedCell, read_cells
-from mugrade.reference.record import check_names
+from mugrade.sandbox.job import Job
+from mugrade.sandbox.process import Sandbox
+from mugrade.sandbox.tiers import WEAK
 
 STAGES = ["00_mean", "01_scale"]
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
@@ -416,17 +420,22 @@ def test_helpers_touch_nothing_of_others(tiny: Course, module: str) -> None:
     assert answers(tiny, ("x", f"#| export {module}\nvalue = 1")).helpers == {}
 
 
+def job_of(course: Course, stage: Stage, code: StudentCode) -> Job:
+    with closing(Sandbox(WEAK)) as sandbox:
+        return submission_job(StageKey(course, stage, sandbox), {stage.name: code})
+
+
 def test_helpers_may_have_modules_of_their_own(tiny: Course) -> None:
     found = answers(tiny, ("x", "#| export stats/own/deep.py\nvalue = 1"))
     stage = tiny.find("01_scale")
-    job = submission_job(tiny, stage, {stage.name: found}, check_names(stage))
+    job = job_of(tiny, stage, found)
     assert [piece.source for piece in job.package["stats/own/deep.py"]] == ["value = 1"]
 
 
 def test_an_exercise_without_an_answer_is_its_stub(tiny: Course) -> None:
     stage = tiny.find("01_scale")
     found = answers(tiny, ("scaler", EXPORT + SCALER))
-    job = submission_job(tiny, stage, {stage.name: found}, check_names(stage))
+    job = job_of(tiny, stage, found)
     pieces = {piece.id: piece for piece in job.package["stats/scale.py"]}
     assert pieces["scaler"].source == SCALER
     assert "raise NotImplementedError()" in pieces["noise"].source

@@ -23,7 +23,7 @@ from mugrade.sandbox.job import Limits
 from mugrade.sandbox.libraries import library_paths, unknown_imports
 from mugrade.student.doctor import import_findings
 from mugrade.values.verdicts import Verdict
-from tests.conftest import ROOT, STAGES
+from tests.conftest import ROOT, STAGES, make_grader
 from tests.test_grade import SOLVED, hand_in
 from tests.tiny import write_course
 
@@ -60,7 +60,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 @pytest.fixture(scope="module")
 def key(course: Course) -> Grader:
-    return Grader(course, ["01_scale"], LIMITS)
+    return make_grader(course, ["01_scale"], LIMITS)
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ def grade(course: Course, key: Grader, tmp_path: Path) -> Grade:
         if helper:
             add_cell(path, helper)
         grader = copy.copy(key)
-        grader.limits = replace(LIMITS, load=load)
+        grader.key = copy.copy(key.key)
+        grader.key.limits = replace(LIMITS, load=load)
         result = grader.grade(Submission("ada", "01_scale", path), {})
         return {grade.check.id: grade.verdict for grade in result.grades}
 

@@ -59,7 +59,10 @@ PASSED_ONCE = {
 
 def played(grader: Grader, answer: Unseen) -> set[str]:
     """The checks of the stage that it fails."""
-    changed, stage = {answer.exercise: cell_body(answer.source)}, grader.course.find(answer.stage)
+    changed, stage = (
+        {answer.exercise: cell_body(answer.source)},
+        grader.key.course.find(answer.stage),
+    )
     found = outcome(grader, stage, changed, secret=secret_of(answer.source))
     return found.verdicts.keys() - found.passed
 

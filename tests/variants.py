@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -64,8 +64,8 @@ class Known:
 class Runner:
     """A process with one answer in it, started again when it dies."""
 
-    def __init__(self, key: StageKey, known: Known) -> None:
-        self.sandbox, self.job = key.sandbox, _job(key, known)
+    def __init__(self, key: StageKey, known: Known, sandbox: Sandbox) -> None:
+        self.sandbox, self.job = sandbox, _job(key, known)
         self.process: Process | None = None
 
     def run(self, part: CheckPart, tries: int = 2) -> Sequence[Observed]:
@@ -92,20 +92,25 @@ class Search:
     """The checks of a stage as they are shown and, secret after secret, drawn."""
 
     def __init__(
-        self, key: StageKey, secrets: int, pool: ThreadPoolExecutor, checks: Sequence[str]
+        self,
+        key: StageKey,
+        sandbox: Sandbox,
+        secrets: int,
+        pool: ThreadPoolExecutor,
+        checks: Sequence[str],
     ) -> None:
-        self.key, self.pool = key, pool
+        self.key, self.sandbox, self.pool = key, sandbox, pool
         hidden = [part.task.id for part in key.built if part.hidden]
         self.draws: dict[str, list[CheckPart]] = {
             id: [] for id in hidden if not checks or id in checks
         }
-        with closing(key.sandbox.start(reference_job(key.course, key.stage), LIMITS)) as process:
+        with closing(sandbox.start(reference_job(key.course, key.stage), LIMITS)) as process:
             most = {t.id: min(secrets, affordable(process, t)) for t in key.tasks}
 
         def draw(number: int) -> dict[str, CheckPart]:
             wanted = [t for t in key.tasks if t.id in self.draws and number < most[t.id]]
             tasks = [drawn(task, b"%d" % number, 0) for task in wanted]
-            return hidden_parts(key.course, key.stage, tasks, key.sandbox)
+            return hidden_parts(key.course, key.stage, tasks, sandbox)
 
         for parts in pool.map(draw, range(secrets)):
             for id, part in parts.items():
@@ -114,7 +119,7 @@ class Search:
 
     def undecided(self, known: Known) -> list[str]:
         """A line for each check that the answer passes in some draws and fails in others."""
-        with closing(Runner(self.key, known)) as runner:
+        with closing(Runner(self.key, known, self.sandbox)) as runner:
             shown = [part for part in self.key.built if not part.hidden]
             settled = {p.task.id for p in shown if not compare(runner.run(p), p.answers).passed}
             lines = [self._line(runner, known, id) for id in self.draws if id not in settled]
@@ -172,8 +177,7 @@ def _miss(values: Sequence[Observed], part: CheckPart) -> int | None:
 def _job(key: StageKey, known: Known) -> Job:
     exercises = {cell.id: cell_body(cell.source) for cell in key.stage.role("solution")}
     answers = StudentCode(exercises | {known.exercise: known.source})
-    job = submission_job(key.course, key.stage, {key.stage.name: answers}, key.names)
-    return replace(job, base=key.base)
+    return submission_job(key, {key.stage.name: answers})
 
 
 def _equal(values: Sequence[Observed], answers: Sequence[Answer]) -> bool:
@@ -201,7 +205,7 @@ def search(course: Course, stage: Stage, secrets: int, checks: Sequence[str], ba
     count = 0
     task = bar.add_task(f"{stage.name}: the reference", total=None)
     with closing(Sandbox(WEAK)) as sandbox, ThreadPoolExecutor(WORKERS) as pool:
-        searched = Search(StageKey(course, stage, sandbox), secrets, pool, checks)
+        searched = Search(StageKey(course, stage, sandbox), sandbox, secrets, pool, checks)
         known = list(known_answers(stage))
         bar.update(task, description=stage.name, total=len(known))
         for lines in pool.map(searched.undecided, known):

@@ -1,29 +1,24 @@
 """What the sandbox is to run: a student's code on top of the reference."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from mugrade.course.cells import Role
 from mugrade.course.exercises import StudentCode
-from mugrade.course.model import Course, Stage
+from mugrade.grader.key import StageKey
 from mugrade.package.blocks import Block, arrange
 from mugrade.sandbox.job import Job
 from mugrade.sandbox.loader import Piece
 
 
-def submission_job(
-    course: Course,
-    stage: Stage,
-    code: dict[str, StudentCode],
-    names: Sequence[tuple[str, Sequence[str]]],
-) -> Job:
+def submission_job(key: StageKey, code: Mapping[str, StudentCode]) -> Job:
     """A stage with the student's code on top of the stages before it.
 
     Stages that are not in `code` come from the reference; an exercise without an answer is its
     stub, which also stands in for an answer that raises while it is being defined.
     """
     package: dict[str, list[Piece]] = {}
-    stages = [*course.before(stage), stage]
-    reference = course.modules(stages)
+    stages = [*key.course.before(key.stage), key.stage]
+    reference = key.course.modules(stages)
     fallback = {c.id: c.unsolved for s in stages for c in s.role(Role.SOLUTION)}
     given: dict[str, str] = {}
     for s in stages:
@@ -38,4 +33,4 @@ def submission_job(
         extra = [b for p, found in helpers if p == path for b in found]
         placed = arrange([*own_blocks, *extra], [b.id for b in blocks])
         package[path] = [Piece(b.id, b.source, fallback.get(b.id, "")) for b in placed]
-    return Job(package, stage.setup, names, course.files(stage))
+    return Job(package, key.stage.setup, key.names, key.files, key.base)

@@ -1,16 +1,31 @@
-"""Grade on a cluster: the same bundles, run by the workers of a dask.distributed scheduler."""
+"""Grade on a cluster: the workers of a dask.distributed scheduler each start one of ours.
 
-import functools
+A submission travels once, as its compressed notebook; the key of the course once to each machine.
+"""
+
 import logging
+import pickle
+import signal
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mugrade.errors import Unreadable
-from mugrade.grader.bundle import Bundle, Outcome, run_bundle
+from mugrade.grader.grade import CourseKey, Grader
+from mugrade.grader.pool import TOO_SLOW, TRIES, Ended, Worker, unread
+from mugrade.grader.results import PackedNotebook, Result
+from mugrade.grader.submissions import Submission, by_student
+from mugrade.package.ipynb import read_bytes
 from mugrade.sandbox.job import SandboxError
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox
+from mugrade.sandbox.tiers import WEAK
 
-RETRIES = 3  # when a worker dies with a bundle
+AHEAD = 2  # submissions that are on their way, for each that is being graded
+_own = threading.local()  # the worker of this thread of a dask worker
 
 
 class Cluster:
@@ -31,29 +46,124 @@ class Cluster:
 
     @property
     def jobs(self) -> int:
-        """How many bundles its workers run at once."""
+        """How many submissions its workers grade at once."""
         return sum(self.client.nthreads().values())
 
-    def run(self, bundle: Bundle) -> Outcome:
-        """Run a bundle on some worker; on another one if that dies."""
-        future = self.client.submit(
-            run_on_worker, bundle, self.accept_weak, pure=False, retries=RETRIES
-        )
-        outcome: Outcome = future.result()
-        return outcome
+    def pool(self, key: CourseKey) -> "ClusterPool":
+        """What grades with a key on this cluster."""
+        return ClusterPool(key, self)
 
     def close(self) -> None:
         self.client.close()
 
 
-def run_on_worker(bundle: Bundle, accept_weak: bool) -> Outcome:
-    """Run a bundle in the sandbox of this worker; raises SandboxError if that is not strong."""
-    return run_bundle(bundle, _sandbox(accept_weak))
+@dataclass(frozen=True)
+class Sent:
+    """A submission that is on its way, with what is sent of it."""
+
+    submission: Submission
+    notebook: PackedNotebook
+    earlier: Mapping[str, PackedNotebook]
 
 
-@functools.cache
-def _sandbox(accept_weak: bool) -> Sandbox:
-    found = strongest()
-    if found.reason and not accept_weak:
-        raise SandboxError(f"a worker has no strong sandbox ({found.reason})")
-    return Sandbox(found.tier)
+class ClusterPool:
+    """Grades on a cluster as Pool does here."""
+
+    def __init__(self, key: CourseKey, cluster: Cluster) -> None:
+        self.key, self.cluster, self.client = key, cluster, cluster.client
+        self.pickled = self.client.scatter(pickle.dumps(key), broadcast=True)
+        self.grader = Grader(key, Sandbox(WEAK))  # reads, and never runs anything
+
+    def grade_all(
+        self,
+        submissions: Sequence[Submission],
+        every: Sequence[Submission] = (),
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Result]:
+        """Yield results as they come, in any order, as Pool.grade_all does."""
+        from distributed import as_completed
+
+        of = by_student([*submissions, *every])
+        waiting = deque(submissions)
+        running: dict[Any, Sent] = {}
+        done = as_completed(loop=self.client.loop)
+        while True:
+            while waiting and len(running) < AHEAD * self.cluster.jobs and not stopped():
+                submission = waiting.popleft()
+                sent = self._read(submission, of[submission.student])
+                if isinstance(sent, Result):
+                    yield sent
+                    continue
+                future = self._submit(sent)
+                running[future] = sent
+                done.add(future)
+            if not running:
+                return
+            future = next(done)
+            yield self._result(future, running.pop(future), of)
+
+    def _read(self, submission: Submission, of_student: Mapping[str, Submission]) -> Sent | Result:
+        """What to send; a result where there is nothing to send."""
+        try:
+            content = read_bytes(submission.path) if submission.path else None
+        except Unreadable:
+            content = None
+        if content is None:
+            return self.grader.grade(submission, of_student)
+        earlier = self.key.earlier(submission.stage, of_student)
+        return Sent(submission, PackedNotebook.of(content), earlier)
+
+    def _submit(self, sent: Sent) -> Any:
+        arguments = self.pickled, self.cluster.accept_weak, sent
+        return self.client.submit(judge_there, *arguments, pure=False, retries=TRIES)
+
+    def _result(
+        self, future: Any, sent: Sent, of: Mapping[str, Mapping[str, Submission]]
+    ) -> Result:
+        from distributed import KilledWorker
+
+        try:
+            found = future.result()
+        except Ended as ended:
+            found = ended.status
+        except KilledWorker:
+            found = -signal.SIGKILL
+        if isinstance(found, Result):
+            return replace(found, notebook=sent.notebook, earlier=sent.earlier)
+        return unread(self.key, sent.submission, of[sent.submission.student], found)
+
+    def close(self) -> None:
+        self.grader.close()
+
+
+def judge_there(pickled: bytes, accept_weak: bool, sent: Sent) -> Result | int:
+    """Judge a submission with the worker of this thread; the status of one that took too long.
+
+    Raises Ended where it is worth trying again, and SandboxError if the sandbox is not strong.
+    """
+    worker = _worker(pickled, accept_weak)
+    try:
+        worker.ask("judge", sent.submission, sent.notebook, sent.earlier)
+        result: Result = worker.answer()
+        return result
+    except Ended as ended:
+        del _own.worker
+        if ended.status == TOO_SLOW:
+            return ended.status
+        raise
+
+
+def _worker(pickled: bytes, accept_weak: bool) -> Worker:
+    """The worker of this thread, which has this key."""
+    if getattr(_own, "pickled", None) != pickled and hasattr(_own, "worker"):
+        _own.worker.close()
+        del _own.worker
+    if not hasattr(_own, "worker"):
+        found = strongest()
+        if found.reason and not accept_weak:
+            raise SandboxError(f"a worker has no strong sandbox ({found.reason})")
+        worker = Worker(pickled, found.tier, tempfile.gettempdir())
+        worker.answer()  # that it is ready
+        _own.worker, _own.pickled = worker, pickled
+    mine: Worker = _own.worker
+    return mine

@@ -11,7 +11,7 @@ from mugrade.errors import Unreadable
 from mugrade.grader.bundle import Bundle, CheckPart, Outcome
 from mugrade.grader.drawn import SECRET
 from mugrade.grader.fingerprint import judging
-from mugrade.grader.grade import Grader
+from mugrade.grader.grade import CourseKey, Grader
 from mugrade.grader.inputs import Input, steps, traced
 from mugrade.grader.models import Attempt, CheckRow
 from mugrade.grader.plan import written
@@ -82,11 +82,21 @@ def explain_attempt(
         earlier = dict(_earlier(store, attempt, Path(scratch)))
         own = attempt.rules.get("on") == "own"
         limits = Limits(**attempt.rules.get("limits", {}))
-        grader = Grader(version.course, [stage], limits, own, tier, secret, draws=attempt.draws)
-        try:
-            return _explained(grader, attempt, submission, earlier, version)
-        finally:
-            grader.close()
+        with closing(Sandbox(tier)) as sandbox:
+            key = CourseKey(version.course, [stage], limits, sandbox, own, secret, attempt.draws)
+            return _explained(Listening(key, sandbox), attempt, submission, earlier, version)
+
+
+class Listening(Grader):
+    """A grader that keeps what it has asked."""
+
+    def __init__(self, key: CourseKey, sandbox: Sandbox) -> None:
+        super().__init__(key, sandbox)
+        self.asked: list[Bundle] = []
+
+    def run(self, bundle: Bundle) -> Outcome:
+        self.asked.append(bundle)
+        return super().run(bundle)
 
 
 def read_secret(out: Path) -> bytes:
@@ -101,22 +111,14 @@ def read_secret(out: Path) -> bytes:
 
 
 def _explained(
-    grader: Grader,
+    grader: Listening,
     attempt: Attempt,
     submission: Submission,
     earlier: dict[str, Submission],
     version: GradedCourse,
 ) -> Explanation:
-    asked: list[Bundle] = []
-    run = grader.run
-
-    def listening(bundle: Bundle) -> Outcome:
-        asked.append(bundle)
-        return run(bundle)
-
-    grader.run = listening
     result = grader.grade(submission, earlier)
-    of = {part.task.id: (bundle, part) for bundle in asked for part in bundle.parts}
+    of = {part.task.id: (bundle, part) for bundle in grader.asked for part in bundle.parts}
     checks = [_check(grader, g, *of[g.check.id]) for g in result.grades if g.check.id in of]
     differs = [*_differences(attempt, result)]
     return Explanation(attempt, result, checks, [*_about(attempt, result, version)], differs)
@@ -156,7 +158,7 @@ def _values(sandbox: Sandbox, bundle: Bundle, part: CheckPart) -> tuple[list[Obs
 def _inputs(grader: Grader, part: CheckPart) -> list[list[Input]]:
     """What goes into each yield, from the reference's run of the same check with the same seed."""
     check = traced(part.task)
-    (key,) = grader.stages.values()
+    (key,) = grader.key.stages.values()
     job = reference_job(key.course, key.stage)
     try:
         with closing(grader.sandbox.start(job, REFERENCE_LIMITS, trusted=True)) as process:

@@ -1,6 +1,5 @@
 """The key of a stage: its checks, what the reference answers, which mistakes are known."""
 
-import threading
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
@@ -26,10 +25,11 @@ from mugrade.values.verdicts import Verdict, judge
 
 
 class StageKey:
-    """What the grader knows of a stage; threads may share it.
+    """What the grader knows of a stage: data, found out in `sandbox`, that a worker is sent.
 
     With a secret its hidden inputs are drawn and proved, or drawn as often as `draws` says; without
-    one they are those of the build.
+    one they are those of the build. `too_weak`: a sentence about each check that no draw makes tell
+    all known mistakes.
     Raises CourseError if the reference does not get full points when it is graded like a student.
     """
 
@@ -41,40 +41,31 @@ class StageKey:
         secret: bytes = b"",
         draws: Mapping[str, int] | None = None,
     ) -> None:
-        self.course, self.stage, self.sandbox = course, stage, sandbox
+        self.course, self.stage = course, stage
         self.tasks: Sequence[CheckTask] = check_tasks(stage)
         self.exercises = {cell.id: cell.of for cell in stage.role(Role.CHECK)}
         self.names: Sequence[tuple[str, Sequence[str]]] = check_names(stage)
         self.base: Package = reference(course, course.before(stage))
+        self.files: Mapping[str, bytes] = course.files(stage)
         answers = record_answers(course, stage, self.tasks, sandbox)
         self.built = [part for task in self.tasks for part in CheckPart.of(task, answers[task.id])]
-        self.reaching = Reaching(course, stage, self.built, sandbox)
-        self.lock = threading.Lock()
-        self._rehearsal: Rehearsal | None = None
-        self.drawn = self._draw(secret, draws) if secret else {}
-        self._grade_reference()
+        self.reaching = Reaching(course, stage, self.built)
+        self.drawn: Mapping[str, Draw] = {}
+        self.too_weak: Sequence[str] = ()
+        self._missed: Sequence[Missed] | None = None
+        if secret:
+            self._draw(Rehearsal(course, stage, self.built, sandbox), secret, draws)
+        self._grade_reference(sandbox)
 
-    @property
-    def rehearsal(self) -> Rehearsal:
-        """The known mistakes, made when they are first asked for."""
-        with self.lock:
-            if self._rehearsal is None:
-                self._rehearsal = Rehearsal(self.course, self.stage, self.built, self.sandbox)
-            return self._rehearsal
-
-    def _draw(self, secret: bytes, draws: Mapping[str, int] | None) -> Mapping[str, Draw]:
-        rehearsal = self.rehearsal
-        return rehearsal.draw(secret) if draws is None else rehearsal.again(secret, draws)
+    def _draw(self, rehearsal: Rehearsal, secret: bytes, draws: Mapping[str, int] | None) -> None:
+        draw = rehearsal.draw(secret) if draws is None else rehearsal.again(secret, draws)
+        self.drawn, self._missed = draw, rehearsal.missed
+        self.too_weak = [rehearsal.too_weak(d) for d in draw.values() if d.passed]
 
     @property
     def draws(self) -> dict[str, int]:
         """Check -> how often its inputs were drawn again, if they were."""
         return {id: draw.counter for id, draw in self.drawn.items() if draw.counter}
-
-    @property
-    def too_weak(self) -> list[str]:
-        """A sentence about each check that no draw makes tell all known mistakes."""
-        return [self.rehearsal.too_weak(draw) for draw in self.drawn.values() if draw.passed]
 
     def parts(self, only: Container[str] | None = None) -> list[CheckPart]:
         """All that a submission is asked: of every check, or only of those of some exercises."""
@@ -84,15 +75,17 @@ class StageKey:
             if only is None or self.exercises[part.task.id] in only
         ]
 
-    def named(self, outcome: Outcome, written: Mapping[str, str]) -> dict[str, Verdict]:
+    def named(
+        self, outcome: Outcome, written: Mapping[str, str], sandbox: Sandbox
+    ) -> dict[str, Verdict]:
         """The verdicts, with the mistakes named that the values tell and no passed check denies.
 
         Behind an earlier failure that a check depends on, only exceptions are explained: its
         values may be wrong because of that. `written`: exercise -> the submission's code.
         """
         verdicts = dict(outcome.verdicts)
-        missed = self._missed() if outcome.misses else []
-        behind = self.reaching.behind_a_failure(outcome, written)
+        missed = self._known_to_miss(sandbox) if outcome.misses else []
+        behind = self.reaching.behind_a_failure(outcome, written, sandbox)
         for id in outcome.misses.keys() - behind:
             miss = outcome.misses[id]
             here = known_of(known for known in missed if known.part.hidden == miss.part.hidden)
@@ -101,15 +94,17 @@ class StageKey:
             verdicts[id] = replace(verdicts[id], diagnosis=found)
         return verdicts
 
-    def _missed(self) -> list[Missed]:
-        """What the known mistakes miss of the parts that are asked."""
-        missed = [m for m in self.rehearsal.missed if not (m.part.hidden and self.drawn)]
+    def _known_to_miss(self, sandbox: Sandbox) -> list[Missed]:
+        """What the known mistakes miss of the parts that are asked; made when first asked for."""
+        if self._missed is None:
+            self._missed = Rehearsal(self.course, self.stage, self.built, sandbox).missed
+        missed = [m for m in self._missed if not (m.part.hidden and self.drawn)]
         return [*missed, *(miss for draw in self.drawn.values() for miss in draw.missed)]
 
-    def _grade_reference(self) -> None:
+    def _grade_reference(self, sandbox: Sandbox) -> None:
         job = reference_job(self.course, self.stage)
         bundle = Bundle(job, self.parts(), self.exercises, REFERENCE_LIMITS)
-        for id, verdict in run_bundle(bundle, self.sandbox).verdicts.items():
+        for id, verdict in run_bundle(bundle, sandbox).verdicts.items():
             if not verdict.passed:
                 where = f"{self.stage.path.name}: {id}"
                 found = f"{verdict.category} {verdict.actual}".strip()

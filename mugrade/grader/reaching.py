@@ -1,6 +1,5 @@
 """Which checks of a stage run an exercise's code, so that it may be what they fail by."""
 
-import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -17,22 +16,18 @@ from mugrade.values.verdicts import compare
 
 
 class Reaching:
-    """The checks of a stage, asked of the reference without an exercise, each pair once.
+    """The checks of a stage, asked of the reference without an exercise, each pair once."""
 
-    Threads may share it.
-    """
-
-    def __init__(
-        self, course: Course, stage: Stage, parts: Sequence[CheckPart], sandbox: Sandbox
-    ) -> None:
-        self.course, self.stage, self.sandbox = course, stage, sandbox
+    def __init__(self, course: Course, stage: Stage, parts: Sequence[CheckPart]) -> None:
+        self.job = reference_job(course, stage)
         self.whole = {part.task.id: part for part in parts}
         self.exercises = {cell.id: cell.of for cell in stage.role(Role.CHECK)}
         self.solutions = {cell.id: cell for cell in stage.role(Role.SOLUTION)}
-        self.lock = threading.Lock()
         self.known: dict[str, dict[str, bool]] = {id: {} for id in self.solutions}
 
-    def behind_a_failure(self, outcome: Outcome, written: Mapping[str, str]) -> set[str]:
+    def behind_a_failure(
+        self, outcome: Outcome, written: Mapping[str, str], sandbox: Sandbox
+    ) -> set[str]:
         """The checks that miss a value and run code of an earlier exercise that fails.
 
         `written`: exercise -> the submission's code, which may name more than the reference's.
@@ -47,7 +42,7 @@ class Reaching:
                 continue
             symbols = self.solutions[exercise].block.symbols
             named = {id for id in later if symbols & _names(written.get(self.exercises[id], ""))}
-            found |= named | self._reach(exercise, later - named)
+            found |= named | self._reach(exercise, later - named, sandbox)
         return found
 
     def _fails(self, outcome: Outcome, exercise: str) -> bool:
@@ -55,19 +50,18 @@ class Reaching:
         failing = own - {Category.PASS, Category.UNSOLVED, Category.NOT_RUN}
         return bool(failing) and exercise not in outcome.unloaded
 
-    def _reach(self, exercise: str, checks: Collection[str]) -> set[str]:
-        with self.lock:
-            known = self.known[exercise]
-            if new := [id for id in checks if id not in known]:
-                known.update(self._ask(exercise, new))
-            return {id for id in checks if known[id]}
+    def _reach(self, exercise: str, checks: Collection[str], sandbox: Sandbox) -> set[str]:
+        known = self.known[exercise]
+        if new := [id for id in checks if id not in known]:
+            known.update(self._ask(exercise, new, sandbox))
+        return {id for id in checks if known[id]}
 
-    def _ask(self, exercise: str, checks: Sequence[str]) -> dict[str, bool]:
+    def _ask(self, exercise: str, checks: Sequence[str], sandbox: Sandbox) -> dict[str, bool]:
         """Whether the reference fails the checks if it lacks the exercise."""
         found = dict.fromkeys(checks, True)
         try:
             job = self._without(exercise)
-            with closing(self.sandbox.start(job, REFERENCE_LIMITS, True)) as process:
+            with closing(sandbox.start(job, REFERENCE_LIMITS, True)) as process:
                 for id in checks:
                     found[id] = self._fails_in(process, self.whole[id])
         except Death:
@@ -79,12 +73,12 @@ class Reaching:
         return not compare(process.run(part.task), part.answers).passed
 
     def _without(self, exercise: str) -> Job:
-        job, stub = reference_job(self.course, self.stage), self.solutions[exercise].unsolved
+        stub = self.solutions[exercise].unsolved
         package = {
             path: [replace(p, source=stub) if p.id == exercise else p for p in pieces]
-            for path, pieces in job.package.items()
+            for path, pieces in self.job.package.items()
         }
-        return replace(job, package=package)
+        return replace(self.job, package=package)
 
 
 def _names(source: str) -> frozenset[str]:

@@ -3,9 +3,10 @@
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -32,8 +33,12 @@ from mugrade.grader.store import Key
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.job import DEATHS
 from mugrade.sandbox.probe import strongest
+from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK, Tier
 from mugrade.view.report import printable
+
+if TYPE_CHECKING:
+    from mugrade.grader.grade import CourseKey
 
 log = logging.getLogger(__name__)
 
@@ -113,33 +118,40 @@ def grading(
         return
     task = bar.add_task("running the reference", total=None)
     from mugrade.grader.cluster import Cluster
-    from mugrade.grader.grade import Grader
+    from mugrade.grader.pool import Pool
 
     order = plan.order
-    stages = dict.fromkeys(s.stage for s in todo)
     with contextlib.ExitStack() as stack:
-        jobs, elsewhere, tier = order.jobs, None, WEAK  # here only the reference runs
+        tier, cluster = WEAK, None  # here only the reference runs
         if order.scheduler:
-            cluster = Cluster(order.scheduler, order.accept_weak)
-            stack.callback(cluster.close)
-            jobs, elsewhere = cluster.jobs, cluster.run
+            cluster = stack.enter_context(closing(Cluster(order.scheduler, order.accept_weak)))
         else:
             tier = demand_sandbox(order.accept_weak, bar.console)
-        grader = Grader(
-            order.course, stages, order.limits, order.own, tier, plan.draws.secret, elsewhere
-        )
-        stack.callback(grader.close)
-        for name, key in grader.stages.items():
-            plan.draws.keep(name, key.draws)
-        for text in grader.too_weak:
+        key = make_key(plan, {s.stage for s in todo}, tier)
+        for text in key.too_weak:
             bar.console.print(text, markup=False, highlight=False)
         bar.remove_task(task)
         task = bar.add_task("grading", total=len(todo))
-        for result in grader.grade_all(todo, jobs, plan.every, lambda: interrupt.asked):
+        workers = cluster.pool(key) if cluster else Pool(key, tier, order.jobs)
+        stack.enter_context(closing(workers))
+        for result in workers.grade_all(todo, plan.every, lambda: interrupt.asked):
             tell(result)
             yield result
             name = f"{printable(result.submission.student)} {result.submission.stage}"
             bar.update(task, advance=1, description=FINISHING if interrupt.asked else name)
+
+
+def make_key(plan: Plan, stages: Collection[str], tier: Tier) -> "CourseKey":
+    """The key of what is to be graded; which draws it has found is kept."""
+    from mugrade.grader.grade import CourseKey
+
+    order = plan.order
+    wanted = [stage.name for stage in order.course.stages if stage.name in stages]
+    with closing(Sandbox(tier)) as sandbox:
+        key = CourseKey(order.course, wanted, order.limits, sandbox, order.own, plan.draws.secret)
+    for name, found in key.stages.items():
+        plan.draws.keep(name, found.draws)
+    return key
 
 
 def tell(result: Result) -> None:

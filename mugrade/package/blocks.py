@@ -12,7 +12,9 @@ EXPORT = re.compile(r"^#\|[ \t]*export[ \t]+(\S+)[ \t]*\r?(?:\n|\Z)", re.MULTILI
 LIKE_EXPORT = re.compile(r"^#[ \t]*\|[ \t]*export\b.*", re.IGNORECASE)
 SOLUTION_MARK = re.compile(r"^[ \t]*###[ \t]*(?:BEGIN|END) SOLUTION[ \t]*(?:\n|\Z)", re.MULTILINE)
 HEADER = re.compile(r"^# %% (\S+)( taken)?$", re.MULTILINE)
-STUB = re.compile(r"^\s*# YOUR CODE HERE\s*\n\s*raise NotImplementedError\(\)", re.MULTILINE)
+STUB = re.compile(
+    r"^[ \t]*# YOUR CODE HERE[ \t]*\n[ \t]*raise NotImplementedError\(\)", re.MULTILINE
+)
 SCOPES = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -41,6 +43,9 @@ class Block:
     id: str
     source: str
     taken: bool = False
+
+    def __reduce__(self) -> tuple[type["Block"], tuple[str, str, bool]]:
+        return Block, (self.id, self.source, self.taken)  # a symbol table cannot be pickled
 
     @cached_property
     def table(self) -> symtable.SymbolTable:

@@ -3,12 +3,15 @@
 import contextlib
 import ctypes
 import os
+import signal
 import struct
+import sys
 from collections.abc import Sequence
 
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
 LANDLOCK_RIGHTS = (13, 14, 15, 15, 16)  # how many rights to files versions 1 to 5 know
 LANDLOCK_SCOPE = 0b11  # version 6: abstract sockets and signals stay among its own processes
+PR_SET_PDEATHSIG = 1
 LANDLOCK_READ_DIR = 1 << 3
 LANDLOCK_READ = 1 << 0 | 1 << 2 | LANDLOCK_READ_DIR  # execute, read files, list folders
 
@@ -38,6 +41,12 @@ def restrict_paths(readable: Sequence[str], writable: str) -> None:
             os.close(fd)
     demand(libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0))
     os.close(ruleset)
+
+
+def die_with_parent() -> None:
+    """Be killed when the thread that started this process ends; elsewhere nothing does that."""
+    if sys.platform == "linux":
+        demand(c_library().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
 def c_library() -> ctypes.CDLL:

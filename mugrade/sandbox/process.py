@@ -48,12 +48,13 @@ class Sandbox:
     """Where submissions run; once it is closed nothing is left running. Threads may share it.
 
     Each `base` of a job has a nursery, a process that has loaded it and is forked per submission.
+    With `most`, no more of them are kept, and those used longest ago end.
     """
 
     at_once = os.cpu_count() or 1  # jobs that keep the machine busy
 
-    def __init__(self, tier: Tier) -> None:
-        self.tier = tier
+    def __init__(self, tier: Tier, most: int | None = None) -> None:
+        self.tier, self.most = tier, most
         self.nurseries: dict[Hashable, Nursery] = {}
         self.lock = threading.Lock()
 
@@ -63,11 +64,17 @@ class Sandbox:
         key = limits.memory, *((path, *pieces) for path, pieces in base.items())
         with self.lock:
             if key not in self.nurseries or not self.nurseries[key].alive:
-                if key in self.nurseries:
+                if dead := self.nurseries.pop(key, None):
+                    dead.close()
                     log.warning("the %s sandbox has died, and is started again", self.tier.name)
+                self._make_room()
                 self.nurseries[key] = Nursery(self.tier, base, limits.memory)
-            nursery = self.nurseries[key]
+            nursery = self.nurseries[key] = self.nurseries.pop(key)  # used last
         return Process(nursery, job, limits, trusted)
+
+    def _make_room(self) -> None:
+        while self.most is not None and len(self.nurseries) >= self.most:
+            self.nurseries.pop(next(iter(self.nurseries))).close()
 
     def close(self) -> None:
         """End the nurseries."""

@@ -1,0 +1,175 @@
+"""Workers: what one submission does to the worker that reads it costs no other one anything."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mugrade.course.model import Course
+from mugrade.grader import pool
+from mugrade.grader.grade import CourseKey
+from mugrade.grader.pool import Pool
+from mugrade.grader.results import Result
+from mugrade.grader.submissions import Submission
+from mugrade.grader.worker import Allowance
+from mugrade.sandbox.job import Limits, SandboxError
+from mugrade.sandbox.process import Sandbox
+from mugrade.sandbox.tiers import WEAK
+from tests.test_grade import SCALER, hand_in
+
+LIMITS = Limits(load=20, check=10, total=60)
+SLEEPY = SCALER.format("import time; time.sleep(0.3); return y")
+LONG = f"x = ({'1,' * 120_000})"
+
+
+@pytest.fixture(scope="module")
+def key(tiny: Course) -> CourseKey:
+    with closing(Sandbox(WEAK)) as sandbox:
+        return CourseKey(tiny, ["01_scale"], LIMITS, sandbox, secret=b"workers")
+
+
+@pytest.fixture
+def three(tiny: Course, tmp_path: Path) -> list[Submission]:
+    """Three students; the one in the middle has a cell more than they should."""
+    paths = [hand_in(tiny, tmp_path / name) for name in ("ada", "bob", "carl")]
+    notebook = json.loads(paths[1].read_text())
+    cell = {"cell_type": "code", "id": "long", "metadata": {}, "source": LONG}
+    paths[1].write_text(json.dumps({**notebook, "cells": notebook["cells"] + 30 * [cell]}))
+    return [Submission(path.parent.name, "01_scale", path) for path in paths]
+
+
+def graded(pool: Pool, submissions: Sequence[Submission]) -> dict[str, Result]:
+    with closing(pool):
+        found = list(pool.grade_all(submissions))
+    assert len(found) == len(submissions)
+    return {result.submission.student: result for result in found}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_takes_too_long_to_read_is_one_row(
+    key: CourseKey, three: list[Submission], jobs: int
+) -> None:
+    found = graded(Pool(key, WEAK, jobs, Allowance(seconds=1)), three)
+    assert {name: result.points for name, result in found.items()} == {
+        "ada": 8,
+        "bob": 0,
+        "carl": 8,
+    }
+    bob = found["bob"]
+    assert (bob.status, bob.reason) == ("unreadable", "it took longer than 1 s to read")
+    path = three[1].path
+    assert path and bob.notebook and bob.notebook.content == path.read_bytes()
+
+
+def test_what_takes_too_much_memory_to_read_is_one_row(
+    key: CourseKey, three: list[Submission]
+) -> None:
+    path = three[1].path
+    assert path
+    path.write_text(f'{{"cells": [{"[]," * 8_000_000}[]]}}')
+    found = graded(Pool(key, WEAK, 1, Allowance(memory=128 << 20)), three)
+    assert {name: result.points for name, result in found.items()} == {
+        "ada": 8,
+        "bob": 0,
+        "carl": 8,
+    }
+    assert found["bob"].status == "unreadable" and "too much memory" in found["bob"].reason
+
+
+def test_a_worker_that_is_killed_loses_and_doubles_nothing(
+    tiny: Course, key: CourseKey, tmp_path: Path
+) -> None:
+    todo = [
+        Submission(
+            f"s{i}", "01_scale", hand_in(tiny, tmp_path / f"s{i}", scaler=f"# {i}\n{SLEEPY}")
+        )
+        for i in range(6)
+    ]
+    workers = Pool(key, WEAK, 2)
+
+    def kill() -> None:
+        for _ in range(2):
+            time.sleep(0.8)
+            next(iter(workers.workers.values())).popen.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    found = graded(workers, todo)
+    killer.join()
+    assert {result.points for result in found.values()} == {8}
+
+
+def test_whatever_ends_each_worker_is_given_up(
+    key: CourseKey, three: list[Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "TRIES", 2)
+    workers = Pool(key, WEAK, 1)
+    ask = pool.Worker.ask
+
+    def asking(self: pool.Worker, *request: object) -> None:
+        ask(self, *request)
+        if isinstance(request[1], Submission) and request[1].student == "bob":
+            self.popen.kill()
+
+    monkeypatch.setattr(pool.Worker, "ask", asking)
+    found = graded(workers, three)
+    assert found["bob"].reason == "whatever reads it ends (SIGKILL)"
+    assert (found["bob"].status, found["ada"].points, found["carl"].points) == ("unreadable", 8, 8)
+
+
+def test_a_worker_that_does_not_start_is_nobodys_fault(
+    key: CourseKey, three: list[Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool.sys, "executable", "/bin/false")
+    with closing(Pool(key, WEAK, 1)) as workers, pytest.raises(SandboxError, match="status 1"):
+        list(workers.grade_all(three))
+
+
+def test_stopping_finishes_what_is_running(tiny: Course, key: CourseKey, tmp_path: Path) -> None:
+    todo = [Submission(f"s{i}", "01_scale", hand_in(tiny, tmp_path / f"s{i}")) for i in range(5)]
+    seen: list[Result] = []
+    with closing(Pool(key, WEAK, 1)) as workers:
+        for result in workers.grade_all(todo, stopped=lambda: bool(seen)):
+            seen.append(result)
+    assert 1 <= len(seen) <= 2 and {result.points for result in seen} == {8}
+
+
+def descendants(pid: int) -> Iterator[int]:
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        yield int(child)
+        yield from descendants(int(child))
+
+
+def alive(pids: Sequence[int]) -> list[int]:
+    return [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
+
+
+def test_the_death_of_the_head_leaves_nobody_behind(tiny: Course, tmp_path: Path) -> None:
+    endless = SCALER.format("while True: pass")
+    for name in ("ada", "bob"):
+        hand_in(tiny, tmp_path / "in" / name, scaler=endless)
+    command = [sys.executable, "-m", "mugrade", "grade", str(tmp_path / "in"), "--course"]
+    options = [str(tiny.root), "--out", str(tmp_path / "out"), "--accept-weak-sandbox"]
+    head = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+    below: list[int] = []
+    for _ in range(300):
+        time.sleep(0.1)
+        below = list(descendants(head.pid))
+        if len(below) >= 10:  # two workers, and for each the sandbox with a submission in it
+            break
+    assert len(below) >= 10
+    os.kill(head.pid, signal.SIGKILL)
+    head.wait()
+    for _ in range(100):
+        if not alive(below):
+            break
+        time.sleep(0.1)
+    assert not alive(below)
