@@ -20,6 +20,7 @@ from mugrade.sandbox.channel import (
     LOADED,
     LOADING,
     MAGIC,
+    MAX_FRAMES,
     VALUE,
     Closed,
     Frame,
@@ -112,6 +113,13 @@ def test_a_dtype_that_does_not_travel_is_named(dtype):
 def test_nothing_may_come_after_an_answer():
     with pytest.raises(ProtocolError, match="more than an answer"):
         received(LAST + LAST)
+
+
+def test_small_values_without_end_are_no_answer():
+    value = encode(NONCE, value_frame(Observed("array", np.ones(1))))
+    assert len(received(value * (MAX_FRAMES - 1) + LAST)) == MAX_FRAMES
+    with pytest.raises(ProtocolError, match=f"more than {MAX_FRAMES} values"):
+        received(value * MAX_FRAMES + LAST)
 
 
 def test_only_a_trusted_sender_names_the_judge():

@@ -231,6 +231,19 @@ def test_what_is_left_after_too_many_deaths_is_not_run(
     }
 
 
+@pytest.mark.parametrize("how", ["os._exit(len(x))", "os.kill(os.getpid(), len(x))"])
+def test_a_death_tells_nothing_of_hidden_inputs(result: Callable[..., Result], how: str) -> None:
+    found = result(**scaled(f"import os\n        if len(x) != 6: {how}\n        return y"))
+    (grade,) = (g for g in found.grades if g.check.id == "scaler-centres")
+    assert (grade.verdict.category, grade.verdict.actual) == ("crash", "")
+    assert "the process died on an input that is not shown" in grade.message
+
+
+def test_an_array_far_too_large_is_not_looked_into(grade: Grade) -> None:
+    verdict = grade(**scaled("return np.zeros(32 << 20, 'i1')"))["scaler-centres"]
+    assert (verdict.category, verdict.diagnosis, verdict.picture) == ("shape", None, None)
+
+
 def test_what_is_left_without_time_is_not_run(grade: Grade) -> None:
     limits = Limits(load=20, check=20, total=1.5)
     assert categories(grade(limits, **scaled("while True: pass"))) == {

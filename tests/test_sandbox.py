@@ -61,6 +61,22 @@ ATTEMPTS = {
     "make a file in memory": "import os; got = os.memfd_create('x') >= 0",
     "signal the grader": "import os; got = os.kill(GRADER, 0) is None",
     "use a right of root": "import os; got = os.setgroups([]) is None",
+    "share memory without a name": "import mmap; got = bool(mmap.mmap(-1, 4096))",
+    "share memory of /dev/zero": (
+        "import mmap, os; got = bool(mmap.mmap(os.open('/dev/zero', os.O_RDWR), 4096))"
+    ),
+    "lock a file that all can read": (
+        "import fcntl, os; got = fcntl.flock(open(os.__file__), fcntl.LOCK_SH) is None"
+    ),
+    "see who has locked a file that all can read": (
+        "import fcntl, os, struct; lock = struct.pack('hhqqi4x', 0, 0, 0, 0, 0);"
+        " got = bool(fcntl.fcntl(open(os.__file__), fcntl.F_GETLK, lock))"
+    ),
+    "watch files that all can read": f"{LIBC}libc.inotify_init() >= 0",
+    "read other libraries": (
+        "import glob, sys; libraries = sys.base_prefix + '/lib/python3*/site-packages';"
+        " got = bool([open(path) for path in glob.glob(libraries + '/*/*.py')])"
+    ),
 }
 HONEST = {
     "one folder for everything": (
@@ -73,6 +89,13 @@ HONEST = {
     "a child with NumPy": (
         "import subprocess, sys\n"
         "        subprocess.run([sys.executable, '-c', 'import numpy'], check=True)"
+    ),
+    "memory of its own": (
+        "import mmap; mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).write(b'x')"
+    ),
+    "a database in a file": (
+        "import sqlite3; db = sqlite3.connect('x.db'); db.execute('create table t (x)');"
+        " db.execute('insert into t values (1)'); db.commit()"
     ),
     "a module that may be missing": (
         "import importlib\n"

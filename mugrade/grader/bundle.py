@@ -19,6 +19,7 @@ from mugrade.values.observe import Observed
 from mugrade.values.verdicts import UNSOLVED, Verdict, compare
 
 MAX_RESTARTS = 3
+MAX_KEPT = 1 << 20  # bytes of the values of a check that are more than the answers
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Miss:
-    """A part of a check that was answered wrongly, and what it yielded."""
+    """A part of a check that was answered wrongly, and what it yielded, if that is not too much."""
 
     part: CheckPart
     values: Sequence[Observed]
@@ -198,14 +199,20 @@ def _run(process: Process, part: CheckPart, seconds: float, outcome: Outcome) ->
     except Death as death:
         return Verdict(death.category, str(death))
     verdict = compare(values, part.answers)
-    if not verdict.passed:
+    if not verdict.passed and _is_small(values, part.answers):
         outcome.misses[part.task.id] = Miss(part, values)
     return verdict
 
 
+def _is_small(values: Sequence[Observed], answers: Sequence[Answer]) -> bool:
+    """Whether values are kept to name the mistake: they are no larger than it takes."""
+    given = sum(value.array.nbytes for value in values if value.array is not None)
+    return given <= max(MAX_KEPT, 4 * sum(answer.array.nbytes for answer in answers))
+
+
 def conceal(verdict: Verdict) -> Verdict:
-    """The verdict without text of the student's process."""
-    if verdict.passed or verdict.category in DEATHS:
+    """The verdict without anything that the student's process chose, be it a number."""
+    if verdict.passed:
         return verdict
     category, about = verdict.category, verdict.about
     return Verdict(category, advice=verdict.advice, hidden=True, about=about)

@@ -169,7 +169,8 @@ def tell(result: Result) -> None:
     for grade in result.grades:
         verdict = grade.verdict
         if verdict.category in DEATHS:
-            log.info("%s %s: %s: %s", student, stage, grade.check.id, verdict.actual)
+            why = verdict.actual or verdict.category
+            log.info("%s %s: %s: %s", student, stage, grade.check.id, why)
         elif DENIED in verdict.actual:
             log.info("%s %s: %s: the sandbox refused it something", student, stage, grade.check.id)
 

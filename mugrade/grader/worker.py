@@ -26,7 +26,7 @@ class Allowance:
     memory: int = 2 << 30
 
 
-def main(fd: int) -> None:
+def be_worker(fd: int) -> None:
     """Answer requests, which are a method of Grader and its arguments, until the head is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
@@ -37,12 +37,12 @@ def main(fd: int) -> None:
         limit_memory(allowance.memory)
         head.send(None)
         try:
-            serve(head, grader, allowance.seconds)
+            answer_all(head, grader, allowance.seconds)
         finally:
             grader.close()
 
 
-def serve(head: Connection, grader: Grader, seconds: int) -> None:
+def answer_all(head: Connection, grader: Grader, seconds: int) -> None:
     """Answer until there are no more requests."""
     while True:
         try:
@@ -74,4 +74,4 @@ def lower(limit: int, value: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    be_worker(int(sys.argv[1]))

@@ -42,12 +42,14 @@ class Walls:
 
     `namespaces`: it has users, processes, mounts, network and IPC of its own. `seccomp`: the
     program that filters its system calls, or nothing. `readable`: the only paths that it sees,
-    beside its scratch folder; None for all. `memory`: bytes for all its processes.
+    beside its scratch folder and the names in folders that are `listable`; None for all. `memory`:
+    bytes for all its processes.
     """
 
     namespaces: bool = False
     seccomp: bytes = b""
     readable: Sequence[str] | None = None
+    listable: Sequence[str] = ()
     memory: int = 2 << 30
 
 
@@ -219,7 +221,7 @@ def _renounce(walls: Walls, scratch: str) -> None:
     demand(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     demand(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     if walls.readable is not None:
-        restrict_paths(walls.readable, scratch)
+        restrict_paths(walls.readable, walls.listable, scratch)
     if walls.seccomp:
         demand(libc.capset(struct.pack("=Ii", CAPABILITIES_V3, 0), bytes(24)))
         program = ctypes.create_string_buffer(walls.seccomp, len(walls.seccomp))

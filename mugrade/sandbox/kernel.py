@@ -21,7 +21,7 @@ def landlock_version() -> int:
     return int(c_library().syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
 
 
-def restrict_paths(readable: Sequence[str], writable: str) -> None:
+def restrict_paths(readable: Sequence[str], listable: Sequence[str], writable: str) -> None:
     """Let this process and its children open nothing but these paths, by Landlock (Linux 5.13)."""
     libc = c_library()
     version = landlock_version()
@@ -32,11 +32,12 @@ def restrict_paths(readable: Sequence[str], writable: str) -> None:
     size = len(attributes) if version >= 6 else 8
     ruleset = libc.syscall(LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
     demand(min(ruleset, 0))
-    for path in (*readable, writable):
+    allowed = dict.fromkeys(readable, LANDLOCK_READ) | dict.fromkeys(listable, LANDLOCK_READ_DIR)
+    for path, wanted in {**allowed, writable: rights}.items():
         with contextlib.suppress(FileNotFoundError):
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            allowed = LANDLOCK_READ if os.path.isdir(path) else LANDLOCK_READ & ~LANDLOCK_READ_DIR
-            rule = struct.pack("=Qi", rights if path == writable else allowed, fd)
+            mask = rights if os.path.isdir(path) else ~LANDLOCK_READ_DIR
+            rule = struct.pack("=Qi", wanted & mask, fd)
             demand(libc.syscall(LANDLOCK_ADD_RULE, ruleset, 1, rule, 0))
             os.close(fd)
     demand(libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0))

@@ -41,7 +41,8 @@ def serve(control: socket.socket, settings: dict[str, Any], base: Package) -> No
     walls = Walls(
         namespaces=settings["namespaces"],
         seccomp=base64.b64decode(settings["seccomp"]),
-        readable=settings["readable"],
+        readable=settings.get("readable"),
+        listable=settings.get("listable", ()),
         memory=settings["memory"],
     )
     while True:

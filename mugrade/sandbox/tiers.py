@@ -12,11 +12,12 @@ In all of them a submission finds the same Python with the same packages, and a 
 
 import base64
 import contextlib
+import errno
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -27,17 +28,35 @@ from mugrade.sandbox.libraries import library_paths
 
 KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")  # what a processor may need set
 INSIDE = "/packages"
-DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom"))
-DENIED = """
-    ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp bpf perf_event_open userfaultfd
-    io_uring_setup io_uring_enter io_uring_register keyctl add_key request_key shmget semget
-    msgget mq_open memfd_create memfd_secret mount umount2 move_mount open_tree fsopen fsmount
-    fsconfig fspick mount_setattr pivot_root chroot unshare setns open_by_handle_at
-    name_to_handle_at fanotify_init socket init_module finit_module delete_module kexec_load
-    kexec_file_load reboot swapon swapoff acct quotactl syslog settimeofday clock_settime
-    adjtimex clock_adjtime sethostname setdomainname iopl ioperm personality modify_ldt vhangup
-"""
-CLONE_NEW = 0x7E020080  # any new namespace
+DEVICES = tuple(f"/dev/{name}" for name in ("null", "random", "urandom"))
+CALLS = """
+    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek sendfile splice
+    tee copy_file_range open openat openat2 creat close close_range dup dup2 dup3 pipe pipe2 ioctl
+    stat fstat lstat newfstatat fstatat64 statx statfs fstatfs access faccessat faccessat2 readlink
+    readlinkat getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir rename renameat renameat2
+    link linkat symlink symlinkat unlink unlinkat chmod fchmod fchmodat fchmodat2 umask truncate
+    ftruncate fallocate fadvise64 readahead utime utimes utimensat futimesat fsync fdatasync sync
+    getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr mknod mknodat chown fchown lchown
+    fchownat
+    munmap mprotect mremap madvise brk msync mincore mlock mlock2 munlock membarrier
+    fork vfork execve execveat exit exit_group wait4 waitid kill tkill tgkill rt_sigqueueinfo
+    getpid getppid gettid getpgid getpgrp setpgid getsid setsid getuid geteuid getgid getegid
+    getresuid getresgid getgroups capget prctl arch_prctl set_tid_address set_robust_list
+    get_robust_list rseq sched_yield sched_getaffinity sched_setaffinity sched_getparam
+    sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority setpriority
+    getrlimit setrlimit prlimit64 getrusage times sysinfo uname getcpu restart_syscall
+    rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend
+    sigaltstack pause alarm setitimer getitimer signalfd signalfd4 timer_create timer_settime
+    timer_gettime timer_getoverrun timer_delete timerfd_create timerfd_settime timerfd_gettime
+    poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait
+    epoll_pwait2 eventfd eventfd2 futex futex_waitv nanosleep clock_nanosleep clock_gettime
+    clock_getres gettimeofday time getrandom
+    socketpair sendto recvfrom sendmsg recvmsg shutdown getsockopt setsockopt getsockname
+    getpeername
+"""  # what Python, NumPy, files, threads, processes and pipes need; no other call gets through
+CLONE_NEW = 0x7E020080  # clone: any new namespace
+SHARED, NAMELESS = 0x01, 0x20  # mmap: both together are memory that no process need show
+FCNTL = (0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 37, 38, 1030, 1031, 1032)  # not: whose a lock is
 
 
 class Strength(StrEnum):
@@ -79,9 +98,7 @@ class Tier:
         return {
             "namespaces": self.name == Strength.STRONG,
             "seccomp": base64.b64encode(seccomp).decode(),
-            "readable": [*_system(), *map(str, _packages()), _links().name, *DEVICES]
-            if self.name == Strength.MEDIUM
-            else None,
+            **(_paths() if self.name == Strength.MEDIUM else {}),
         }
 
 
@@ -105,6 +122,7 @@ def _bubblewrap(program: str) -> list[str]:
     binds = [word for path in _system() for word in ("--ro-bind-try", path, path)]
     for source in _packages():
         binds += ["--ro-bind", str(source), f"{INSIDE}/{source.name}"]
+    binds += [word for path in others_packages() for word in ("--tmpfs", str(path))]
     devices = [word for path in DEVICES for word in ("--dev-bind", path, path)]
     return [
         program,
@@ -125,6 +143,38 @@ def _system() -> list[str]:
     """Paths that Python itself needs: the system's libraries, the interpreter, its own modules."""
     own = [os.path.join(sys.base_prefix, name) for name in ("lib", "lib64")]
     return ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", _interpreter(), *own]
+
+
+def others_packages() -> list[Path]:
+    """Where the Pythons below the system's paths keep what the course knows nothing of."""
+    found = {
+        folder.resolve()
+        for path in map(Path, _system())
+        for kind in ("site-packages", "dist-packages")
+        for folder in (*path.glob(f"python*/{kind}"), *path.glob(f"*/python*/{kind}"))
+    }
+    return sorted(found)
+
+
+@cache
+def _paths() -> dict[str, list[str]]:
+    """What Landlock lets a submission read or list: all of the system but others' packages."""
+    hidden = others_packages()
+    system = [part for path in _system() for part in _parts(Path(path), hidden)]
+    readable = [str(path) for path, whole in system if whole]
+    listable = [str(path) for path, whole in system if not whole]
+    packages = [*map(str, _packages()), _links().name]
+    return {"readable": [*readable, *packages, *DEVICES], "listable": listable}
+
+
+def _parts(path: Path, hidden: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
+    """A path and that it is whole; one in which something is hidden, and the parts of that."""
+    inside = path.resolve()
+    is_whole = not any(folder.is_relative_to(inside) for folder in hidden)
+    if inside not in hidden:
+        yield path, is_whole
+        for child in () if is_whole else sorted(path.iterdir()):
+            yield from _parts(child, hidden)
 
 
 @cache
@@ -154,16 +204,19 @@ def seccomp_program() -> bytes:
             f"libseccomp cannot be loaded ({error}): install the system's package, "
             "libseccomp2 on Debian and Ubuntu, libseccomp elsewhere"
         ) from None
-    denied = seccomp.SyscallFilter(seccomp.ALLOW)
-    for name in DENIED.split():
-        try:
-            denied.add_rule(seccomp.ERRNO(1), name)
-        except (OSError, ValueError):  # not a system call of this processor or library
-            continue
-    for bit in (1 << n for n in range(32) if CLONE_NEW >> n & 1):
-        denied.add_rule(seccomp.ERRNO(1), "clone", seccomp.Arg(0, seccomp.MASKED_EQ, bit, bit))
-    denied.add_rule(seccomp.ERRNO(38), "clone3")  # the C library then calls clone, seen above
+    filter = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
+    for name in CALLS.split():
+        with contextlib.suppress(OSError, ValueError):  # not one of this processor or library
+            filter.add_rule(seccomp.ALLOW, name)
+    for command in FCNTL:
+        filter.add_rule(seccomp.ALLOW, "fcntl", seccomp.Arg(1, seccomp.EQ, command))
+    for bits in (0, SHARED, NAMELESS):
+        masked = seccomp.Arg(3, seccomp.MASKED_EQ, SHARED | NAMELESS, bits)
+        filter.add_rule(seccomp.ALLOW, "mmap", masked)
+    no_namespace = seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_NEW, 0)
+    filter.add_rule(seccomp.ALLOW, "clone", no_namespace)
+    filter.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # the C library then calls clone
     with tempfile.TemporaryFile() as file:
-        denied.export_bpf(file)
+        filter.export_bpf(file)
         file.seek(0)
         return file.read()
