@@ -3,7 +3,9 @@
 import io
 import os
 import pickle
+import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +30,7 @@ from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 from tests.test_grade import SCALER, hand_in, table
 
+WHO = ("client", "scheduler", "worker")
 LIMITS = Limits(load=20, check=10, total=60)
 
 
@@ -130,7 +133,37 @@ def _alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://localhost"])
 def test_a_scheduler_that_does_not_answer(address: str) -> None:
     with pytest.raises(Unreadable, match="no scheduler at"):
         Cluster(address, timeout=1.0)
+
+
+@pytest.mark.parametrize("address", ["tcp://192.0.2.1:8786", "tcp://cluster:8786", "ucx://[::2]:1"])
+def test_an_open_scheduler_elsewhere_is_refused(address: str) -> None:
+    with pytest.raises(Unreadable, match=r"write tls://, or add --trust-network"):
+        Cluster(address, timeout=0.1)
+    with pytest.raises(Unreadable, match="no scheduler at"):
+        Cluster(address, timeout=0.1, trust_network=True)
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
+def test_a_class_is_graded_over_tls(tiny: Course, key: CourseKey, tmp_path: Path) -> None:
+    import dask
+    from distributed import LocalCluster, Security
+
+    (tmp_path / "tls").mkdir()
+    key_file, cert = str(tmp_path / "tls" / "key.pem"), str(tmp_path / "tls" / "cert.pem")
+    own = {"cert": cert, "key": key_file}
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj"]
+    subprocess.run([*made, "/CN=tls", "-keyout", key_file, "-out", cert], check=True, stderr=-3)
+    tls = "distributed.comm.tls"
+    files = {f"{tls}.{who}.{what}": path for who in WHO for what, path in own.items()}
+    todo = [Submission("ada", "01_scale", hand_in(tiny, tmp_path / "ada"))]
+    with dask.config.set({f"{tls}.ca-file": cert, **files}):
+        options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+        with LocalCluster(protocol="tls", security=Security(), **options) as local:
+            assert local.scheduler_address.startswith("tls://")
+            assert graded(local, key, todo)["ada"].points == 8
+    with pytest.raises(Unreadable, match="no scheduler at"):
+        Cluster("tls://127.0.0.1:1", timeout=0.5)

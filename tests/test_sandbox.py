@@ -75,7 +75,7 @@ ATTEMPTS = {
     "watch files that all can read": f"{LIBC}libc.inotify_init() >= 0",
     "read other libraries": (
         "import glob, sys; libraries = sys.base_prefix + '/lib/python3*/site-packages';"
-        " got = bool([open(path) for path in glob.glob(libraries + '/*/*.py')])"
+        " got = bool([open(path) for path in glob.glob(libraries + '/*/*.py')[:9]])"
     ),
 }
 HONEST = {
@@ -94,7 +94,8 @@ HONEST = {
         "import mmap; mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).write(b'x')"
     ),
     "a database in a file": (
-        "import sqlite3; db = sqlite3.connect('x.db'); db.execute('create table t (x)');"
+        "import sqlite3; db = sqlite3.connect('x.db');"
+        " db.execute('create table if not exists t (x)');"
         " db.execute('insert into t values (1)'); db.commit()"
     ),
     "a module that may be missing": (

@@ -71,7 +71,11 @@ RosterFile = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask about an archive or --regrade.")]
 Scheduler = Annotated[
     str | None,
-    typer.Option("--scheduler", help="Grade on a dask cluster, tcp://host:port, not here."),
+    typer.Option("--scheduler", help="Grade on a dask cluster, tls://host:port, not here."),
+]
+TrustNetwork = Annotated[
+    bool,
+    typer.Option("--trust-network", help="Nobody else reaches the scheduler: it may be tcp://."),
 ]
 
 
@@ -92,6 +96,7 @@ def grade(
     yes: Yes = False,
     accept_weak: AcceptWeak = False,
     scheduler: Scheduler = None,
+    trust_network: TrustNetwork = False,
     verbose: Verbose = False,
 ) -> None:
     """Grade a class: every stage of every student, with a table, a gradebook and feedback pages.
@@ -108,7 +113,8 @@ def grade(
     limits = Limits(check=seconds, total=max(60.0, 6 * seconds))
     names = [found.find(name).name for name in stage or []]
     order = Order(found, submissions, out or found.root / RESULTS, limits, names, student or ())
-    order = replace(order, own=on is On.own, jobs=jobs, url=db, force=force, scheduler=scheduler)
+    order = replace(order, own=on is On.own, jobs=jobs, url=db, force=force)
+    order = replace(order, scheduler=scheduler, trust_network=trust_network)
     order = replace(order, roster=read_roster(roster) if roster else None, accept_weak=accept_weak)
     order = replace(order, confirm_class=lambda names: yes or _are_students(names))
     _run(order, regrade, lambda: yes or _confirmed())

@@ -3,6 +3,7 @@
 A submission travels once, as its compressed notebook; the key of the course once to each machine.
 """
 
+import contextlib
 import logging
 import pickle
 import signal
@@ -11,7 +12,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from mugrade.errors import Unreadable
 from mugrade.grader.grade import CourseKey, Grader
@@ -29,16 +32,28 @@ _own = threading.local()  # the worker of this thread of a dask worker
 
 
 class Cluster:
-    """A connection to a scheduler, `tcp://host:port`; raises Unreadable if nobody answers there."""
+    """A connection to a scheduler, `tls://host:port`, with the certificates of dask's settings.
 
-    def __init__(self, address: str, accept_weak: bool = False, timeout: float = 10.0) -> None:
+    Raises Unreadable if nobody answers there, or if anybody who reaches it could run programs: over
+    `tcp://` on another machine, unless the network is trusted.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        accept_weak: bool = False,
+        timeout: float = 10.0,
+        trust_network: bool = False,
+    ) -> None:
         from distributed import Client
 
+        if not trust_network:
+            demand_private(address)
         logging.getLogger("distributed").setLevel(logging.ERROR)
         self.accept_weak = accept_weak
         try:
             self.client: Any = Client(address, timeout=timeout, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (OSError, TypeError, ValueError) as error:
             raise Unreadable(f"no scheduler at {address}: {error}") from None
         if not self.jobs:
             self.client.close()
@@ -55,6 +70,20 @@ class Cluster:
 
     def close(self) -> None:
         self.client.close()
+
+
+def demand_private(address: str) -> None:
+    """Raise Unreadable if a scheduler may be open to others, who could run programs by it."""
+    url = urlsplit(address)
+    is_here = url.hostname == "localhost"
+    with contextlib.suppress(ValueError):
+        is_here = is_here or ip_address(url.hostname or "").is_loopback
+    if url.scheme != "tls" and not is_here:
+        raise Unreadable(
+            f"{address}: whoever reaches an open scheduler runs programs on its workers, and on "
+            "this machine: give it a certificate and write tls://, or add --trust-network if "
+            "nobody else can reach it"
+        )
 
 
 @dataclass(frozen=True)

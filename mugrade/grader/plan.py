@@ -55,6 +55,7 @@ class Order:
     stored: bool = False
     accept_weak: bool = False
     scheduler: str | None = None
+    trust_network: bool = False
     roster: Roster | None = None
     confirm_class: Confirm | None = None
 

@@ -124,7 +124,8 @@ def grading(
     with contextlib.ExitStack() as stack:
         tier, cluster = WEAK, None  # here only the reference runs
         if order.scheduler:
-            cluster = stack.enter_context(closing(Cluster(order.scheduler, order.accept_weak)))
+            found = Cluster(order.scheduler, order.accept_weak, trust_network=order.trust_network)
+            cluster = stack.enter_context(closing(found))
         else:
             tier = demand_sandbox(order.accept_weak, bar.console)
         key = make_key(plan, {s.stage for s in todo}, tier)
