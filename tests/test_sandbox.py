@@ -7,6 +7,7 @@ strong sandbox, and the same attack in the weak one shows that it would have bee
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +21,8 @@ from mugrade.grader.submissions import Submission
 from mugrade.sandbox.kernel import landlock_version
 from mugrade.sandbox.probe import ESCAPES, probe, strongest
 from mugrade.sandbox.process import Death, Limits, SandboxError
-from mugrade.sandbox.tiers import WEAK, Tier
+from mugrade.sandbox.refusals import NOTIFY, RETURN
+from mugrade.sandbox.tiers import WEAK, Tier, seccomp_program
 from mugrade.values.verdicts import Verdict
 from tests.conftest import make_grader
 from tests.test_grade import SCALER, hand_in
@@ -326,6 +328,34 @@ def test_a_deadly_cell_costs_its_own_check(run: Run, name: str) -> None:
     assert verdicts["scaler-centres"].category in category.split(" or ")
     assert verdicts["noise-is-normal"].passed
     assert passed(run("strong"))
+
+
+@pytest.mark.parametrize("tier", ["strong", "medium"])
+def test_what_is_refused_is_told_by_name(
+    tiny: Course, graders: Callable[[str], Grader], tmp_path: Path, tier: str
+) -> None:
+    demand(tier)
+    asks = "import socket\n        try: socket.socket()\n        except OSError: pass"
+    path = hand_in(tiny, tmp_path, scaler=SCALER.format(f"{asks}\n        return y"))
+    result = graders(tier).grade(Submission("mallory", "01_scale", path), {})
+    assert (result.points, result.refused) == (8, ("socket",))
+
+
+def test_where_nobody_can_be_asked_calls_are_refused_all_the_same() -> None:
+    program = seccomp_program()
+    assert struct.pack("=HBBI", RETURN, 0, 0, NOTIFY) in program
+    code = (
+        "import os, socket, sys\n"
+        "from mugrade.sandbox import refusals\n"
+        "from mugrade.sandbox.kernel import c_library\n"
+        "refusals.NEW_LISTENER = 1 << 30\n"  # a flag that no kernel knows
+        "c_library().prctl(38, 1, 0, 0, 0)\n"
+        "refusals.filter_calls(bytes.fromhex(sys.argv[1]), socket.socketpair()[0])\n"
+        "try: socket.socket()\n"
+        "except PermissionError: print('refused')\n"
+    )
+    command = [sys.executable, "-c", code, program.hex()]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "refused\n"
 
 
 MARK = f"left-behind-by-a-submission-{os.getpid()}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from mugrade.course.cells import visible_lines
 from mugrade.sandbox.job import DEATHS, CheckTask, Death, Job, Limits
 from mugrade.sandbox.process import Process, Sandbox
+from mugrade.sandbox.tiers import call_name
 from mugrade.values import Category
 from mugrade.values.answers import Answer
 from mugrade.values.observe import Observed
@@ -67,7 +68,7 @@ class Outcome:
     """The verdict of every check, of those that missed with what they yielded, and the tier.
 
     `unloaded`: exercise -> why its cell could not be loaded. `died`: blocks, exercises or helpers,
-    that were left out because the process died while it loaded them.
+    that were left out because the process died while it loaded them. `refused`: system calls.
     """
 
     tier: str
@@ -75,6 +76,7 @@ class Outcome:
     misses: dict[str, Miss] = field(default_factory=dict)
     unloaded: dict[str, str] = field(default_factory=dict)
     died: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
 
     @property
     def passed(self) -> set[str]:
@@ -154,6 +156,7 @@ def run_bundle(bundle: Bundle, sandbox: Sandbox) -> Outcome:
         with closing(process):
             left = _loaded(loading.bundle, process, left, outcome)
             left, died_at = _ask(bundle, process, left, began + loading.total, outcome)
+        outcome.refused |= {call_name(number) for number in process.refused}
         deaths.update(died_at)
     reason = "too many crashes before it" if deaths.total() > MAX_RESTARTS else "no time was left"
     outcome.verdicts |= {part.task.id: Verdict(Category.NOT_RUN, reason) for part in left}

@@ -40,6 +40,7 @@ JUDGING = (
     "sandbox/loader.py",
     "sandbox/nursery.py",
     "sandbox/process.py",
+    "sandbox/refusals.py",
     "sandbox/tiers.py",
     "sandbox/worker.py",
     "values/__init__.py",

@@ -178,7 +178,10 @@ class Grader:
             Grade(self.key.manifest.check[task.id], verdicts[task.id], digests[task.id])
             for task in key.tasks
         ]
-        return Result(submission, Status.GRADED, "", grades, outcome.tier, draws=key.draws)
+        refused = tuple(sorted(outcome.refused))
+        return Result(
+            submission, Status.GRADED, "", grades, outcome.tier, key.draws, refused=refused
+        )
 
     def _on_reference(
         self, bundle: Bundle, outcome: Outcome, code: Mapping[str, StudentCode], key: StageKey
@@ -196,6 +199,7 @@ class Grader:
         on_top = {**code, stage.name: replace(own, exercises={**own.exercises, **given})}
         job = left_out(submission_job(key, on_top), outcome.died - given.keys())
         second = self.run(replace(bundle, job=job, parts=again, problems={}))
+        outcome.refused |= second.refused
         for id, verdict in second.verdicts.items():
             if verdict.passed or outcome.verdicts[id].category == Category.UNSOLVED:
                 outcome.verdicts[id] = conceal(verdict)

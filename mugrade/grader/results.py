@@ -73,6 +73,7 @@ class Result:
 
     `tier` says how well the student's code was confined, `draws` which draw of the hidden inputs
     it got. `notebook` is what was graded, `earlier` the student's own stages that it was graded on.
+    `refused`: the system calls that the sandbox did not let through.
     """
 
     submission: Submission
@@ -83,6 +84,7 @@ class Result:
     draws: Mapping[str, int] = field(default_factory=dict)
     notebook: PackedNotebook | None = None
     earlier: Mapping[str, PackedNotebook] = field(default_factory=dict)
+    refused: Sequence[str] = ()
 
     @property
     def points(self) -> int:

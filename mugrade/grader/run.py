@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DENIED = "PermissionError"  # what student code is told by the walls around it
 FINISHING = "finishing what is running; Ctrl-C again stops at once"
 
 
@@ -167,13 +166,14 @@ def tell(result: Result) -> None:
         result.status,
         points,
     )
+    if result.refused:
+        calls = ", ".join(result.refused)
+        log.info("%s %s: the sandbox refused it system calls: %s", student, stage, calls)
     for grade in result.grades:
         verdict = grade.verdict
         if verdict.category in DEATHS:
             why = verdict.actual or verdict.category
             log.info("%s %s: %s: %s", student, stage, grade.check.id, why)
-        elif DENIED in verdict.actual:
-            log.info("%s %s: %s: the sandbox refused it something", student, stage, grade.check.id)
 
 
 def demand_sandbox(accept_weak: bool, console: Console) -> Tier:

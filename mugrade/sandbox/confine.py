@@ -16,19 +16,22 @@ import resource
 import select
 import shutil
 import signal
+import socket
 import struct
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mugrade.sandbox.kernel import c_library, demand, restrict_paths
+from mugrade.sandbox.refusals import Refusals, filter_calls
 
 CLONE_USER, CLONE_MOUNTS = 0x10000000, 0x00020000
 CLONE_REST = 0x6E000000  # control groups, host name, IPC, processes, network
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_RDONLY, MS_PRIVATE = 2, 4, 8, 1, 0x44000
-PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 22, 36, 38
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 36, 38
 CAPABILITIES_V3 = 0x20080522
 POLL = 50  # milliseconds between two looks at the memory
 MAX_PROCESSES = 64  # and threads; twice as many are a hard limit
@@ -73,12 +76,17 @@ def be_keeper(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoR
     else:
         scratch = tempfile.mkdtemp(prefix="mugrade-")
     life, theirs = os.pipe()
+    ears, mouth = socket.socketpair()
     init = os.fork()
     if init == 0:
-        _close_all_but(ends.requests, ends.reply, ends.output, ends.fate, theirs)
-        _init(ends, walls, scratch, work)
-    _close_all_but(ends.leash, ends.fate, life)
-    cause = _watch(init, ends.leash, life, walls.memory)
+        given = ends.requests, ends.reply, ends.output, ends.fate, theirs, mouth.fileno()
+        _close_all_but(*given)
+        _init(ends, walls, scratch, mouth, work)
+    _close_all_but(ends.leash, ends.fate, life, ears.fileno())
+    refusals = Refusals(ears, select.poll())
+    cause: dict[str, Any] = _watch(init, ends.leash, life, walls.memory, refusals)
+    if refusals.calls:
+        cause["refused"] = sorted(refusals.calls)
     if cause:
         os.write(ends.fate, json.dumps(cause).encode() + b"\n")
     _kill(init, walls)
@@ -87,19 +95,26 @@ def be_keeper(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoR
     os._exit(0)
 
 
-def _watch(init: int, leash: int, life: int, memory: int) -> dict[str, int]:
+def _watch(init: int, leash: int, life: int, memory: int, refusals: Refusals) -> dict[str, int]:
     """Wait for the end of the init or of the leash; returns which limit was passed, if any."""
-    poll = select.poll()
+    poll = refusals.poll
     poll.register(leash, 0)  # a hang-up is always reported
     poll.register(life, 0)
     usual = _usage(os.getpid())[1]
-    while not poll.poll(POLL):
+    looked = time.monotonic()
+    while True:
+        for fd, event in poll.poll(POLL):
+            if fd in (leash, life):
+                return {}
+            refusals.attend(fd, event)
+        if time.monotonic() - looked < POLL / 1000:
+            continue
+        looked = time.monotonic()
         count, pages = _tree(init, usual)
         if count > MAX_PROCESSES:
             return {"processes": count}
         if pages * resource.getpagesize() > memory:
             return {"memory": pages * resource.getpagesize()}
-    return {}
 
 
 def _kill(init: int, walls: Walls) -> None:
@@ -156,7 +171,13 @@ def _usage(pid: int) -> tuple[int, int]:
         return 0, 0
 
 
-def _init(ends: Ends, walls: Walls, scratch: str, work: Callable[[int, int], None]) -> NoReturn:
+def _init(
+    ends: Ends,
+    walls: Walls,
+    scratch: str,
+    mouth: socket.socket,
+    work: Callable[[int, int], None],
+) -> NoReturn:
     """Start the worker, and report its wait status when it ends."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -170,14 +191,14 @@ def _init(ends: Ends, walls: Walls, scratch: str, work: Callable[[int, int], Non
     worker = os.fork()
     if worker == 0:
         try:
-            _enter(ends, walls, scratch)
+            _enter(ends, walls, scratch, mouth)
             work(ends.requests, ends.reply)
         except BaseException as error:
             os.write(2, f"{type(error).__name__}: {error}\n".encode())
             os._exit(1)
         os._exit(0)
-    os.close(ends.requests)
-    os.close(ends.reply)
+    for fd in (ends.requests, ends.reply, mouth.fileno()):
+        os.close(fd)
     while True:  # until the keeper ends it: whoever the worker leaves behind becomes its child
         try:
             pid, status = os.wait()
@@ -187,7 +208,7 @@ def _init(ends: Ends, walls: Walls, scratch: str, work: Callable[[int, int], Non
             os.write(ends.fate, json.dumps({"status": status}).encode() + b"\n")
 
 
-def _enter(ends: Ends, walls: Walls, scratch: str) -> None:
+def _enter(ends: Ends, walls: Walls, scratch: str, mouth: socket.socket) -> None:
     """Give up everything that student code must not have; the last step before it runs."""
     for number in (signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
@@ -195,7 +216,7 @@ def _enter(ends: Ends, walls: Walls, scratch: str) -> None:
     os.dup2(null, 0)
     os.dup2(ends.output, 1)
     os.dup2(ends.output, 2)
-    _close_all_but(0, 1, 2, ends.requests, ends.reply)
+    _close_all_but(0, 1, 2, ends.requests, ends.reply, mouth.fileno())
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: SCRATCH,
@@ -211,11 +232,12 @@ def _enter(ends: Ends, walls: Walls, scratch: str) -> None:
         resource.setrlimit(limit, (value, value))
     if sys.platform == "linux":
         os.setpgid(0, 0)  # what it does to its group is not done to the init
-        _renounce(walls, scratch)
+        _renounce(walls, scratch, mouth)
+    mouth.close()
     gc.enable()
 
 
-def _renounce(walls: Walls, scratch: str) -> None:
+def _renounce(walls: Walls, scratch: str, mouth: socket.socket) -> None:
     """No new rights, no capabilities, no path and no system call that is not allowed."""
     libc = c_library()
     demand(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -224,10 +246,7 @@ def _renounce(walls: Walls, scratch: str) -> None:
         restrict_paths(walls.readable, walls.listable, scratch)
     if walls.seccomp:
         demand(libc.capset(struct.pack("=Ii", CAPABILITIES_V3, 0), bytes(24)))
-        program = ctypes.create_string_buffer(walls.seccomp, len(walls.seccomp))
-        count = len(walls.seccomp) // 8
-        fprog = struct.pack("@HP", count, ctypes.addressof(program))
-        demand(libc.prctl(PR_SET_SECCOMP, 2, fprog, 0, 0))
+        filter_calls(walls.seccomp, mouth)
 
 
 def _leave_namespaces() -> None:

@@ -146,6 +146,7 @@ class Process:
 
     def __init__(self, nursery: Nursery, job: Job, limits: Limits, trusted: bool = False) -> None:
         self.limits, self.trusted = limits, trusted
+        self.refused: set[int] = set()
         requests, self.requests = os.pipe()
         self.reply, reply = os.pipe()
         output, output_end = os.pipe()
@@ -217,8 +218,7 @@ class Process:
         with selectors.DefaultSelector() as selector:
             selector.register(self.fate, selectors.EVENT_READ)
             while not fate and selector.select(1.0) and (text := os.read(self.fate, 1 << 12)):
-                for line in text.splitlines():
-                    fate |= json.loads(line)
+                fate = self._hear(text)
         if "memory" in fate:
             limit = self.limits.memory >> 20
             return Death(Category.MEMORY, f"it needed more than {limit} MB of memory")
@@ -232,6 +232,14 @@ class Process:
         said = f": {self.printed.last_line()}" if self.trusted else ""
         return Death(Category.CRASH, f"the process exited with status {status}{said}")
 
+    def _hear(self, text: bytes) -> dict[str, int]:
+        """What the keeper says of the end; what it has refused is noted."""
+        fate: dict[str, Any] = {}
+        for line in text.splitlines():
+            fate |= json.loads(line)
+        self.refused.update(fate.pop("refused", ()))
+        return fate
+
     def close(self) -> None:
         """Let go of the leash, and wait until the keeper says that nothing is left.
 
@@ -244,8 +252,8 @@ class Process:
             selector.select(GRACE)
             for fd in (self.leash, self.reply, self.printed.fd):
                 os.close(fd)
-            while selector.select(5.0) and os.read(self.fate, 1 << 12):
-                pass
+            while selector.select(5.0) and (text := os.read(self.fate, 1 << 12)):
+                self._hear(text)
         os.close(self.fate)
 
 
