@@ -763,7 +763,7 @@ def train_mnist_figures():
     with tempfile.TemporaryDirectory() as folder:
         write_digits(folder, 120, 60, rng)
         # Plain SGD: Adam turns the rounding in the gradient of a bias before a norm into full steps.
-        options = {"optimizer": ndl.optim.SGD, "lr": 0.02, "weight_decay": 1e-5, "hidden_dim": 16}
+        options = {"optimizer": ndl.optim.SGD, "lr": 0.02, "weight_decay": 0.0, "hidden_dim": 16}
         figures = np.array(train_mnist(20, 2, **options, data_dir=folder), "float64")
     yield close(figures[[0, 2]], rtol=0.0, atol=0.02)
     yield close(figures[[1, 3]], rtol=5e-3)
@@ -771,7 +771,7 @@ def train_mnist_figures():
     #: the two errors for more data, default hidden_dim
     with tempfile.TemporaryDirectory() as folder:
         write_digits(folder, 200, 100, rng)
-        plain = {"optimizer": ndl.optim.SGD, "lr": 0.02, "weight_decay": 1e-5, "data_dir": folder}
+        plain = {"optimizer": ndl.optim.SGD, "lr": 0.02, "weight_decay": 0.0, "data_dir": folder}
         for options in ({"epochs": 1, "batch_size": 50}, {"epochs": 3}):
             figures = np.array(train_mnist(**options, **plain), "float64")
             yield close(figures[[0, 2]], rtol=0.0, atol=0.02)
@@ -805,9 +805,9 @@ def train_mnist_settings():
             {},
         ):
             figures = np.array(train_mnist(**options, data_dir=folder), "float64")
-            yield close(figures[[0, 2]], rtol=0.0, atol=0.02)
+            yield close(figures[[0, 2]], rtol=0.0, atol=0.05)
             #: the two losses under other settings, also the defaults
-            yield close(figures[[1, 3]], rtol=5e-3)
+            yield close(figures[[1, 3]], rtol=0.03)  # Adam makes much of rounding
     ### END HIDDEN TESTS
 
 
