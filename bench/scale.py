@@ -1,8 +1,8 @@
 """`python -m bench.scale`: what a class of any size costs on a cluster, calculated.
 
 Measured, on thirty different submissions of one stage: how long a worker's core is busy with one,
-the processor time of the head (which reads, assembles, sends, receives, stores; the scheduler runs
-in it), the time to write its files, the bytes that travel and that stay.
+the processor time of the head (which reads, sends, receives, stores; the scheduler runs in it), the
+time to write its files, the bytes that travel and that stay.
 
 Calculated, for a number of submissions N and of cores c:
 
@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -32,14 +32,15 @@ from bench.submissions import COUNT, STAGE, hand_in, submissions
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.grader.attempts import Basis
-from mugrade.grader.bundle import Bundle, Outcome, run_bundle
-from mugrade.grader.cluster import Cluster
-from mugrade.grader.grade import Grader
+from mugrade.grader.cluster import Cluster, ClusterPool
+from mugrade.grader.grade import CourseKey, Grader
 from mugrade.grader.publish import Publisher
-from mugrade.grader.results import Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission, find_submissions
 from mugrade.sandbox.job import Limits
+from mugrade.sandbox.probe import strongest
+from mugrade.sandbox.process import Sandbox
+from mugrade.sandbox.tiers import WEAK
 
 ROOT = Path(__file__).parent.parent
 CORES = (1, 2, 8, 32, 64, 128)
@@ -70,53 +71,37 @@ class Each:
         return self.sent / self.seconds(cores) * 8 / 1e6
 
 
-def worker_and_bytes(course: Course, todo: Sequence[Submission], each: Each) -> None:
-    """Grade here, one at a time, and clock what a worker of a cluster would do."""
-
-    def run(bundle: Bundle) -> Outcome:
-        began = time.perf_counter()
-        outcome = run_bundle(bundle, grader.sandbox)
-        each.worker += (time.perf_counter() - began) / len(todo)
-        each.sent += (len(pickle.dumps(bundle)) + len(pickle.dumps(outcome))) / len(todo)
-        return outcome
-
-    began = time.perf_counter()
-    grader = Grader(course, [STAGE], Limits(), secret=SECRET, run=run)
-    warm(grader, todo)
-    warmed = time.perf_counter()
-    each.worker = each.sent = 0.0
-    list(grader.grade_all(todo, 1))
-    each.start = (warmed - began) - (time.perf_counter() - warmed)
-    grader.close()
-
-
-def warm(grader: Grader, todo: Sequence[Submission]) -> None:
-    """Let everything be done that is done once for a class, however large."""
-    list(grader.grade_all(todo, 1))
+def worker_and_bytes(key: CourseKey, todo: Sequence[Submission], each: Each) -> None:
+    """Grade here, one at a time, and clock what a worker of a cluster does."""
+    with closing(Grader(key, Sandbox(strongest().tier))) as grader:
+        for submission in todo:
+            grader.grade(submission, {})  # what is done once for a class, however large
+        for submission in todo:
+            began = time.perf_counter()
+            result = grader.grade(submission, {})
+            each.worker += (time.perf_counter() - began) / len(todo)
+            back = replace(result, notebook=None)
+            each.sent += sum(len(pickle.dumps(x)) for x in (result.notebook, back)) / len(todo)
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def workers(key: CourseKey) -> Iterator[ClusterPool]:
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as local,
-        closing(Cluster(local.scheduler_address, accept_weak=True)) as found,
+        closing(Cluster(local.scheduler_address, accept_weak=True)) as cluster,
+        closing(cluster.pool(key)) as found,
     ):
         yield found
 
 
-def head(course: Course, todo: Sequence[Submission], store: Store, each: Each) -> list[Result]:
+def head(key: CourseKey, todo: Sequence[Submission], store: Store, each: Each) -> None:
     """The processor time of this process while a cluster of one worker grades."""
-    with cluster() as found:
-        grader = Grader(course, [STAGE], Limits(), secret=SECRET, run=found.run)
-        warm(grader, todo)
+    with workers(key) as found:
+        list(found.grade_all(todo))
         used = time.process_time()
-        results = []
-        for result in grader.grade_all(todo, 1):
+        for result in found.grade_all(todo):
             store.add(result, Basis(""))
-            results.append(result)
         each.head = (time.process_time() - used) / len(todo)
-        grader.close()
-    return results
 
 
 def files(course: Course, out: Path, store: Store, each: Each) -> None:
@@ -147,8 +132,12 @@ def measured() -> Each:
         out.mkdir()
         todo = [s for s in find_submissions(folder, [STAGE]) if s.path]
         store = Store.create(Path(name) / "results.db")
-        worker_and_bytes(course, todo[: 2 * COUNT], each)
-        head(course, todo, store, each)
+        began = time.perf_counter()
+        with closing(Sandbox(WEAK)) as sandbox:
+            key = CourseKey(course, [STAGE], Limits(), sandbox, secret=SECRET)
+        each.start = time.perf_counter() - began
+        worker_and_bytes(key, todo[: 2 * COUNT], each)
+        head(key, todo, store, each)
         files(course, out, store, each)
         store.close()
     return each

@@ -117,7 +117,7 @@ def test_a_sandbox_that_is_not_strong_is_refused_there(
     tiny: Course, key: CourseKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weak, submission = Found(WEAK, "there is none"), Submission("ada", "01_scale", None)
-    sent = Sent(submission, PackedNotebook.of(b""), {})
+    sent = Sent(submission, PackedNotebook.of(b""), {}, 1.0)
     monkeypatch.setattr("mugrade.grader.cluster.strongest", lambda: weak)
     with pytest.raises(SandboxError, match=r"no strong sandbox \(there is none"):
         judge_there(pickle.dumps(key), False, sent)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -131,6 +132,11 @@ def test_a_worker_that_does_not_start_is_nobodys_fault(
     monkeypatch.setattr(pool.sys, "executable", "/bin/false")
     with closing(Pool(key, WEAK, 1)) as workers, pytest.raises(SandboxError, match="status 1"):
         list(workers.grade_all(three))
+
+
+def test_how_a_worker_has_ended_travels() -> None:
+    ended = pickle.loads(pickle.dumps(pool.Ended(-signal.SIGKILL, "so it is")))
+    assert (ended.status, str(ended)) == (-signal.SIGKILL, "SIGKILL: so it is")
 
 
 def test_stopping_finishes_what_is_running(tiny: Course, key: CourseKey, tmp_path: Path) -> None:

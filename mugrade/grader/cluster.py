@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from mugrade.errors import Unreadable
 from mugrade.grader.grade import CourseKey, Grader
-from mugrade.grader.pool import TOO_SLOW, TRIES, Ended, Worker, unread
+from mugrade.grader.pool import LATE, TOO_SLOW, TRIES, Ended, Worker, longest, unread
 from mugrade.grader.results import PackedNotebook, Result
 from mugrade.grader.submissions import Submission, by_student
 from mugrade.package.ipynb import read_bytes
@@ -88,11 +88,12 @@ def demand_private(address: str) -> None:
 
 @dataclass(frozen=True)
 class Sent:
-    """A submission that is on its way, with what is sent of it."""
+    """A submission that is on its way, with what is sent of it, and how long it may take."""
 
     submission: Submission
     notebook: PackedNotebook
     earlier: Mapping[str, PackedNotebook]
+    seconds: float
 
 
 class ClusterPool:
@@ -140,7 +141,7 @@ class ClusterPool:
         if content is None:
             return self.grader.grade(submission, of_student)
         earlier = self.key.earlier(submission.stage, of_student)
-        return Sent(submission, PackedNotebook.of(content), earlier)
+        return Sent(submission, PackedNotebook.of(content), earlier, longest(self.key.limits))
 
     def _submit(self, sent: Sent) -> Any:
         arguments = self.pickled, self.cluster.accept_weak, sent
@@ -173,11 +174,11 @@ def judge_there(pickled: bytes, accept_weak: bool, sent: Sent) -> Result | int:
     worker = _worker(pickled, accept_weak)
     try:
         worker.ask("judge", sent.submission, sent.notebook, sent.earlier)
-        result: Result = worker.answer()
+        result: Result = worker.answer(sent.seconds)
         return result
     except Ended as ended:
         del _own.worker
-        if ended.status == TOO_SLOW:
+        if ended.status in (TOO_SLOW, LATE):
             return ended.status
         raise
 

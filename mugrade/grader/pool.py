@@ -39,8 +39,6 @@ TOO_SLOW = -signal.SIGXCPU
 LATE = -1000  # in place of an exit status
 TRIES = 3  # for a submission at which a worker has died, which may not be why
 PATIENCE = 60.0  # seconds beyond those that the sandbox may take
-
-
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as many workers as cores
 
 
@@ -48,8 +46,11 @@ class Ended(Exception):
     """A worker has ended; `status` is its exit status, negative for a signal."""
 
     def __init__(self, status: int, said: str = "") -> None:
-        super().__init__(": ".join(filter(None, [status_name(status), said])))
+        super().__init__(status, said)
         self.status, self.said = status, said
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, [status_name(self.status), self.said]))
 
 
 class Worker:
@@ -95,9 +96,12 @@ class Worker:
         except OSError:
             raise self._ended() from None
 
-    def answer(self) -> Any:
-        """What it says next; raises Ended."""
+    def answer(self, seconds: float | None = None) -> Any:
+        """What it says next; raises Ended, also for one that takes longer and is ended."""
         try:
+            if not self.connection.poll(seconds):
+                self.late = True
+                self.popen.kill()
             return self.connection.recv()
         except (EOFError, OSError, pickle.UnpicklingError):
             raise self._ended() from None

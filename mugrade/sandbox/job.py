@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mugrade.errors import MugradeError
 from mugrade.sandbox.loader import Package
 from mugrade.values import Category
 
@@ -63,5 +64,5 @@ class Death(Exception):
         self.category, self.block = category, block
 
 
-class SandboxError(RuntimeError):
+class SandboxError(MugradeError):
     """The sandbox itself could not be started."""
