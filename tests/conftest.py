@@ -3,11 +3,14 @@
 What they need is imported in them: it takes seconds, and most files of tests need none of it.
 """
 
+import os
+import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tests.tiny import write_course
@@ -15,10 +18,12 @@ from tests.tiny import write_course
 if TYPE_CHECKING:
     from mugrade.course.model import Course
     from mugrade.grader.grade import CourseKey, Grader
+    from mugrade.grader.key import StageKey
     from mugrade.grader.policy import Standing
     from mugrade.grader.results import Result
     from mugrade.grader.submissions import Submission
     from mugrade.sandbox.job import Limits
+    from mugrade.sandbox.process import Sandbox
     from mugrade.sandbox.tiers import Tier
 
 settings.register_profile("course", deadline=None)
@@ -95,12 +100,40 @@ def course() -> "Course":
     return load_course(ROOT)
 
 
-@pytest.fixture(scope="session")
-def grader(course: "Course") -> "Grader":
-    """The needle course, ready to grade every stage."""
-    from mugrade.sandbox.job import Limits
+class SharedStages(dict[str, "StageKey"]):
+    """Keys of stages, each made when it is first asked for, once for all test processes."""
 
-    return make_grader(course, [stage.name for stage in course.stages], Limits(check=5.0))
+    def __init__(self, course: "Course", folder: Path, sandbox: "Sandbox") -> None:
+        self.course, self.folder, self.sandbox = course, folder, sandbox
+
+    def __missing__(self, name: str) -> "StageKey":
+        from mugrade.grader.key import StageKey
+
+        path = self.folder / f"{name}.key"
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                key = StageKey(self.course, self.course.find(name), self.sandbox)
+                key.known_to_miss(self.sandbox)
+                path.write_bytes(pickle.dumps(key))
+        self[name] = pickle.loads(path.read_bytes())
+        return self[name]
+
+
+@pytest.fixture(scope="session")
+def grader(course: "Course", tmp_path_factory: pytest.TempPathFactory) -> "Grader":
+    """The needle course, ready to grade every stage."""
+    from mugrade.grader.grade import CourseKey, Grader
+    from mugrade.sandbox.job import Limits
+    from mugrade.sandbox.probe import strongest
+    from mugrade.sandbox.process import Sandbox
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all test processes
+    sandbox = Sandbox(strongest().tier)
+    key = CourseKey(course, (), Limits(check=5.0), sandbox)
+    key.stages = SharedStages(course, folder, sandbox)
+    return Grader(key, sandbox)
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ class StageKey:
         values may be wrong because of that. `written`: exercise -> the submission's code.
         """
         verdicts = dict(outcome.verdicts)
-        missed = self._known_to_miss(sandbox) if outcome.misses else []
+        missed = self.known_to_miss(sandbox) if outcome.misses else []
         behind = self.reaching.behind_a_failure(outcome, written, sandbox)
         for id in outcome.misses.keys() - behind:
             miss = outcome.misses[id]
@@ -94,7 +94,7 @@ class StageKey:
             verdicts[id] = replace(verdicts[id], diagnosis=found)
         return verdicts
 
-    def _known_to_miss(self, sandbox: Sandbox) -> list[Missed]:
+    def known_to_miss(self, sandbox: Sandbox) -> list[Missed]:
         """What the known mistakes miss of the parts that are asked; made when first asked for."""
         if self._missed is None:
             self._missed = Rehearsal(self.course, self.stage, self.built, sandbox).missed
