@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -158,13 +159,16 @@ def alive(pids: Sequence[int]) -> list[int]:
     return [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
 
 
-def test_the_death_of_the_head_leaves_nobody_behind(tiny: Course, tmp_path: Path) -> None:
+@pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGINT, signal.SIGINT]])
+def test_the_end_of_the_head_leaves_nobody_behind(
+    tiny: Course, tmp_path: Path, signals: list[signal.Signals]
+) -> None:
     endless = SCALER.format("while True: pass")
     for name in ("ada", "bob"):
         hand_in(tiny, tmp_path / "in" / name, scaler=endless)
     command = [sys.executable, "-m", "mugrade", "grade", str(tmp_path / "in"), "--course"]
     options = [str(tiny.root), "--out", str(tmp_path / "out"), "--accept-weak-sandbox"]
-    head = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+    head = subprocess.Popen([*command, *options, "--jobs", "2"], stdout=subprocess.DEVNULL)
     below: list[int] = []
     for _ in range(300):
         time.sleep(0.1)
@@ -172,10 +176,14 @@ def test_the_death_of_the_head_leaves_nobody_behind(tiny: Course, tmp_path: Path
         if len(below) >= 10:  # two workers, and for each the sandbox with a submission in it
             break
     assert len(below) >= 10
-    os.kill(head.pid, signal.SIGKILL)
-    head.wait()
+    for number in signals:
+        os.kill(head.pid, number)
+        time.sleep(0.2)
+    head.wait(timeout=10)
     for _ in range(100):
         if not alive(below):
             break
         time.sleep(0.1)
     assert not alive(below)
+    with closing(sqlite3.connect(tmp_path / "out" / "results.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
