@@ -800,7 +800,7 @@ def train_mnist_settings():
         for options in (
             {"batch_size": 20, "epochs": 1, "optimizer": named, "lr": 0.02, "weight_decay": 0.5},
             {"batch_size": 50, "epochs": 2, "optimizer": ndl.optim.SGD, "lr": 0.05},
-            {"batch_size": 50, "epochs": 4, "lr": 0.005},
+            {"batch_size": 50, "epochs": 2, "lr": 0.005},
             {"batch_size": 50, "epochs": 3, "hidden_dim": 10, "lr": 0.005},
             {},
         ):
