@@ -1014,7 +1014,9 @@ def fast_loss_value():
     #: small and huge logits, also one row, float32 and float64
     for n, k, scale in ((4, 3, 1.0), (1, 5, 30.0), (7, 2, 1e4), (3, 3, 0.01)):
         for dtype in ("float32", "float64"):
-            logits = ndl.Tensor((scale * rng.standard_normal((n, k))).astype(dtype))
+            z = rng.standard_normal((n, k))
+            z[:, 0] += np.sign(z[:, 0] - z[:, 1])  # at 1e4 they are far apart
+            logits = ndl.Tensor((scale * z).astype(dtype))
             labels = rng.integers(0, k, n)
             values = logits.numpy().copy()
             yield ndl.fast.ops.softmax_loss(logits, labels)
@@ -1037,7 +1039,9 @@ def fast_loss_gradients():
     #: small and huge logits, also one row, float32 and float64
     for n, k, scale in ((4, 3, 1.0), (1, 5, 30.0), (7, 2, 1e4), (3, 3, 0.01)):
         for dtype in ("float32", "float64"):
-            logits = ndl.Tensor((scale * rng.standard_normal((n, k))).astype(dtype))
+            z = rng.standard_normal((n, k))
+            z[:, 0] += np.sign(z[:, 0] - z[:, 1])  # at 1e4 they are far apart
+            logits = ndl.Tensor((scale * z).astype(dtype))
             labels = rng.integers(0, k, n)
             values = logits.numpy().copy()
             loss = ndl.fast.ops.softmax_loss(logits, labels)
@@ -1647,14 +1651,18 @@ from needle.fast import optim as optim
 
 # %% id="trained" role="given"
 def trained(rng, shapes, steps, missing=(), dtype="float32", **settings):
-    """Parameters of some shapes after steps with random gradients; those in `missing` get none."""
+    """Parameters of some shapes after steps with random gradients, which eps is nothing beside.
+
+    Those in `missing` get none.
+    """
     params = [ndl.nn.Parameter(random_tensor(rng, *shape, dtype=dtype)) for shape in shapes]
     opt = ndl.fast.optim.Adam(params, **settings)
     for step in range(steps):
         opt.reset_grad()
         for i, param in enumerate(params):
             if (step, i) not in missing:
-                param.grad = random_tensor(rng, *param.shape, dtype=dtype)
+                grad = rng.choice([-20.0, 20.0], param.shape) * (1 + rng.random(param.shape))
+                param.grad = ndl.Tensor(grad.astype(dtype))
         opt.step()
     return params, opt
 
