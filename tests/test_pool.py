@@ -159,6 +159,7 @@ def alive(pids: Sequence[int]) -> list[int]:
     return [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 @pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGINT, signal.SIGINT]])
 def test_the_end_of_the_head_leaves_nobody_behind(
     tiny: Course, tmp_path: Path, signals: list[signal.Signals]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from mugrade.sandbox.kernel import c_library, demand
 
 SECCOMP = {"x86_64": 317, "aarch64": 277}  # the number of the system call
-SET_FILTER, NEW_LISTENER = 1, 1 << 3
+SET_FILTER, NEW_LISTENER, PR_SET_SECCOMP = 1, 1 << 3, 22
 NOTIFY, REFUSE = 0x7FC00000, 0x00050000 | errno.EPERM  # what a filter returns
 RETURN = 0x06  # the instruction of BPF
 RECEIVE, SEND = 0xC0502100, 0xC0182101  # ioctls
@@ -29,21 +29,22 @@ ANSWER = struct.Struct("=QqiI")  # id, value, error, flags
 
 def filter_calls(program: bytes, mouth: socket.socket) -> None:
     """Filter this process's system calls, and send the listener; raises OSError."""
-    listener = _install(program, NEW_LISTENER)
+    asking, refusing = (
+        ctypes.create_string_buffer(code, len(code)) for code in (program, quiet(program))
+    )
+    number = SECCOMP.get(platform.machine(), -1)
+    listener = int(c_library().syscall(number, SET_FILTER, NEW_LISTENER, _fprog(asking)))
     if listener < 0:
-        demand(_install(quiet(program), 0))
+        demand(c_library().prctl(PR_SET_SECCOMP, 2, _fprog(refusing), 0, 0))
         return
     with contextlib.suppress(OSError):
         socket.send_fds(mouth, [b"!"], [listener])
     os.close(listener)
 
 
-def _install(program: bytes, flags: int) -> int:
-    """The listener, or 0 where none was asked for; -1 if it fails."""
-    memory = ctypes.create_string_buffer(program, len(program))
-    fprog = struct.pack("@HP", len(program) // 8, ctypes.addressof(memory))
-    number = SECCOMP.get(platform.machine(), -1)
-    return int(c_library().syscall(number, SET_FILTER, flags, fprog))
+def _fprog(program: "ctypes.Array[ctypes.c_char]") -> bytes:
+    """How many instructions a program has, and where it lies: what the kernel takes."""
+    return struct.pack("@HP", len(program) // 8, ctypes.addressof(program))
 
 
 def quiet(program: bytes) -> bytes:
