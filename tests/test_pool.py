@@ -18,10 +18,9 @@ import pytest
 from mugrade.course.model import Course
 from mugrade.grader import pool
 from mugrade.grader.grade import CourseKey
-from mugrade.grader.pool import Pool
+from mugrade.grader.pool import Allowance, Pool
 from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
-from mugrade.grader.worker import Allowance
 from mugrade.sandbox.job import Limits, SandboxError
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK

@@ -4,25 +4,24 @@ import contextlib
 import io
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from mugrade.course.model import Course, Stage
+from mugrade.course.model import Course
 from mugrade.errors import Unreadable
-from mugrade.grader import key
-from mugrade.grader.draw import Rehearsal
+from mugrade.grader.grade import CourseKey
+from mugrade.grader.pool import Pool
 from mugrade.grader.results import Result
 from mugrade.grader.run import demand_sandbox
 from mugrade.grader.submissions import find_submissions
 from mugrade.sandbox import probe, tiers
 from mugrade.sandbox.kernel import landlock_version
-from mugrade.sandbox.process import Limits
+from mugrade.sandbox.process import Limits, Sandbox
 from mugrade.sandbox.tiers import WEAK, Tier, bubblewraps
 from sample_class.students import hand_in
-from tests.conftest import ROOT, make_grader
+from tests.conftest import ROOT
 
 STRONG = probe.strongest().tier.name == "strong"
 needs_strong = pytest.mark.skipif(not STRONG, reason=f"no strong one: {probe.strongest().reason}")
@@ -116,35 +115,23 @@ def test_the_kernels_switch_that_forbids_is_named(
 def test_the_sample_class_gets_the_same_rows_in_every_tier(
     course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With no bubblewrap on the PATH.
-
-    The mistakes are rehearsed once: that is most of the work, and the same in every tier.
-    """
+    """With no bubblewrap on the PATH; what is known of the course is found out once."""
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(key, "Rehearsal", once_a_stage(key.Rehearsal))
     hand_in(ROOT, tmp_path)
     stages = [stage.name for stage in course.stages]
+    with contextlib.closing(Sandbox(WEAK)) as sandbox:
+        key = CourseKey(course, stages, Limits(check=5.0), sandbox)
+        for stage_key in key.stages.values():
+            stage_key.known_to_miss(sandbox)
     found = {}
     for tier in (strongest().tier, Tier("medium"), WEAK):
-        grader = make_grader(course, stages, Limits(check=5.0), tier=tier)
-        with contextlib.closing(grader):
-            results = [grader.grade(s, {}) for s in find_submissions(tmp_path, stages)]
+        with contextlib.closing(Pool(key, tier, jobs=4)) as pool:  # some only wait for their end
+            results = list(pool.grade_all(find_submissions(tmp_path, stages)))
         assert {result.tier for result in results} == {tier.name, ""}  # "" where nothing has run
         found[tier.name] = sorted(map(row, results))
     first, *others = found.values()
     assert len(first) == 90
     assert all(rows == first for rows in others)
-
-
-def once_a_stage(rehearse: Callable[..., Rehearsal]) -> Callable[..., Rehearsal]:
-    made: dict[str, Rehearsal] = {}
-
-    def remembered(course: Course, stage: Stage, *arguments: object) -> Rehearsal:
-        if stage.name not in made:
-            made[stage.name] = rehearse(course, stage, *arguments)
-        return made[stage.name]
-
-    return remembered
 
 
 def row(result: Result) -> tuple[str, str, str, int, str]:

@@ -4,6 +4,7 @@ A bundle can be pickled, and holds no path of the instructor's machine: whoever 
 run it, here or on a worker of a cluster.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from mugrade.values.observe import Observed
 from mugrade.values.verdicts import UNSOLVED, Verdict, compare
 
 MAX_RESTARTS = 3
-MAX_KEPT = 1 << 20  # bytes of the values of a check that are more than the answers
+MAX_KEPT = 1 << 17  # entries in the values of a check, where the answers have fewer
 
 
 @dataclass(frozen=True)
@@ -209,8 +210,9 @@ def _run(process: Process, part: CheckPart, seconds: float, outcome: Outcome) ->
 
 def _is_small(values: Sequence[Observed], answers: Sequence[Answer]) -> bool:
     """Whether values are kept to name the mistake: they are no larger than it takes."""
-    given = sum(value.array.nbytes for value in values if value.array is not None)
-    return given <= max(MAX_KEPT, 4 * sum(answer.array.nbytes for answer in answers))
+    given = sum(value.array.size for value in values if value.array is not None)
+    shapes = (getattr(answer.judge, "shape", answer.array.shape) for answer in answers)
+    return given <= max(MAX_KEPT, 4 * sum(map(math.prod, shapes)))
 
 
 def conceal(verdict: Verdict) -> Verdict:

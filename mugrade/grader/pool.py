@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,6 @@ import mugrade
 from mugrade.grader.grade import CourseKey
 from mugrade.grader.results import Result, Status
 from mugrade.grader.submissions import Submission, by_student
-from mugrade.grader.worker import Allowance
 from mugrade.sandbox.job import Limits, SandboxError
 from mugrade.sandbox.tiers import Tier
 
@@ -34,12 +34,22 @@ log = logging.getLogger(__name__)
 
 OfStudents = Mapping[str, Mapping[str, Submission]]  # student -> stage -> submission
 
-ALLOWANCE = Allowance()
-TOO_SLOW = -signal.SIGXCPU
+TOO_SLOW = -getattr(signal, "SIGXCPU", 24)
 LATE = -1000  # in place of an exit status
 TRIES = 3  # for a submission at which a worker has died, which may not be why
 PATIENCE = 60.0  # seconds beyond those that the sandbox may take
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as many workers as cores
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a worker may use: seconds of processor time for a submission, bytes beyond its start."""
+
+    seconds: int = 10
+    memory: int = 2 << 30
+
+
+ALLOWANCE = Allowance()
 
 
 class Ended(Exception):

@@ -9,21 +9,12 @@ import math
 import resource
 import signal
 import sys
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mugrade.grader.grade import CourseKey, Grader
 from mugrade.sandbox.kernel import die_with_parent
 from mugrade.sandbox.process import Sandbox
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """What a worker may use: seconds of processor time for a submission, bytes beyond its start."""
-
-    seconds: int = 10
-    memory: int = 2 << 30
 
 
 def be_worker(fd: int) -> None:
