@@ -74,6 +74,7 @@ class Replay:
         self.sandbox, self.tier = sandbox, sandbox.tier
         self.seen: dict[CheckTask, list[Observed] | Death] = {}
         self.process: Process | None = None
+        self.refused: set[int] = set()
 
     def start(self, job: Job, limits: Limits) -> Self:
         self.process = self.process or self.sandbox.start(job, limits)
