@@ -71,7 +71,9 @@ def test_solution_marks_are_no_part_of_a_module() -> None:
 
 def test_a_stub_is_recognised() -> None:
     assert is_stub("def f():\n    # YOUR CODE HERE\n    raise NotImplementedError()")
+    assert is_stub("def f():\r\n    # YOUR CODE HERE\r\n\r\n    raise NotImplementedError()")
     assert not is_stub("def f():\n    raise NotImplementedError()")
+    assert not is_stub("# YOUR CODE HERE" + "\n" * 200_000)
 
 
 def test_symbols_are_what_the_top_level_binds() -> None:

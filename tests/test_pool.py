@@ -1,19 +1,25 @@
 """Workers: what one submission does to the worker that reads it costs no other one anything."""
 
 import json
+import math
 import os
 import pickle
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import ClassVar
+from unittest.mock import Mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mugrade.course.model import Course
 from mugrade.grader import pool
@@ -85,45 +91,105 @@ def test_what_takes_too_much_memory_to_read_is_one_row(
     assert found["bob"].status == "unreadable" and "too much memory" in found["bob"].reason
 
 
-def test_a_worker_that_is_killed_loses_and_doubles_nothing(
+def test_workers_that_are_killed_lose_and_double_nothing(
     tiny: Course, key: CourseKey, tmp_path: Path
 ) -> None:
     todo = [
-        Submission(
-            f"s{i}", "01_scale", hand_in(tiny, tmp_path / f"s{i}", scaler=f"# {i}\n{SLEEPY}")
-        )
+        Submission(f"s{i}", "01_scale", hand_in(tiny, tmp_path / f"s{i}", scaler=SLEEPY))
         for i in range(6)
     ]
-    workers = Pool(key, WEAK, 2)
-
-    def kill() -> None:
-        for _ in range(2):
-            time.sleep(0.8)
-            next(iter(workers.workers.values())).popen.kill()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    found = graded(workers, todo)
-    killer.join()
-    assert {result.points for result in found.values()} == {8}
+    killed, found = 0, []
+    with closing(Pool(key, WEAK, 2)) as workers:
+        for result in workers.grade_all(todo):
+            found.append((result.submission, result.points))
+            for worker in workers.workers.values() if killed < 3 else ():
+                worker.popen.kill()
+                killed += 1
+    assert killed >= 3 and sorted(found, key=str) == sorted(((s, 8) for s in todo), key=str)
 
 
-def test_whatever_ends_each_worker_is_given_up(
-    key: CourseKey, three: list[Submission], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("number", "status", "reason"),
+    [
+        (signal.SIGSEGV, "unreadable", "whatever reads it ends (SIGSEGV)"),
+        (signal.SIGKILL, "failed", "its workers were killed"),
+    ],
+)
+def test_what_ends_each_worker_is_given_up(
+    key: CourseKey,
+    three: list[Submission],
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    status: str,
+    reason: str,
 ) -> None:
-    monkeypatch.setattr(pool, "TRIES", 2)
-    workers = Pool(key, WEAK, 1)
     ask = pool.Worker.ask
 
     def asking(self: pool.Worker, *request: object) -> None:
         ask(self, *request)
         if isinstance(request[1], Submission) and request[1].student == "bob":
-            self.popen.kill()
+            self.popen.send_signal(number)
 
     monkeypatch.setattr(pool.Worker, "ask", asking)
-    found = graded(workers, three)
-    assert found["bob"].reason == "whatever reads it ends (SIGKILL)"
-    assert (found["bob"].status, found["ada"].points, found["carl"].points) == ("unreadable", 8, 8)
+    found = graded(Pool(key, WEAK, 1), three)
+    assert (found["bob"].status, found["bob"].reason) == (status, reason)
+    assert (found["ada"].points, found["carl"].points) == (8, 8)
+
+
+class Played(pool.Worker):
+    """A worker of which it is written down what becomes of it, request by request."""
+
+    fates: ClassVar[list[int]] = []  # 0: it answers
+
+    def __init__(self, *_: object) -> None:
+        self.ready, self.late, self.fate = False, False, 0
+        self.task: Submission | None = None
+        self.deadline, self.popen = math.inf, Mock()
+        ours, theirs = socket.socketpair()
+        self.connection, self.other = Connection(ours.detach()), Connection(theirs.detach())
+        self.other.send(None)
+
+    def ask(self, *request: object) -> None:
+        self.fate = self.fates.pop() if self.fates else 0
+        if self.fate == GONE:
+            raise self._ended()
+        if self.fate:
+            self.other.close()
+        else:
+            self.other.send(request[1])
+
+    def _ended(self) -> pool.Ended:
+        self.close()
+        return pool.Ended(self.fate)
+
+    def close(self) -> None:
+        self.connection.close()
+        self.other.close()
+
+
+GONE = 1
+FATES = [0, GONE, pool.TOO_SLOW, pool.KILLED, pool.LATE, -signal.SIGSEGV]
+
+
+@given(
+    fates=st.lists(st.sampled_from(FATES), max_size=30),
+    students=st.integers(1, 6),
+    jobs=st.integers(1, 4),
+    most=st.integers(0, 8),
+)
+def test_whatever_becomes_of_workers_no_submission_is_lost_or_doubled(
+    key: CourseKey, fates: list[int], students: int, jobs: int, most: int
+) -> None:
+    todo = [Submission(f"s{i}", "01_scale", None) for i in range(students)]
+    seen: list[Submission] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "Worker", Played)
+        patch.setattr(Played, "fates", [*fates])
+        with closing(Pool(key, WEAK, jobs)) as workers:
+            for result in workers.grade_all(todo, stopped=lambda: len(seen) >= most > 0):
+                seen.append(result if isinstance(result, Submission) else result.submission)
+    assert len(seen) == len(set(seen)) and set(seen) <= set(todo)
+    assert len(seen) == students or len(seen) >= most > 0
 
 
 def test_a_worker_that_does_not_start_is_nobodys_fault(

@@ -76,8 +76,9 @@ ATTEMPTS = {
     ),
     "watch files that all can read": f"{LIBC}libc.inotify_init() >= 0",
     "read other libraries": (
-        "import glob, sys; libraries = sys.base_prefix + '/lib/python3*/site-packages';"
-        " got = bool([open(path) for path in glob.glob(libraries + '/*/*.py')[:9]])"
+        "import glob, sys; roots = [sys.base_prefix + '/lib', '/lib', '/usr/lib'];"
+        " paths = [p for r in roots for p in glob.glob(r + '/python3*/*-packages/*/*.py')];"
+        " got = bool([open(path) for path in paths[:9]])"
     ),
 }
 HONEST = {

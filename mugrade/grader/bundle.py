@@ -1,8 +1,4 @@
-"""The unit of work: one submission's stage with its checks, run and compared.
-
-A bundle can be pickled, and holds no path of the instructor's machine: whoever has a sandbox can
-run it, here or on a worker of a cluster.
-"""
+"""One submission's stage with its checks: run in a sandbox, and compared."""
 
 import math
 import time

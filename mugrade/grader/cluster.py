@@ -6,7 +6,6 @@ A submission travels once, as its compressed notebook; the key of the course onc
 import contextlib
 import logging
 import pickle
-import signal
 import tempfile
 import threading
 from collections import deque
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 
 from mugrade.errors import Unreadable
 from mugrade.grader.grade import CourseKey, Grader
-from mugrade.grader.pool import LATE, TOO_SLOW, TRIES, Ended, Worker, longest, unread
+from mugrade.grader.pool import KILLED, LATE, TOO_SLOW, TRIES, Ended, Worker, longest, unread
 from mugrade.grader.results import PackedNotebook, Result
 from mugrade.grader.submissions import Submission, by_student
 from mugrade.package.ipynb import read_bytes
@@ -157,7 +156,7 @@ class ClusterPool:
         except Ended as ended:
             found = ended.status
         except KilledWorker:
-            found = -signal.SIGKILL
+            found = KILLED
         if isinstance(found, Result):
             return replace(found, notebook=sent.notebook, earlier=sent.earlier)
         return unread(self.key, sent.submission, of[sent.submission.student], found)
@@ -193,7 +192,10 @@ def _worker(pickled: bytes, accept_weak: bool) -> Worker:
         if found.reason and not accept_weak:
             raise SandboxError(f"a worker has no strong sandbox ({found.reason})")
         worker = Worker(pickled, found.tier, tempfile.gettempdir())
-        worker.answer()  # that it is ready
+        try:
+            worker.answer()  # that it is ready
+        except Ended as ended:
+            raise SandboxError(f"a worker does not start: {ended}") from None
         _own.worker, _own.pickled = worker, pickled
     mine: Worker = _own.worker
     return mine

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 OfStudents = Mapping[str, Mapping[str, Submission]]  # student -> stage -> submission
 
-TOO_SLOW = -getattr(signal, "SIGXCPU", 24)
+TOO_SLOW, KILLED = -getattr(signal, "SIGXCPU", 24), -getattr(signal, "SIGKILL", 9)
 LATE = -1000  # in place of an exit status
 TRIES = 3  # for a submission at which a worker has died, which may not be why
 PATIENCE = 60.0  # seconds beyond those that the sandbox may take
@@ -216,7 +216,8 @@ class Pool:
             if task is None:
                 raise SandboxError(f"a worker does not start: {ended}") from None
             self.tries[task] += 1
-            log.warning("%s %s: its worker has ended (%s)", task.student, task.stage, ended)
+            how = status_name(ended.status)
+            log.warning("%s %s: its worker has ended (%s)", task.student, task.stage, how)
             if ended.status in (TOO_SLOW, LATE) or self.tries[task] == TRIES:
                 return unread(
                     self.key, task, of[task.student], ended.status, self.allowance.seconds
@@ -241,13 +242,18 @@ def unread(
     status: int,
     seconds: int = ALLOWANCE.seconds,
 ) -> Result:
-    """The result of a submission at which workers have ended, which had so many seconds."""
-    if status == LATE:
-        reason = f"no answer within {longest(key.limits):.0f} s"
-        return key.unread(submission, of_student, Status.FAILED, reason)
-    why = f"whatever reads it ends ({status_name(status)})"
-    reason = f"it took longer than {seconds} s to read" if status == TOO_SLOW else why
-    return key.unread(submission, of_student, Status.UNREADABLE, reason)
+    """The result of a submission at which workers have ended, which had so many seconds.
+
+    What somebody else has ended, or what waited too long, is not the submission's fault.
+    """
+    kind, reason = Status.UNREADABLE, f"whatever reads it ends ({status_name(status)})"
+    if status == TOO_SLOW:
+        reason = f"it took longer than {seconds} s to read"
+    elif status == KILLED:
+        kind, reason = Status.FAILED, "its workers were killed"
+    elif status == LATE:
+        kind, reason = Status.FAILED, f"no answer within {longest(key.limits):.0f} s"
+    return key.unread(submission, of_student, kind, reason)
 
 
 def longest(limits: Limits) -> float:

@@ -13,7 +13,7 @@ LIKE_EXPORT = re.compile(r"^#[ \t]*\|[ \t]*export\b.*", re.IGNORECASE)
 SOLUTION_MARK = re.compile(r"^[ \t]*###[ \t]*(?:BEGIN|END) SOLUTION[ \t]*(?:\n|\Z)", re.MULTILINE)
 HEADER = re.compile(r"^# %% (\S+)( taken)?$", re.MULTILINE)
 STUB = re.compile(
-    r"^[ \t]*# YOUR CODE HERE[ \t]*\n[ \t]*raise NotImplementedError\(\)", re.MULTILINE
+    r"^[ \t]*# YOUR CODE HERE[ \t]*(?:\r?\n[ \t]*)+raise NotImplementedError\(\)", re.MULTILINE
 )
 SCOPES = (
     ast.FunctionDef,

@@ -24,8 +24,9 @@ from mugrade.sandbox.worker import work
 def main(fd: int) -> None:
     """Load the reference, say that it is done, and fork until the grader is gone."""
     for limit in (resource.RLIMIT_CPU, resource.RLIMIT_AS):  # those of whoever started it
-        hard = resource.getrlimit(limit)[1]
-        resource.setrlimit(limit, (hard, hard))
+        soft, hard = resource.getrlimit(limit)
+        if soft != hard:
+            resource.setrlimit(limit, (hard, hard))
     with socket.socket(fileno=fd) as control:
         settings = json.loads(sys.stdin.buffer.readline())
         base = package_from_json(settings["base"])

@@ -62,7 +62,6 @@ class Refusals:
     ears: socket.socket
     poll: select.poll
     calls: set[int] = field(default_factory=set)
-    listeners: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.poll.register(self.ears, select.POLLIN)
@@ -73,7 +72,6 @@ class Refusals:
             _, found, _, _ = socket.recv_fds(self.ears, 1, 1)
             self.poll.unregister(self.ears)
             for listener in found:
-                self.listeners.append(listener)
                 self.poll.register(listener, select.POLLIN)
         elif event & select.POLLIN:
             self._refuse(fd)

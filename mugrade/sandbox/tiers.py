@@ -146,9 +146,12 @@ def _system() -> list[str]:
 
 
 def others_packages() -> list[Path]:
-    """Where the Pythons below the system's paths keep what the course knows nothing of."""
+    """Where the Pythons below the system's paths keep what the course knows nothing of.
+
+    One folder may be there under several paths, /lib being a link to /usr/lib.
+    """
     found = {
-        folder.resolve()
+        folder
         for path in map(Path, _system())
         for kind in ("site-packages", "dist-packages")
         for folder in (*path.glob(f"python*/{kind}"), *path.glob(f"*/python*/{kind}"))
@@ -159,7 +162,7 @@ def others_packages() -> list[Path]:
 @cache
 def _paths() -> dict[str, list[str]]:
     """What Landlock lets a submission read or list: all of the system but others' packages."""
-    hidden = others_packages()
+    hidden = [folder.resolve() for folder in others_packages()]
     system = [part for path in _system() for part in _parts(Path(path), hidden)]
     readable = [str(path) for path, whole in system if whole]
     listable = [str(path) for path, whole in system if not whole]
