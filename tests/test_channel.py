@@ -206,7 +206,8 @@ def test_all_frames_of_an_answer_share_one_limit(monkeypatch):
 
 
 def test_a_stream_that_never_ends_meets_the_deadline(monkeypatch):
-    monkeypatch.setattr(channel, "MAX_DATA", 1 << 60)
+    for most in ("MAX_DATA", "MAX_FRAMES"):
+        monkeypatch.setattr(channel, most, 1 << 60)
     stop = threading.Event()
     read, write = os.pipe()
 

@@ -28,6 +28,8 @@ JUDGING = (
     "grader/draw.py",
     "grader/grade.py",
     "grader/key.py",
+    "grader/pool.py",
+    "grader/worker.py",
     "package/blocks.py",
     "package/ipynb.py",
     "reference/record.py",
