@@ -1450,6 +1450,9 @@ NAMED: dict[str, dict[str, list[str]]] = {
 }
 
 ALSO: dict[str, dict[str, list[str]]] = {
+    "reverse-mode": {
+        "a grad for the constants in the end": ["an attribute that does not exist"],
+    },
     "softmax-loss": {
         "the logarithm of the softmax": ["the logarithm of a probability that is 0"],
     },
