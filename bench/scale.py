@@ -99,8 +99,8 @@ def head(key: CourseKey, todo: Sequence[Submission], store: Store, each: Each) -
     with workers(key) as found:
         list(found.grade_all(todo))
         used = time.process_time()
-        for result in found.grade_all(todo):
-            store.add(result, Basis(""))
+        for results in found.grade_all(todo):
+            store.add_all([(result, Basis("")) for result in results])
         each.head = (time.process_time() - used) / len(todo)
 
 

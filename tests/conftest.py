@@ -74,13 +74,13 @@ class Here:
         submissions: "Sequence[Submission]",
         every: "Sequence[Submission]" = (),
         stopped: Callable[[], bool] = lambda: False,
-    ) -> "Iterator[Result]":
+    ) -> "Iterator[list[Result]]":
         from mugrade.grader.submissions import by_student
 
         of = by_student([*submissions, *every])
         for submission in submissions:
             if not stopped():
-                yield self.grader.grade(submission, of[submission.student])
+                yield [self.grader.grade(submission, of[submission.student])]
 
     def close(self) -> None:
         self.grader.close()

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def graded(local: Any, key: CourseKey, submissions: Sequence[Submission]) -> dic
         closing(Cluster(local.scheduler_address, accept_weak=True)) as cluster,
         closing(cluster.pool(key)) as workers,
     ):
-        found = list(workers.grade_all(submissions))
+        found = list(chain.from_iterable(workers.grade_all(submissions)))
     assert len(found) == len(submissions)
     return {result.submission.student: result for result in found}
 

@@ -457,7 +457,7 @@ def test_a_class_end_to_end(tiny: Course, tmp_path: Path) -> None:
 def test_on_own_a_mistake_costs_in_later_stages_too(
     tiny: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Scores, "put", lambda scores, standing: [])
+    monkeypatch.setattr(Scores, "put", lambda scores, standings: [])
     folder = submit(tiny, tmp_path / "in")
     run(tiny, folder, tmp_path / "out", "01_scale", own=True)
     found = table(tmp_path / "out")
@@ -533,10 +533,10 @@ def test_one_failure_of_the_grader_stops_nobody(
     assert found[1].what_went_wrong == "failed: ZeroDivisionError: by nothing"
 
 
-def write_gradebook(url: str, course: Course, results: Sequence[Result]) -> None:
-    with contextlib.closing(Scores(url, course)) as scores:
+def write_gradebook(path: Path, course: Course, results: Sequence[Result]) -> None:
+    with contextlib.closing(Scores(path, course)) as scores:
         for standing in map(standing_of, results):
-            while said := scores.put(standing):
+            while said := scores.put([standing]):
                 standing = replace(standing, reviews=Reviews([*standing.reviews.said, *said]))
 
 
@@ -549,7 +549,7 @@ def test_the_gradebook_agrees_and_keeps_what_the_instructor_wrote(
     where = ("01_scale", "01_scale", "ada")
     path = hand_in(tiny, tmp_path / "in" / "ada", noise="def noise(n):\n    return n")
     submission = Submission("ada", "01_scale", path)
-    write_gradebook(url, tiny, [key.grade(submission, {})])
+    write_gradebook(tmp_path / "gradebook.db", tiny, [key.grade(submission, {})])
     with Gradebook(url, tiny.package) as book:
         assert book.find_submission("01_scale", "ada").score == 3
         assert book.find_assignment("01_scale").max_score == 8
@@ -560,7 +560,7 @@ def test_the_gradebook_agrees_and_keeps_what_the_instructor_wrote(
         book.db.commit()
     same = "def noise(n):\n    return n"
     hand_in(tiny, tmp_path / "in" / "ada", scaler="def other():\n    pass", noise=same)
-    write_gradebook(url, tiny, [key.grade(submission, {})])
+    write_gradebook(tmp_path / "gradebook.db", tiny, [key.grade(submission, {})])
     with Gradebook(url, tiny.package) as book:
         assert book.find_submission("01_scale", "ada").score == 2 + 1
         row = book.find_grade("noise-is-normal", *where)
@@ -574,7 +574,7 @@ def test_a_check_that_comes_and_goes(tiny: Course, key: Grader, tmp_path: Path) 
 
     url = f"sqlite:///{tmp_path / 'gradebook.db'}"
     submission = Submission("ada", "01_scale", hand_in(tiny, tmp_path / "in" / "ada"))
-    write_gradebook(url, tiny, [key.grade(submission, {})])
+    write_gradebook(tmp_path / "gradebook.db", tiny, [key.grade(submission, {})])
     more = (
         '\n# %% id="noise-again" role="check" points=4\n@check\ndef noise_again():\n'
         '    """Again."""\n    yield distribution(noise(500))\n'
@@ -582,10 +582,10 @@ def test_a_check_that_comes_and_goes(tiny: Course, key: Grader, tmp_path: Path) 
     last = "yield distribution(noise(20_000))\n"
     course = load_course(write_course(tmp_path, stage_01=(last, last + more)))
     results = [make_grader(course, ["01_scale"], LIMITS).grade(submission, {})]
-    write_gradebook(url, course, results)
+    write_gradebook(tmp_path / "gradebook.db", course, results)
     with Gradebook(url, tiny.package) as book:
         assert book.find_submission("01_scale", "ada").score == results[0].points == 12
-    write_gradebook(url, tiny, [key.grade(submission, {})])
+    write_gradebook(tmp_path / "gradebook.db", tiny, [key.grade(submission, {})])
     with Gradebook(url, tiny.package) as book:
         assert book.find_submission("01_scale", "ada").score == 8
         assert book.find_assignment("01_scale").max_score == 8
@@ -602,7 +602,7 @@ def test_a_submission_that_nbgrader_knows_without_its_notebook(
         book.add_assignment("01_scale")
         book.add_student("ada")
         book.add_submission("01_scale", "ada")
-    write_gradebook(url, tiny, [key.grade(submission, {})])
+    write_gradebook(tmp_path / "gradebook.db", tiny, [key.grade(submission, {})])
     with Gradebook(url, tiny.package) as book:
         assert book.find_submission("01_scale", "ada").score == 8
 

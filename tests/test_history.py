@@ -57,8 +57,8 @@ def judged(course: Course, submission: Submission) -> Result:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grading runs nothing."""
 
-    def grading(plan: Plan, todo: Iterable[Submission], *rest: object) -> Iterator[Result]:
-        return (judged(plan.order.course, s) for s in todo)
+    def grading(plan: Plan, todo: Iterable[Submission], *rest: object) -> Iterator[list[Result]]:
+        return ([judged(plan.order.course, s)] for s in todo)
 
     monkeypatch.setattr(mugrade.grader.run, "grading", grading)
 

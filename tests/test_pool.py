@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import ClassVar
@@ -55,7 +56,7 @@ def three(tiny: Course, tmp_path: Path) -> list[Submission]:
 
 def graded(pool: Pool, submissions: Sequence[Submission]) -> dict[str, Result]:
     with closing(pool):
-        found = list(pool.grade_all(submissions))
+        found = list(chain.from_iterable(pool.grade_all(submissions)))
     assert len(found) == len(submissions)
     return {result.submission.student: result for result in found}
 
@@ -100,7 +101,7 @@ def test_workers_that_are_killed_lose_and_double_nothing(
     ]
     killed, found = 0, []
     with closing(Pool(key, WEAK, 2)) as workers:
-        for result in workers.grade_all(todo):
+        for result in chain.from_iterable(workers.grade_all(todo)):
             found.append((result.submission, result.points))
             for worker in workers.workers.values() if killed < 3 else ():
                 worker.popen.kill()
@@ -186,8 +187,8 @@ def test_whatever_becomes_of_workers_no_submission_is_lost_or_doubled(
         patch.setattr(pool, "Worker", Played)
         patch.setattr(Played, "fates", [*fates])
         with closing(Pool(key, WEAK, jobs)) as workers:
-            for result in workers.grade_all(todo, stopped=lambda: len(seen) >= most > 0):
-                seen.append(result if isinstance(result, Submission) else result.submission)
+            for results in workers.grade_all(todo, stopped=lambda: len(seen) >= most > 0):
+                seen.extend(r if isinstance(r, Submission) else r.submission for r in results)
     assert len(seen) == len(set(seen)) and set(seen) <= set(todo)
     assert len(seen) == students or len(seen) >= most > 0
 
@@ -209,8 +210,8 @@ def test_stopping_finishes_what_is_running(tiny: Course, key: CourseKey, tmp_pat
     todo = [Submission(f"s{i}", "01_scale", hand_in(tiny, tmp_path / f"s{i}")) for i in range(5)]
     seen: list[Result] = []
     with closing(Pool(key, WEAK, 1)) as workers:
-        for result in workers.grade_all(todo, stopped=lambda: bool(seen)):
-            seen.append(result)
+        for results in workers.grade_all(todo, stopped=lambda: bool(seen)):
+            seen.extend(results)
     assert 1 <= len(seen) <= 2 and {result.points for result in seen} == {8}
 
 

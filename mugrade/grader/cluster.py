@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from queue import Empty, Queue
 from typing import Any
 from urllib.parse import urlsplit
 
 from mugrade.errors import Unreadable
 from mugrade.grader.grade import CourseKey, Grader
-from mugrade.grader.pool import KILLED, LATE, TOO_SLOW, TRIES, Ended, Worker, longest, unread
+from mugrade.grader.pool import KILLED, LATE, TICK, TOO_SLOW, TRIES, Ended, Worker, longest, unread
 from mugrade.grader.results import PackedNotebook, Result
 from mugrade.grader.submissions import Submission, by_student
 from mugrade.package.ipynb import read_bytes
@@ -108,28 +109,28 @@ class ClusterPool:
         submissions: Sequence[Submission],
         every: Sequence[Submission] = (),
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Result]:
-        """Yield results as they come, in any order, as Pool.grade_all does."""
-        from distributed import as_completed
-
+    ) -> Iterator[Sequence[Result]]:
+        """Yield results as they come, as Pool.grade_all does."""
         of = by_student([*submissions, *every])
         waiting = deque(submissions)
         running: dict[Any, Sent] = {}
-        done = as_completed(loop=self.client.loop)
+        done: Queue[Any] = Queue()
         while True:
+            here = []
             while waiting and len(running) < AHEAD * self.cluster.jobs and not stopped():
                 submission = waiting.popleft()
                 sent = self._read(submission, of[submission.student])
                 if isinstance(sent, Result):
-                    yield sent
+                    here.append(sent)
                     continue
                 future = self._submit(sent)
                 running[future] = sent
-                done.add(future)
+                future.add_done_callback(done.put)
+            yield here
             if not running:
                 return
-            future = next(done)
-            yield self._result(future, running.pop(future), of)
+            come = [f for f in _arrived(done) if f in running]
+            yield [self._result(future, running.pop(future), of) for future in come]
 
     def _read(self, submission: Submission, of_student: Mapping[str, Submission]) -> Sent | Result:
         """What to send; a result where there is nothing to send."""
@@ -163,6 +164,14 @@ class ClusterPool:
 
     def close(self) -> None:
         self.grader.close()
+
+
+def _arrived(done: Queue[Any]) -> Iterator[Any]:
+    """What has come, or what comes within a second."""
+    with contextlib.suppress(Empty):
+        yield done.get(timeout=TICK)
+        while True:
+            yield done.get_nowait()
 
 
 def judge_there(pickled: bytes, accept_weak: bool, sent: Sent) -> Result | int:

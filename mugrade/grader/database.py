@@ -17,8 +17,10 @@ NO_URL = (
 )
 
 
-def url_of(url: str | Path) -> URL:
+def url_of(url: str | Path | URL) -> URL:
     """A database URL; a plain path is an SQLite file."""
+    if isinstance(url, URL):
+        return url
     if "://" not in str(url):
         return URL.create("sqlite", database=str(url))
     try:

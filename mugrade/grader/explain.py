@@ -187,7 +187,7 @@ def _differences(attempt: Attempt, result: Result) -> Iterator[str]:
             yield f"{id}: the record has no such check, now it gives {_given(grade)}"
         elif (row.category, row.points, row.max_points) != _of(grade):
             yield f"{id}: the record says {_recorded(row)}, now it is {_given(grade)}"
-        elif row.message != CheckRow.columns_of(0, grade)["message"]:
+        elif row.message != grade.columns["message"]:
             yield f"{id}: {_given(grade)} as in the record, with another message"
     for id, row in before.items():
         yield f"{id}: the record says {_recorded(row)}, now there is no such check"

@@ -5,19 +5,20 @@ the code that it shows, so that it is known what a score or a comment was given 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import BindParameter, Connection, bindparam, create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from mugrade.errors import Unreadable
 from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.models import Review
-from mugrade.grader.store import Key, Store
+from mugrade.grader.store import Store
+from mugrade.grader.submissions import Key
 
 GRADEBOOK = "gradebook.db"
 SHOWN = "mugrade_shown"
@@ -32,30 +33,29 @@ JOIN submitted_assignment ON submitted_assignment.id = submitted.assignment_id
 JOIN assignment ON assignment.id = submitted_assignment.assignment_id
 WHERE notebook.name = assignment.name
 """
-ONE = "AND submitted.id = :notebook"
 SAID = f"""
 SELECT submitted.id AS notebook, student_id AS student, assignment.name AS stage,
     base_cell.name AS cell, manual_score AS manual, extra_credit AS extra, NULL AS comment,
     needs_manual_grade AS waits
-FROM grade AS said {OF_NOTEBOOK} {{one}}
+FROM grade AS said {OF_NOTEBOOK} {{some}}
 UNION ALL
 SELECT submitted.id, student_id, assignment.name, base_cell.name, NULL, NULL, manual_comment, 1
-FROM comment AS said {OF_NOTEBOOK} {{one}}
+FROM comment AS said {OF_NOTEBOOK} {{some}}
 """
 
 
-def note_shown(connection: Connection, notebook: str, codes: Mapping[str, str]) -> None:
-    """Note which code, by cell, a submitted notebook shows from now on."""
-    connection.execute(text(SHOW), {"notebook": notebook, "codes": json.dumps(dict(codes))})
+def note_shown(connection: Connection, codes: Mapping[str, Mapping[str, str]]) -> None:
+    """Note which code, by cell, submitted notebooks show from now on."""
+    rows = [{"notebook": id, "codes": json.dumps(dict(of))} for id, of in codes.items()]
+    connection.execute(text(SHOW), rows)
 
 
 def news(
-    connection: Connection, reviews: Mapping[Key, Reviews], notebook: str = ""
+    connection: Connection, reviews: Mapping[Key, Reviews], notebooks: Sequence[str] | None = None
 ) -> Iterator[Review]:
-    """What the gradebook says, of all submissions or of one, that is not known from before."""
-    shown = _shown(connection, notebook)
-    query = SAID.format(one=ONE if notebook else "")
-    for row in connection.execute(text(query), {"notebook": notebook} if notebook else {}):
+    """What the gradebook says, of all submissions or of some, that is not known from before."""
+    shown = _shown(connection, notebooks)
+    for row in _rows(connection, SAID, "submitted.id", notebooks):
         said = reviews.get((row.student, row.stage), NOTHING_SAID)
         if not said.said and not (row.extra or row.comment) and row.manual is None:
             continue
@@ -80,15 +80,25 @@ def _word(row: Any, code: str) -> Review:
     )
 
 
-def _shown(connection: Connection, notebook: str) -> dict[str, str]:
+def _shown(connection: Connection, notebooks: Sequence[str] | None) -> dict[str, str]:
     """Submitted notebook -> its codes as JSON; a gradebook of mugrade 0.1 does not know any."""
     if not inspect(connection).has_table(SHOWN):
         return {}
-    query = f"SELECT notebook_id, codes FROM {SHOWN}"
-    if notebook:
-        query += " WHERE notebook_id = :notebook"
-    rows = connection.execute(text(query), {"notebook": notebook} if notebook else {})
-    return {row.notebook_id: row.codes for row in rows}
+    query = f"SELECT notebook_id, codes FROM {SHOWN} WHERE true {{some}}"
+    return {
+        row.notebook_id: row.codes for row in _rows(connection, query, "notebook_id", notebooks)
+    }
+
+
+def _rows(
+    connection: Connection, query: str, column: str, notebooks: Sequence[str] | None
+) -> Sequence[Any]:
+    """What a query answers of all submitted notebooks, or of some."""
+    if notebooks is None:
+        return connection.execute(text(query.format(some=""))).all()
+    of = text(query.format(some=f"AND {column} IN :notebooks"))
+    wanted: BindParameter[list[str]] = bindparam("notebooks", list(notebooks), expanding=True)
+    return connection.execute(of.bindparams(wanted)).all()
 
 
 def listen(store: Store, path: Path) -> int:

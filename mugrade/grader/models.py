@@ -1,8 +1,6 @@
 """The tables of the results database."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,7 +103,7 @@ class Attempt(Base):
     @classmethod
     def of(cls, row: Mapping[str, Any], result: Result) -> "Attempt":
         """An attempt that is not stored, with its checks."""
-        checks = [CheckRow(**CheckRow.columns_of(i, g)) for i, g in enumerate(result.grades)]
+        checks = [CheckRow(position=i, **grade.columns) for i, grade in enumerate(result.grades)]
         return cls(**row, checks=checks)
 
     @staticmethod
@@ -187,23 +185,6 @@ class CheckRow(Base):
     message: Mapped[str]
     verdict: Mapped[str]
     attempt: Mapped[Attempt] = relationship(back_populates="checks")
-
-    @staticmethod
-    def columns_of(position: int, grade: Grade) -> dict[str, Any]:
-        """The columns that a grade fills, but for the attempt that it is a part of."""
-        entry = grade.check
-        return {
-            "position": position,
-            "check": entry.id,
-            "exercise": entry.of,
-            "code": grade.code,
-            "why": entry.why,
-            "category": str(grade.verdict.category),
-            "points": grade.points,
-            "max_points": entry.points,
-            "message": "\n".join(printable(line) for line in grade.message.split("\n")),
-            "verdict": json.dumps(asdict(grade.verdict)),
-        }
 
     def grade(self, stage: str) -> Grade:
         """The grade again; `stage` is that of the attempt."""

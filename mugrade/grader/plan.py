@@ -24,8 +24,8 @@ from mugrade.grader.models import Attempt, Pin
 from mugrade.grader.policy import Standing, candidates, choose
 from mugrade.grader.results import Result, Status
 from mugrade.grader.roster import Roster
-from mugrade.grader.store import NAME, Key, Store
-from mugrade.grader.submissions import Confirm, Submission, by_student, find_submissions
+from mugrade.grader.store import NAME, Store
+from mugrade.grader.submissions import Confirm, Key, Submission, by_student, find_submissions
 from mugrade.sandbox.job import Limits
 from mugrade.view.report import printable
 

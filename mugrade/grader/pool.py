@@ -37,6 +37,7 @@ OfStudents = Mapping[str, Mapping[str, Submission]]  # student -> stage -> submi
 TOO_SLOW, KILLED = -getattr(signal, "SIGXCPU", 24), -getattr(signal, "SIGKILL", 9)
 LATE = -1000  # in place of an exit status
 TRIES = 3  # for a submission at which a worker has died, which may not be why
+TICK = 1.0  # seconds without a result
 PATIENCE = 60.0  # seconds beyond those that the sandbox may take
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as many workers as cores
 
@@ -157,11 +158,12 @@ class Pool:
         submissions: Sequence[Submission],
         every: Sequence[Submission] = (),
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Result]:
-        """Yield results as they come, in any order; raises SandboxError if no worker starts.
+    ) -> Iterator[Sequence[Result]]:
+        """Yield results as they come, in any order, and nothing where none comes for a second.
 
-        `every` holds what the students handed in for other stages, which a stage may be graded on.
-        Once `stopped` says so no other submission is begun; those that are running are finished.
+        Raises SandboxError if no worker starts. `every`: what students handed in of other stages,
+        which a stage may be graded on. Once `stopped` says so no other submission is begun; those
+        that are running are finished.
         """
         of = by_student([*submissions, *every])
         waiting = deque(sorted(submissions, key=lambda s: s.stage))  # a sandbox has one stage ready
@@ -169,12 +171,10 @@ class Pool:
             if stopped():
                 waiting.clear()
             self._hand_out(waiting, of)
-            for worker in self._answering():
-                result = self._result(worker, waiting, of)
-                if not stopped():
-                    self._hand_out(waiting, of)  # before anything is done with the result
-                if result:
-                    yield result
+            come = [self._result(worker, waiting, of) for worker in self._answering()]
+            if not stopped():
+                self._hand_out(waiting, of)  # before anything is done with the results
+            yield [result for result in come if result]
 
     def _hand_out(self, waiting: deque[Submission], of: OfStudents) -> None:
         """Give what is waiting to those who are free, and hire more if there are too few."""
@@ -196,7 +196,7 @@ class Pool:
     def _answering(self) -> Iterator[Worker]:
         """Workers that have answered or ended; one that takes too long is ended."""
         busy = [connection for connection, worker in self.workers.items() if worker.is_busy]
-        for connection in wait(busy, timeout=1.0):
+        for connection in wait(busy, timeout=TICK):
             assert isinstance(connection, Connection)
             yield self.workers[connection]
         for worker in self.workers.values():

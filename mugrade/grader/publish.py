@@ -1,8 +1,10 @@
 """From the store to files: every output is brought up to date."""
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from itertools import accumulate
 from pathlib import Path
 
 from rich.console import Console
@@ -12,42 +14,28 @@ from mugrade.errors import Unreadable
 from mugrade.grader.ledger import GRADEBOOK, listen
 from mugrade.grader.outputs.csv import Csv
 from mugrade.grader.outputs.gradebook import Gradebook
+from mugrade.grader.outputs.notebooks import Notebooks
 from mugrade.grader.outputs.output import Output
 from mugrade.grader.outputs.pages import Pages
 from mugrade.grader.policy import Standing
+from mugrade.grader.share import Scribes, batches
 from mugrade.grader.store import Store
 
 log = logging.getLogger(__name__)
 
-OUTPUTS: tuple[type[Output], ...] = (Csv, Pages, Gradebook)
-"""In the order in which they are finished: what can fail, and may bring news, comes last."""
+OUTPUTS: tuple[type[Output], ...] = (Csv, Pages, Gradebook, Notebooks)
+"""In the order in which they are written: what can fail, and may bring news, comes late."""
+CORES = os.cpu_count() or 1
 
 
 class Publisher:
-    """Writes what counts of what the store holds below `out`."""
+    """Writes what counts of what the store holds below `out`, in `jobs` processes if it is much."""
 
-    def __init__(self, out: Path, course: Course, store: Store) -> None:
+    def __init__(self, out: Path, course: Course, store: Store, jobs: int = CORES) -> None:
         self.out, self.course, self.store = out, course, store
         self.outputs: list[Output] = [make(out, course, store) for make in OUTPUTS]
-        self.failed = False
+        self.scribes = Scribes(out, course, store, jobs)
         self.deaf: Unreadable | None = None
-
-    def add(self, student: str, stage: str) -> None:
-        """Write at once what a new result gives.
-
-        What cannot be written is left to `finish`, which says why.
-        """
-        if self.failed:
-            return
-        try:
-            standing = self.store.standing(student, stage, self.course.settings)
-            for output in reversed(self.outputs):  # what brings news comes first here
-                standing = output.write(standing)
-        except Exception:  # whatever it is, it must not stop the grading
-            self.failed = True
-            log.exception(
-                "%s %s: not published yet, and no other result before the end", student, stage
-            )
 
     def standings(self) -> list[Standing]:
         """What counts now, and is to be written; the teacher's last word in the formgrader too."""
@@ -66,8 +54,10 @@ class Publisher:
         try:
             while self._bring_up_to_date(standings, tell):
                 standings = self.store.standings(self.course.settings)
-        except OSError as error:
+        except Exception as error:
             log.exception("not all could be written")
+            if not isinstance(error, OSError):
+                raise
             raise Unreadable(f"{error.filename}: cannot be written ({error.strerror})") from None
         if self.deaf:
             raise self.deaf
@@ -78,17 +68,23 @@ class Publisher:
 
     def _bring_up_to_date(self, standings: Sequence[Standing], tell: Callable[[str], None]) -> bool:
         """Whether there was news while it was written, so that what says less is out of date."""
-        news = False
+        is_news = False
         for output in self.outputs:
             tell(f"writing {output.title}")
             output.prepare()
             late = [s for s in standings if not output.is_current(s)]
-            for standing in self.store.with_checks(late):
-                news |= output.write(standing).mark != standing.mark
+            if output.divisible and self.scribes.are_worth_it(len(late)):
+                counts = accumulate(self.scribes.write(type(output), late))
+                for count in counts:
+                    tell(f"writing {output.title}: {count} of {len(late)}")
+                late = [s for s in late if not output.is_current(s)]
+            for some in batches(late):
+                is_news |= output.write(list(self.store.with_checks(some)))
             output.complete(standings)
-        return news
+        return is_news
 
     def close(self) -> None:
+        self.scribes.close()
         for output in self.outputs:
             output.close()
 

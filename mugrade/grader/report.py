@@ -80,18 +80,19 @@ def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for s in standings:
-        a = s.attempt
-        how = [a.mugrade, a.number, utc(a.handed_in), utc(a.graded_at)]
+        a, scores = s.attempt, s.scores
+        who = [safe(text) for text in (printable(s.student), s.stage, s.status)]
+        how = [safe(a.mugrade), a.number, utc(a.handed_in), utc(a.graded_at)]
+        reason = safe(printable(s.reason))
         total = [figure(s.final.late), figure(s.final.points)]
         for row in a.checks:
-            score = s.scores[row.check]
-            who = [printable(s.student), s.stage, s.status, row.check]
+            score = scores[row.check]
             verdict = Category.NOT_RUN if s.late else row.category
-            what = [figure(score.points), row.max_points, verdict, printable(s.reason)]
+            points = safe(figure(score.points))
+            what = [safe(row.check), points, row.max_points, verdict, reason]
             manual = "" if score.manual is None else figure(score.manual)
             made = [figure(score.automatic), manual, figure(score.extra), *total, score.look]
-            cells = (*who, *what, *how, *made)
-            writer.writerow([safe(x) if isinstance(x, str) else x for x in cells])
+            writer.writerow([*who, *what, *how, *map(safe, made)])
 
 
 def utc(time: datetime | None) -> str:

@@ -1,15 +1,18 @@
 """What grading a submission gives: a grade per check."""
 
 import hashlib
+import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import cached_property
+from typing import Any
 
 from mugrade.course.manifest import CheckEntry
 from mugrade.grader.submissions import Submission
 from mugrade.values.verdicts import Verdict
-from mugrade.view.report import Report, summary
+from mugrade.view.report import Report, printable, summary
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,21 @@ class Grade:
     def message(self) -> str:
         """The same as text."""
         return self.report.text
+
+    @cached_property
+    def columns(self) -> dict[str, Any]:
+        """What is stored of it; a worker makes it, and sends it along."""
+        return {
+            "check": self.check.id,
+            "exercise": self.check.of,
+            "code": self.code,
+            "why": self.check.why,
+            "category": str(self.verdict.category),
+            "points": self.points,
+            "max_points": self.check.points,
+            "message": "\n".join(printable(line) for line in self.message.split("\n")),
+            "verdict": json.dumps(asdict(self.verdict)),
+        }
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 import contextlib
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -29,8 +31,8 @@ from mugrade.grader.plan import Order, Plan, planned
 from mugrade.grader.publish import Publisher
 from mugrade.grader.report import class_table
 from mugrade.grader.results import Result, Status
-from mugrade.grader.store import Key
-from mugrade.grader.submissions import Submission
+from mugrade.grader.share import AT_ONCE
+from mugrade.grader.submissions import Key, Submission
 from mugrade.sandbox.job import DEATHS
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox
@@ -47,15 +49,14 @@ FINISHING = "finishing what is running; Ctrl-C again stops at once"
 
 def grade_class(order: Order, console: Console) -> bool:
     """Grade what is out of date, store and publish each result; False if it was interrupted."""
-    with planned(order, console) as plan, closing(publishing(plan)) as publisher:
+    with planned(order, console) as plan:
         todo = plan.todo
         graded = 0
-        with stopping(console) as (bar, interrupt):
-            for result in grading(plan, todo, bar, interrupt):
-                attempt = plan.store.add(result, plan.basis(result))
-                publisher.add(attempt.student, attempt.stage)
-                graded += 1
-        finish(plan, publisher, console)
+        with stopping(console) as (bar, interrupt), closing(Finished(plan)) as finished:
+            for results in grading(plan, todo, bar, interrupt):
+                finished.add(results)
+                graded += len(results)
+        publish(plan, console)
     left = len(todo) - graded
     console.print(f"{graded} graded, {len(plan.chosen) - len(todo)} up to date", highlight=False)
     if left:
@@ -73,7 +74,7 @@ def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -
     with planned(replace(order, stored=True), console) as plan:
         todo = plan.todo
         with stopping(console) as (bar, interrupt):
-            results = list(grading(plan, todo, bar, interrupt))
+            results = list(chain.from_iterable(grading(plan, todo, bar, interrupt)))
         if len(results) < len(todo):
             console.print("interrupted: nothing is written")
             return False
@@ -83,10 +84,10 @@ def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -
         if not confirm():
             console.print("nothing is written")
             return True
-        for result in results:
-            plan.store.add(result, plan.basis(result))
-        with closing(publishing(plan)) as publisher:
-            finish(plan, publisher, console)
+        with closing(Finished(plan)) as finished:
+            for result in results:
+                finished.add([result])
+        publish(plan, console)
     return True
 
 
@@ -111,8 +112,8 @@ def _moves(plan: Plan, results: Sequence[Result]) -> list[Move]:
 
 def grading(
     plan: Plan, todo: Sequence[Submission], bar: Progress, interrupt: Interrupt
-) -> Iterator[Result]:
-    """Grade `todo`, one result at a time as they come."""
+) -> Iterator[Sequence[Result]]:
+    """Grade `todo`, and yield what has come, at least once a second."""
     if not todo:
         return
     task = bar.add_task("running the reference", total=None)
@@ -134,11 +135,12 @@ def grading(
         task = bar.add_task("grading", total=len(todo))
         workers = cluster.pool(key) if cluster else Pool(key, tier, order.jobs)
         stack.enter_context(closing(workers))
-        for result in workers.grade_all(todo, plan.every, lambda: interrupt.asked):
-            tell(result)
-            yield result
-            name = f"{printable(result.submission.student)} {result.submission.stage}"
-            bar.update(task, advance=1, description=FINISHING if interrupt.asked else name)
+        for results in workers.grade_all(todo, plan.every, lambda: interrupt.asked):
+            yield results
+            for result in results:
+                tell(result)
+                name = " ".join(map(printable, result.submission.key))
+                bar.update(task, advance=1, description=FINISHING if interrupt.asked else name)
 
 
 def make_key(plan: Plan, stages: Collection[str], tier: Tier) -> "CourseKey":
@@ -221,24 +223,41 @@ def stopping(console: Console) -> Iterator[tuple[Progress, Interrupt]]:
         yield bar, interrupt
 
 
-def publishing(plan: Plan) -> Publisher:
-    """What writes the results of a plan; the caller closes it."""
-    return Publisher(plan.order.out, plan.order.course, plan.store)
+class Finished:
+    """Results on their way into the store, a second's together: a transaction takes its time."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.results = plan, list[Result]()
+        self.stored = time.monotonic()
+
+    def add(self, results: Sequence[Result]) -> None:
+        """Store results, now or soon; to be called often, be it with nothing."""
+        self.results += results
+        if len(self.results) >= AT_ONCE or time.monotonic() - self.stored > 1:
+            self.close()
+
+    def close(self) -> None:
+        """Store what is left."""
+        results, self.results = self.results, []
+        self.plan.store.add_all([(result, self.plan.basis(result)) for result in results])
+        self.stored = time.monotonic()
 
 
-def finish(plan: Plan, publisher: Publisher, console: Console) -> None:
+def publish(plan: Plan, console: Console) -> None:
     """Show the table of what is there, and write what is out of date from the store."""
-    standings = publisher.standings()
-    stages = {s.stage for s in (*plan.present, *plan.again)}
-    shown = [s for s in standings if s.stage in stages and plan.order.wants(*s.key)]
-    console.print(class_table(shown))
-    with console.status("writing") as status:
-        paths = publisher.finish(standings, status.update)
+    order = plan.order
+    with closing(Publisher(order.out, order.course, plan.store, order.jobs)) as publisher:
+        standings = publisher.standings()
+        stages = {s.stage for s in (*plan.present, *plan.again)}
+        shown = [s for s in standings if s.stage in stages and order.wants(*s.key)]
+        console.print(class_table(shown))
+        with console.status("writing") as status:
+            paths = publisher.finish(standings, status.update)
     for name, path in paths.items():
         console.print(f"{name:<10} {path}", markup=False, highlight=False, soft_wrap=True)
     if plan.stale:
         console.print(
-            f"not in {plan.order.folder}, and given by another course or mugrade: {plan.stale} of "
+            f"not in {order.folder}, and given by another course or mugrade: {plan.stale} of "
             "these results; mugrade grade --regrade shows who would move",
             markup=False,
             highlight=False,

@@ -8,34 +8,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    inspect,
-    or_,
-    select,
-)
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import URL, Select, create_engine, delete, event, func, inspect, or_, select
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, selectinload
 
 from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
-from mugrade.grader.attempts import Basis, next_row
+from mugrade.grader.add import add_results, delete_attempts
+from mugrade.grader.attempts import Basis
 from mugrade.grader.database import NO_URL, set_up_sqlite, url_of
 from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.migrate import bring_up_to_date, create_tables
-from mugrade.grader.models import Attempt, Base, CheckRow, Earlier, NotebookRow, Pin, Review
+from mugrade.grader.models import Attempt, Base, Earlier, NotebookRow, Pin, Review
 from mugrade.grader.policy import Standing, choose
 from mugrade.grader.results import PackedNotebook, Result
+from mugrade.grader.submissions import Key
 from mugrade.view.report import printable
 
 NAME = "results.db"
-Key = tuple[str, str]
+TRIES = 10  # to store what another grader stores at the same time
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class Store:
     `said` is what there is to tell about opening it.
     """
 
-    def __init__(self, url: str | Path) -> None:
+    def __init__(self, url: str | Path | URL) -> None:
         self.url, self.said = url_of(url), ""
         with self._sentence():
             try:
@@ -81,6 +72,10 @@ class Store:
     @property
     def is_file(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def is_in_memory(self) -> bool:
+        return self.is_file and self.url.database in (None, "", ":memory:")
 
     @property
     def name(self) -> str:
@@ -112,34 +107,26 @@ class Store:
                 create_tables(store.engine)
         return cls.open(url)
 
-    def add(self, result: Result, basis: Basis) -> Attempt:
-        """Store a finished result as the student's next attempt, in one transaction.
+    def add(self, result: Result, basis: Basis) -> None:
+        """Store a finished result as the student's next attempt."""
+        self.add_all([(result, basis)])
 
-        That nothing was handed in replaces only that nothing was handed in before. What is
-        returned is without its checks.
+    def add_all(self, finished: Sequence[tuple[Result, Basis]]) -> None:
+        """Store finished results as their students' next attempts, in one transaction.
+
+        That nothing was handed in replaces only that nothing was handed in before.
         """
-        of_stage = (
-            Attempt.student == result.submission.student,
-            Attempt.stage == result.submission.stage,
-        )
+        if not finished:
+            return
         with self._session() as session:
-            row = next_row(session.scalars(select(Attempt).where(*of_stage)).all(), result, basis)
-            if row["number"] == 0:
-                _delete_attempts(session, *of_stage, Attempt.number == 0)
-            if result.notebook:
-                _keep(session, result.notebook)
-            attempt = session.scalars(insert(Attempt).values(row).returning(Attempt)).one()
-            key = {"attempt_id": attempt.id}
-            for stage, notebook in result.earlier.items():
-                _keep(session, notebook)
-                session.add(Earlier(**key, stage=stage, notebook=notebook.sha256))
-            checks = [
-                {**key, **CheckRow.columns_of(i, grade)} for i, grade in enumerate(result.grades)
-            ]
-            if checks:
-                session.execute(insert(CheckRow), checks)
-            session.commit()
-        return attempt
+            for left in reversed(range(TRIES)):
+                try:
+                    add_results(session, finished)
+                    return session.commit()
+                except IntegrityError:  # another grader has just stored one of the same number
+                    session.rollback()
+                    if not left:
+                        raise
 
     def histories(self, wanted: Filter = Filter()) -> dict[Key, list[Attempt]]:
         """All attempts by student and stage in the order of grading.
@@ -235,7 +222,7 @@ class Store:
         Returns how many attempts and notebooks there were.
         """
         with self._session() as session:
-            attempts = _delete_attempts(session, Attempt.student == student)
+            attempts = delete_attempts(session, Attempt.student == student)
             for table in Base.metadata.sorted_tables:
                 if "student" in table.columns:
                     session.execute(delete(table).where(table.columns.student == student))
@@ -267,19 +254,3 @@ class Store:
                 f"{self.name}: the results database cannot be used ({printable(text)}); "
                 f"{way}, or name another with --db"
             ) from None
-
-
-def _keep(session: Session, notebook: PackedNotebook) -> None:
-    if session.get(NotebookRow, notebook.sha256) is None:
-        session.add(NotebookRow(sha256=notebook.sha256, packed=notebook.packed))
-        session.flush()
-
-
-def _delete_attempts(session: Session, *which: ColumnElement[bool]) -> int:
-    ids = select(Attempt.id).where(*which)
-    for table in Base.metadata.sorted_tables:
-        if "attempt_id" in table.columns:
-            session.execute(delete(table).where(table.columns.attempt_id.in_(ids)))
-    count = session.scalar(select(func.count()).where(*which)) or 0
-    session.execute(delete(Attempt).where(*which))
-    return count

@@ -22,6 +22,9 @@ SUBMITTED = "submitted"
 Confirm = Callable[[Sequence[str]], bool]
 
 
+Key = tuple[str, str]  # student and stage
+
+
 @dataclass(frozen=True)
 class Submission:
     """One student's notebook of one stage; `path` is None if there is none.
@@ -39,6 +42,10 @@ class Submission:
     passed_over: tuple[str, ...] = ()
     taken: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return self.student, self.stage
 
 
 def by_student(submissions: Iterable[Submission]) -> dict[str, dict[str, Submission]]:

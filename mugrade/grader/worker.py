@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mugrade.grader.grade import CourseKey, Grader
+from mugrade.grader.results import Result
 from mugrade.sandbox.kernel import die_with_parent
 from mugrade.sandbox.process import Sandbox
 
@@ -41,7 +42,10 @@ def answer_all(head: Connection, grader: Grader, seconds: int) -> None:
         except EOFError:
             return
         limit_time(seconds)
-        head.send(getattr(grader, method)(*arguments))
+        result: Result = getattr(grader, method)(*arguments)
+        for grade in result.grades:
+            _ = grade.columns
+        head.send(result)
 
 
 def limit_time(seconds: int) -> None:

@@ -15,11 +15,13 @@ LOOK_AT, LONGEST = 1000, 255
 class Output:
     """Something that is written below `out` of what counts; `name` is what people call it.
 
-    A file says which attempt it was written for, so what is up to date is not written again.
+    A file says which attempt it was written for, so what is up to date is not written again. One
+    that is `divisible` has a file for each result, so that several processes can write it.
     """
 
     name = ""
     title = ""
+    divisible = False
 
     def __init__(self, out: Path, course: Course, store: Store) -> None:
         self.out, self.course, self.store = out, course, store
@@ -36,9 +38,9 @@ class Output:
         """Whether what is there says what counts."""
         return True
 
-    def write(self, standing: Standing) -> Standing:
-        """Write what counts; returns it with what this output knew of it, and nobody else."""
-        return standing
+    def write(self, standings: Sequence[Standing]) -> bool:
+        """Write some of what counts; whether this output knew of it what nobody else did."""
+        return False
 
     def complete(self, standings: Sequence[Standing]) -> None:
         """Write what says something of all of them; raises OSError."""

@@ -1,7 +1,7 @@
 """A feedback page for every submission."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mugrade.course.settings import Settings
@@ -19,6 +19,7 @@ class Pages(Output):
 
     name = FEEDBACK
     title = "feedback"
+    divisible = True
 
     @property
     def path(self) -> Path:
@@ -27,14 +28,17 @@ class Pages(Output):
     def is_current(self, standing: Standing) -> bool:
         return holds(page_of(self.out, *standing.key), standing.mark)
 
-    def write(self, standing: Standing) -> Standing:
+    def write(self, standings: Sequence[Standing]) -> bool:
+        for standing in standings:
+            page = page_of(self.out, *standing.key)
+            write_feedback(page, standing, self._title(standing.stage), self.course.settings.title)
+        return False
+
+    def _title(self, stage: str) -> str:
         try:
-            title = self.course.find(standing.stage).title
+            return self.course.find(stage).title
         except CourseError:
-            title = standing.stage
-        page = page_of(self.out, *standing.key)
-        write_feedback(page, standing, title, self.course.settings.title)
-        return standing
+            return stage
 
     def forget(self, student: str) -> Iterator[str]:
         if folder := own_folder(self.path, student):

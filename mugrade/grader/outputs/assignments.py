@@ -1,0 +1,92 @@
+"""A stage as an assignment of nbgrader's gradebook, which nbgrader itself makes and changes.
+
+It takes seconds to load, so that it is asked only where something is not yet as it should be.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.exc import SAWarning
+
+from mugrade.course.cells import Role
+from mugrade.course.model import Course, Stage
+
+Tables = Mapping[str, Table]
+GRADED, SOLVED = "GradeCell", "SolutionCell"  # kinds of cell, as nbgrader calls them
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The keys of a stage's rows: `solutions` and `cells`, which are the checks, by name."""
+
+    id: str
+    notebook: str
+    solutions: Mapping[str, str]
+    cells: Mapping[str, str]
+
+
+def assignment_in(db: Connection, tables: Tables, stage: Stage) -> Assignment | None:
+    """The rows of a stage, if they are as the course has them now."""
+    assignment, notebook = tables["assignment"], tables["notebook"]
+    cell, graded = tables["base_cell"], tables["grade_cells"]
+    of_stage = (assignment.c.name == stage.name) & (notebook.c.name == stage.name)
+    both = assignment.join(notebook, notebook.c.assignment_id == assignment.c.id)
+    found = db.execute(
+        select(assignment.c.id, notebook.c.id.label("notebook")).select_from(both).where(of_stage)
+    ).first()
+    if found is None:
+        return None
+    every = cell.outerjoin(graded, graded.c.id == cell.c.id)
+    columns = cell.c.id, cell.c.name, cell.c.type, graded.c.max_score
+    rows = db.execute(
+        select(*columns).select_from(every).where(cell.c.notebook_id == found.notebook)
+    ).all()
+    worth = {row.name: row.max_score for row in rows if row.type == GRADED and row.max_score}
+    solutions = {row.name: row.id for row in rows if row.type == SOLVED}
+    if worth != {cell.id: cell.points for cell in stage.role(Role.CHECK) if cell.points} or any(
+        cell.id not in solutions for cell in stage.role(Role.SOLUTION)
+    ):
+        return None
+    cells = {row.name: row.id for row in rows if row.type == GRADED}
+    return Assignment(found.id, found.notebook, solutions, cells)
+
+
+def put_assignment(url: str, course: Course, stage: Stage, checks: Collection[str]) -> None:
+    """Make or change the rows of a stage; of `checks`, one that it has no more is worth nothing."""
+    with nbgraders_gradebook(url, course) as book:
+        name = stage.name
+        book.update_or_create_assignment(name)
+        notebook = book.update_or_create_notebook(name, name)
+        for cell in stage.role(Role.SOLUTION):
+            book.update_or_create_solution_cell(cell.id, name, name)
+        points = {cell.id: cell.points for cell in stage.role(Role.CHECK)}
+        gone = {cell.name for cell in notebook.grade_cells} | {*checks}
+        for check, worth in (dict.fromkeys(sorted(gone), 0) | points).items():
+            book.update_or_create_grade_cell(check, name, name, max_score=worth, cell_type="code")
+        book.db.commit()
+
+
+@contextmanager
+def nbgraders_gradebook(url: str, course: Course) -> Iterator[Any]:
+    """The gradebook in nbgrader's own hands; it is made if there is none."""
+    from nbgrader.api import Gradebook
+
+    _put_alembic_on_path()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
+        with Gradebook(url, course.package) as book:
+            yield book
+
+
+def _put_alembic_on_path() -> None:
+    """nbgrader calls the program `alembic`, which lies beside this Python."""
+    folder, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
+    if folder not in path.split(os.pathsep):
+        os.environ["PATH"] = f"{folder}{os.pathsep}{path}"
