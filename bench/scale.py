@@ -34,6 +34,7 @@ from mugrade.course.reading import load_course
 from mugrade.grader.attempts import Basis
 from mugrade.grader.cluster import Cluster, ClusterPool
 from mugrade.grader.grade import CourseKey, Grader
+from mugrade.grader.key import StageKey
 from mugrade.grader.publish import Publisher
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission, find_submissions
@@ -134,7 +135,8 @@ def measured() -> Each:
         store = Store.create(Path(name) / "results.db")
         began = time.perf_counter()
         with closing(Sandbox(WEAK)) as sandbox:
-            key = CourseKey(course, [STAGE], Limits(), sandbox, secret=SECRET)
+            found = StageKey(course, course.find(STAGE), sandbox, SECRET)
+            key = CourseKey(course, {STAGE: found}, Limits())
         each.start = time.perf_counter() - began
         worker_and_bytes(key, todo[: 2 * COUNT], each)
         head(key, todo, store, each)

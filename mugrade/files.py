@@ -19,11 +19,15 @@ class InUse(PermissionError):
         )
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file, in folders that are made for it; raises OSError, or InUse, which is one."""
+def write(path: Path, content: bytes, private: bool = False) -> None:
+    """Write a file, in folders that are made for it, `private` ones for the user alone.
+
+    Raises OSError, or InUse, which is one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        scratch.touch(0o600 if private else 0o666)
         scratch.write_bytes(content)
         replace(scratch, path)
     except BaseException:

@@ -42,6 +42,22 @@ def standing_of(result: "Result") -> "Standing":
     return Standing(Attempt.of(next_row((), result, Basis("", "0.1.0")), result), "last")
 
 
+def course_key(
+    course: "Course",
+    stages: Sequence[str],
+    limits: "Limits",
+    sandbox: "Sandbox",
+    secret: bytes = b"",
+    draws: Mapping[str, int] | None = None,
+) -> "CourseKey":
+    """The key of some stages, found out in a sandbox."""
+    from mugrade.grader.grade import CourseKey
+    from mugrade.grader.key import StageKey
+
+    found = {s: StageKey(course, course.find(s), sandbox, secret, draws) for s in stages}
+    return CourseKey(course, found, limits)
+
+
 def make_grader(
     course: "Course",
     stages: Sequence[str],
@@ -51,13 +67,12 @@ def make_grader(
     draws: Mapping[str, int] | None = None,
 ) -> "Grader":
     """A grader with a sandbox of its own, by default the strongest that holds here."""
-    from mugrade.grader.grade import CourseKey, Grader
+    from mugrade.grader.grade import Grader
     from mugrade.sandbox.probe import strongest
     from mugrade.sandbox.process import Sandbox
 
     sandbox = Sandbox(tier or strongest().tier)
-    key = CourseKey(course, stages, limits, sandbox, secret=secret, draws=draws)
-    return Grader(key, sandbox)
+    return Grader(course_key(course, stages, limits, sandbox, secret, draws), sandbox)
 
 
 class Here:
@@ -131,8 +146,7 @@ def grader(course: "Course", tmp_path_factory: pytest.TempPathFactory) -> "Grade
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent  # of all test processes
     sandbox = Sandbox(strongest().tier)
-    key = CourseKey(course, (), Limits(check=5.0), sandbox)
-    key.stages = SharedStages(course, folder, sandbox)
+    key = CourseKey(course, SharedStages(course, folder, sandbox), Limits(check=5.0))
     return Grader(key, sandbox)
 
 

@@ -29,6 +29,7 @@ from mugrade.sandbox.job import Limits, SandboxError
 from mugrade.sandbox.probe import Found
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
+from tests.conftest import course_key
 from tests.test_grade import SCALER, hand_in, table
 
 WHO = ("client", "scheduler", "worker")
@@ -68,7 +69,7 @@ def test_a_class_is_graded_alike(tiny: Course, tmp_path: Path, local: Any) -> No
 @pytest.fixture(scope="module")
 def key(tiny: Course) -> CourseKey:
     with closing(Sandbox(WEAK)) as sandbox:
-        return CourseKey(tiny, ["01_scale"], LIMITS, sandbox, secret=b"cluster")
+        return course_key(tiny, ["01_scale"], LIMITS, sandbox, b"cluster")
 
 
 def graded(local: Any, key: CourseKey, submissions: Sequence[Submission]) -> dict[str, Result]:

@@ -1,6 +1,7 @@
 """One draw of the hidden inputs per course secret and check, proved on the known mistakes."""
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,13 +16,19 @@ from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.grader import draw
 from mugrade.grader.draw import drawn
-from mugrade.grader.drawn import DRAWS, SECRET
+from mugrade.grader.drawn import DRAWS, KEYS, SECRET
 from mugrade.grader.grade import Grader
+from mugrade.grader.key import StageKey
 from mugrade.grader.plan import Order
+from mugrade.grader.rehearsed import Rehearsed
 from mugrade.grader.results import Result
 from mugrade.grader.run import grade_class
+from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.job import CheckTask
+from mugrade.sandbox.process import Sandbox
+from mugrade.sandbox.tiers import WEAK
+from mugrade.values.answers import answers_to_json
 from mugrade.values.observe import seed_of
 from tests.conftest import make_grader
 from tests.test_grade import LIMITS, hand_in
@@ -169,3 +176,63 @@ def test_a_secret_draws_every_check_and_every_counter_anew() -> None:
         for counter in range(draw.DRAWS)
     ]
     assert len(set(draws)) == len(draws) and max(draws) < 1 << 32
+
+
+def test_what_was_found_out_is_kept_and_nothing_is_run_again(
+    weak: Weak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = weak(NEGATIVE_AT_TIMES)
+    out = course.root / "out"
+
+    def graded(student: str) -> dict[str, tuple[float, str]]:
+        hand_in(course, course.root / "submitted" / student, STAGE, mean=SIZES)
+        order = Order(course, course.root / "submitted", out, LIMITS, accept_weak=True)
+        assert grade_class(order, Console(file=io.StringIO(), width=300))
+        with closing(Store.open(out / "results.db")) as store:
+            found = store.with_checks(store.standings(course.settings))
+            return {s.student: (s.points, s.attempt.checks[0].message) for s in found}
+
+    def runs(*arguments: object) -> None:
+        raise AssertionError("the reference is run")
+
+    path = out / KEYS / f"{STAGE}.json"
+    first = graded("ada")["ada"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    kept = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("mugrade.grader.key.record_answers", runs)
+        assert graded("bob") == {"ada": first, "bob": first}
+    others = b"{", b"[]", b"\xff", kept[:-9], kept.replace(b'"data"', b'"date"')
+    for number, broken in enumerate(others):
+        path.write_bytes(broken)
+        assert graded(f"student{number}")["ada"] == first
+        assert path.read_bytes() == kept
+    monkeypatch.setattr("mugrade.grader.drawn.machine", lambda: "another")
+    with monkeypatch.context() as patch:
+        patch.setattr("mugrade.grader.key.record_answers", runs)
+        with pytest.raises(AssertionError, match="the reference is run"):
+            graded("carl")
+
+
+def test_what_is_kept_of_a_key_is_the_key(course: Course) -> None:
+    stage, secret = course.find("03"), b"kept"
+    with closing(Sandbox(WEAK)) as sandbox:
+        made = StageKey(course, stage, sandbox, secret)
+        data = json.loads(json.dumps(made.rehearsed.to_json()))
+        found = StageKey(
+            course, stage, sandbox, secret, kept=Rehearsed.from_json(data, stage, secret)
+        )
+        assert found.rehearsed.to_json() == data
+        assert found.draws == made.draws and found.too_weak == made.too_weak
+        both = zip(made.parts(), found.parts(), strict=True)
+        assert all(
+            (a.task, a.hidden, answers_to_json(a.answers))
+            == (b.task, b.hidden, answers_to_json(b.answers))
+            for a, b in both
+        )
+        traces = [[m.trace for m in key.known_to_miss(sandbox)] for key in (made, found)]
+    assert len(traces[0]) == len(traces[1]) > 30
+    for a, b in zip(*traces, strict=True):
+        assert (a is None) == (b is None)
+        assert a is None or b is None or (a.diagnosis, a.at) == (b.diagnosis, b.at)
+        assert a is None or all(x.matches(y) for x, y in zip(a.prints, b.prints, strict=True))

@@ -81,9 +81,8 @@ def blank(tiny: Course, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class's folder in which nothing was graded yet, with all its databases."""
     out = tmp_path_factory.mktemp("blank")
     Store.create(out / "results.db").close()
-    with contextlib.closing(Publisher(out, tiny, Store(out / "results.db"))) as publisher:
-        for output in publisher.outputs:
-            output.write([])
+    with contextlib.closing(Scores(out / "gradebook.db", tiny)) as scores:
+        assert scores.put([]) == []
     return out
 
 

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 import mugrade.grader.bundle
 from mugrade.cli import app
 from mugrade.course.model import Course
+from mugrade.course.notebooks import release, source_notebook
 from mugrade.course.reading import load_course
 from mugrade.grader.final import Reviews
 from mugrade.grader.grade import Grader, Result
@@ -381,7 +382,9 @@ def test_nothing_hidden_comes_out(
     found = result(scaler=scaler, noise=NOISE.format(noise))
     path = tmp_path / "ada" / "01_scale.ipynb"
     write_feedback(tmp_path / "page.html", standing_of(found), "Scale")
-    notebook = autograded_notebook(tiny.find("01_scale"), standing_of(found), path.read_bytes())
+    notebook = autograded_notebook(
+        release(source_notebook(tiny.find("01_scale"))), standing_of(found), path.read_bytes()
+    )
     nbformat.validate(json.loads(json.dumps(notebook)))
     texts = [repr(found), (tmp_path / "page.html").read_text(), json.dumps(notebook)]
     assert not any(HIDDEN.search(text) for text in texts)

@@ -31,6 +31,7 @@ from mugrade.grader.submissions import Submission
 from mugrade.sandbox.job import Limits, SandboxError
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
+from tests.conftest import course_key
 from tests.test_grade import SCALER, hand_in
 
 LIMITS = Limits(load=20, check=10, total=60)
@@ -41,7 +42,7 @@ LONG = f"x = ({'1,' * 120_000})"
 @pytest.fixture(scope="module")
 def key(tiny: Course) -> CourseKey:
     with closing(Sandbox(WEAK)) as sandbox:
-        return CourseKey(tiny, ["01_scale"], LIMITS, sandbox, secret=b"workers")
+        return course_key(tiny, ["01_scale"], LIMITS, sandbox, b"workers")
 
 
 @pytest.fixture

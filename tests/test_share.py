@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 
 from mugrade.course.listing import make_manifest
 from mugrade.course.model import Course
+from mugrade.course.settings import Settings
+from mugrade.errors import Unreadable
 from mugrade.grader import share
 from mugrade.grader.attempts import Basis
-from mugrade.grader.outputs.output import Output
+from mugrade.grader.outputs.output import AT_ONCE
+from mugrade.grader.outputs.pages import Pages
 from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.publish import Publisher
 from mugrade.grader.results import Grade, PackedNotebook, Result, Status
-from mugrade.grader.share import Scribes
+from mugrade.grader.share import Scribe, Scribes, Share, Written
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.values import Category
@@ -28,7 +31,7 @@ from mugrade.values.verdicts import Verdict
 from tests.conftest import standing_of
 
 STAGES = ("00_mean", "01_scale")
-MANY = share.WORTH_IT + 10
+MANY = 2 * AT_ONCE + 10
 ATTEMPTS = """SELECT student, stage, number, hand_in, status, notebook, a.points, position, "check",
     code, c.points FROM mugrade_attempts AS a JOIN mugrade_checks AS c ON a.id = attempt_id
     ORDER BY student, stage, number, position"""
@@ -129,7 +132,8 @@ def published(course: Course, out: Path, jobs: int) -> dict[str, bytes]:
         closing(Publisher(out, course, store, jobs)) as publisher,
     ):
         publisher.finish(publisher.standings(), said.append)
-    assert (f"writing feedback: {MANY} of {MANY}" in said) == (jobs > 1)
+        assert ("_pool" in vars(publisher.scribes)) == (jobs > 1)
+    assert len(said) == 5 + 3
     paths = [*out.rglob("feedback/*/*.html"), *out.rglob("autograded/*/*/*.ipynb")]
     assert len(paths) == 2 * MANY
     found = {str(path.relative_to(out)): path.read_bytes() for path in paths}
@@ -155,17 +159,29 @@ def test_what_a_dead_process_has_not_written_is_written_here(
     assert {path: (out / path).read_bytes() for path in whole} == whole
 
 
-def killed(make: type[Output], standings: object) -> int:
+def killed(share: Share) -> None:
     """In place of writing: what happens to a process that is out of memory."""
     os.kill(os.getpid(), signal.SIGKILL)
-    return 0
 
 
-def test_few_results_start_no_process(tiny: Course, out: Path) -> None:
-    with (
-        closing(Store.open(out / "results.db")) as store,
-        closing(Scribes(out, tiny, store, 2)) as few,
-    ):
-        assert few.are_worth_it(share.WORTH_IT) and not few.are_worth_it(share.WORTH_IT - 1)
-    with closing(Store("sqlite://")) as store:
-        assert not Scribes(out, tiny, store, 2).are_worth_it(9999)
+def test_few_shares_start_no_process(tiny: Course, out: Path) -> None:
+    with closing(Store.open(out / "results.db")) as store:
+        standings = store.standings(Settings())
+        scribes = Scribes(Scribe(out, tiny, store), 2)
+        shares = [Share(Pages, standings[i : i + 1]) for i in range(share.FEW)]
+        assert [written for _, written in scribes.write(shares)] == [Written()] * share.FEW
+        assert "_pool" not in vars(scribes)
+
+
+def test_what_one_share_cannot_write_stops_no_other(tiny: Course, out: Path) -> None:
+    with closing(Store.open(out / "results.db")) as store:
+        standings = store.standings(Settings())
+        (out / "feedback").mkdir()
+        (out / "feedback" / "student001").write_text("in the way")
+        with (
+            closing(Publisher(out, tiny, store, 2)) as publisher,
+            pytest.raises(Unreadable, match=r"student001.*cannot be written \(.+\)"),
+        ):
+            publisher.finish(standings, lambda text: None)
+    assert (out / "grades.csv").exists() and (out / "gradebook.db").exists()
+    assert (out / "feedback" / f"student{MANY - 1:03}" / "00_mean.html").exists()

@@ -310,7 +310,9 @@ def test_regrade_shows_who_moves_before_anything_is_written(
     hand_in(tiny, folder / "carl", noise="def noise(n):\n    return n * np.ones(n)")
     said(lambda c: grade_class(order(tiny, folder), c))
     repaired = edited(tiny, tmp_path, "points=5", "points=4")
-    files = {path: path.read_bytes() for path in (folder.parent / "out").rglob("*.*")}
+    files = {
+        path: path.read_bytes() for path in (folder.parent / "out").rglob("*.*") if path.is_file()
+    }
 
     def run(answer: bool) -> str:
         asked = order(repaired, folder)

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
-from mugrade.grader.grade import CourseKey
 from mugrade.grader.pool import Pool
 from mugrade.grader.results import Result
 from mugrade.grader.run import demand_sandbox
@@ -22,7 +21,7 @@ from mugrade.sandbox.kernel import landlock_version
 from mugrade.sandbox.process import Limits, Sandbox
 from mugrade.sandbox.tiers import WEAK, Tier, bubblewraps
 from sample_class.students import hand_in
-from tests.conftest import ROOT
+from tests.conftest import ROOT, course_key
 
 STRONG = probe.strongest().tier.name == "strong"
 needs_strong = pytest.mark.skipif(not STRONG, reason=f"no strong one: {probe.strongest().reason}")
@@ -121,7 +120,7 @@ def test_the_sample_class_gets_the_same_rows_in_every_tier(
     hand_in(ROOT, tmp_path)
     stages = [stage.name for stage in course.stages]
     with contextlib.closing(Sandbox(WEAK)) as sandbox:
-        key = CourseKey(course, stages, Limits(check=5.0), sandbox)
+        key = course_key(course, stages, Limits(check=5.0), sandbox)
         for stage_key in key.stages.values():
             stage_key.known_to_miss(sandbox)
     found = {}

@@ -66,6 +66,16 @@ def known_of(missed: Iterable[Missed]) -> Known:
     return known
 
 
+def too_weak(stage: Stage, draw: Draw) -> str:
+    """What to say about a check that lets mistakes pass however it is drawn."""
+    id, (first, *more) = draw.part.task.id, draw.passed
+    others = f" and {len(more)} more" if more else ""
+    return (
+        f"{stage.path.name}: {id} is too weak: of {DRAWS} draws of its hidden inputs none tells "
+        f"{declared_at(stage, first)}{others}; put the telling input in by hand"
+    )
+
+
 class Rehearsal:
     """The mistakes of a stage, made in the `parts` of its checks as they are built.
 
@@ -99,15 +109,6 @@ class Rehearsal:
             of.setdefault(counter, []).append(drawn(task, secret, counter))
         found = (draw for counter, tasks in of.items() for draw in self._drawn(tasks, counter))
         return {draw.part.task.id: draw for draw in found}
-
-    def too_weak(self, draw: Draw) -> str:
-        """What to say about a check that lets mistakes pass however it is drawn."""
-        id, (first, *more) = draw.part.task.id, draw.passed
-        others = f" and {len(more)} more" if more else ""
-        return (
-            f"{self.stage.path.name}: {id} is too weak: of {DRAWS} draws of its hidden inputs none "
-            f"tells {declared_at(self.stage, first)}{others}; put the telling input in by hand"
-        )
 
     def _drawn(self, tasks: Sequence[CheckTask], counter: int) -> Iterator[Draw]:
         """Draws of some checks, on which the mistakes that must fail them have been made."""

@@ -1,6 +1,7 @@
 """Which draw of the hidden inputs a course gives its checks: found once, and kept."""
 
 import contextlib
+import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -10,15 +11,17 @@ from pathlib import Path
 
 from mugrade import codec, files
 from mugrade.course.manifest import dump
-from mugrade.course.model import Course
+from mugrade.course.model import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.grader.fingerprint import judging
 from mugrade.grader.key import StageKey
-from mugrade.reference.digest import sha256
+from mugrade.grader.rehearsed import Rehearsed
+from mugrade.reference.cache import machine
+from mugrade.reference.digest import recording, sha256
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 
-SECRET, DRAWS = ".secret", ".draws.json"
+SECRET, DRAWS, KEYS = ".secret", ".draws.json", ".keys"
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Draws:
     """Stage -> check -> how often its inputs were drawn again, if they were.
 
     It takes a rehearsal of the stage's mistakes to find that; what was found is kept in `folder`
-    for as long as the secret, the stage, its mistakes and what judges are the same. `contents` are
-    digests of the stages.
+    for as long as the secret, the stage, its mistakes and what judges are the same, and so is the
+    key of the stage, on the same kind of processor. `contents` are digests of the stages.
     """
 
     def __init__(self, folder: Path, course: Course, contents: Mapping[str, str]) -> None:
@@ -51,15 +54,39 @@ class Draws:
         if kept and kept.of == self._what(stage):
             return kept.draws
         with contextlib.closing(Sandbox(WEAK)) as sandbox:  # only the course's own code runs there
-            found = StageKey(self.course, self.course.find(stage), sandbox, self.secret).draws
-        self.keep(stage, found)
-        return found
+            return self.key(stage, sandbox).draws
 
-    def keep(self, stage: str, draws: Mapping[str, int]) -> None:
-        """Note what was found."""
-        self._kept[stage] = Drawn(self._what(stage), dict(draws))
-        kept = {stage: asdict(drawn) for stage, drawn in self._kept.items()}
-        files.write(self.folder / DRAWS, dump(kept).encode())
+    def key(self, name: str, sandbox: Sandbox) -> StageKey:
+        """The key of a stage, found out in `sandbox` if it is not kept; raises CourseError."""
+        stage = self.course.find(name)
+        kept = self._read_key(stage)
+        if kept is None:
+            self._make_key(stage, sandbox)
+            kept = self._read_key(stage)  # the same as in later runs
+        return StageKey(self.course, stage, sandbox, self.secret, kept=kept)
+
+    def _make_key(self, stage: Stage, sandbox: Sandbox) -> None:
+        found = StageKey(self.course, stage, sandbox, self.secret)
+        kept = {"of": self._what_key(stage), **found.rehearsed.to_json()}
+        files.write(self._path(stage), json.dumps(kept).encode(), private=True)
+        self._kept[stage.name] = Drawn(self._what(stage.name), found.draws)
+        draws = {name: asdict(drawn) for name, drawn in self._kept.items()}
+        files.write(self.folder / DRAWS, dump(draws).encode())
+
+    def _read_key(self, stage: Stage) -> Rehearsed | None:
+        """What is kept of a stage's key, if it is still right and can be read."""
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+            kept = json.loads(self._path(stage).read_bytes())
+            if kept["of"] == self._what_key(stage):
+                return Rehearsed.from_json(kept, stage, self.secret)
+        return None
+
+    def _path(self, stage: Stage) -> Path:
+        return self.folder / KEYS / f"{stage.name}.json"
+
+    def _what_key(self, stage: Stage) -> str:
+        """The digest of all that decides the key of a stage."""
+        return sha256(self._what(stage.name), stage.mistakes, recording(), machine())
 
     @cached_property
     def _kept(self) -> dict[str, Drawn]:

@@ -13,6 +13,7 @@ from mugrade.grader.drawn import SECRET
 from mugrade.grader.fingerprint import judging
 from mugrade.grader.grade import CourseKey, Grader
 from mugrade.grader.inputs import Input, steps, traced
+from mugrade.grader.key import StageKey
 from mugrade.grader.models import Attempt, CheckRow
 from mugrade.grader.plan import written
 from mugrade.grader.results import Grade, Result
@@ -83,7 +84,9 @@ def explain_attempt(
         own = attempt.rules.get("on") == "own"
         limits = Limits(**attempt.rules.get("limits", {}))
         with closing(Sandbox(tier)) as sandbox:
-            key = CourseKey(version.course, [stage], limits, sandbox, own, secret, attempt.draws)
+            there = version.course.find(stage)
+            found = StageKey(version.course, there, sandbox, secret, attempt.draws)
+            key = CourseKey(version.course, {stage: found}, limits, own)
             return _explained(Listening(key, sandbox), attempt, submission, earlier, version)
 
 

@@ -29,6 +29,7 @@ JUDGING = (
     "grader/grade.py",
     "grader/key.py",
     "grader/pool.py",
+    "grader/rehearsed.py",
     "grader/worker.py",
     "package/blocks.py",
     "package/ipynb.py",

@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mugrade.course.cells import Role
@@ -28,28 +28,16 @@ TOO_DEEP = "its code is nested too deeply to read"
 
 
 class CourseKey:
-    """A course ready to grade: data, found out in `sandbox`, that a worker is sent.
+    """A course ready to grade: data that a worker is sent, with the keys of stages.
 
-    `secret` draws the hidden inputs, the same for everybody, for a record as often as `draws` says;
-    without one they are those of the build. With `own`, a stage is graded on top of the student's
-    own earlier ones.
+    With `own`, a stage is graded on top of the student's own earlier ones.
     """
 
     def __init__(
-        self,
-        course: Course,
-        stages: Iterable[str],
-        limits: Limits,
-        sandbox: Sandbox,
-        own: bool = False,
-        secret: bytes = b"",
-        draws: Mapping[str, int] | None = None,
+        self, course: Course, stages: Mapping[str, StageKey], limits: Limits, own: bool = False
     ) -> None:
-        self.course, self.limits, self.own = course, limits, own
+        self.course, self.stages, self.limits, self.own = course, stages, limits, own
         self.manifest: Manifest = make_manifest(course)
-        self.stages = {
-            name: StageKey(course, course.find(name), sandbox, secret, draws) for name in stages
-        }
 
     @property
     def too_weak(self) -> list[str]:

@@ -7,8 +7,9 @@ from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import CourseError
 from mugrade.grader.bundle import Bundle, CheckPart, Outcome, run_bundle
-from mugrade.grader.draw import Draw, Missed, Rehearsal, known_of
+from mugrade.grader.draw import Draw, Missed, Rehearsal, known_of, too_weak
 from mugrade.grader.reaching import Reaching
+from mugrade.grader.rehearsed import Rehearsed, parts_of
 from mugrade.reference.record import (
     REFERENCE_LIMITS,
     check_names,
@@ -28,9 +29,8 @@ class StageKey:
     """What the grader knows of a stage: data, found out in `sandbox`, that a worker is sent.
 
     With a secret its hidden inputs are drawn and proved, or drawn as often as `draws` says; without
-    one they are those of the build. `too_weak`: a sentence about each check that no draw makes tell
-    all known mistakes.
-    Raises CourseError if the reference does not get full points when it is graded like a student.
+    one they are those of the build. With what was `kept` of an earlier key nothing is run. Raises
+    CourseError if the reference does not get full points when it is graded like a student.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class StageKey:
         sandbox: Sandbox,
         secret: bytes = b"",
         draws: Mapping[str, int] | None = None,
+        kept: Rehearsed | None = None,
     ) -> None:
         self.course, self.stage = course, stage
         self.tasks: Sequence[CheckTask] = check_tasks(stage)
@@ -47,20 +48,32 @@ class StageKey:
         self.names: Sequence[tuple[str, Sequence[str]]] = check_names(stage)
         self.base: Package = reference(course, course.before(stage))
         self.files: Mapping[str, bytes] = course.files(stage)
-        answers = record_answers(course, stage, self.tasks, sandbox)
-        self.built = [part for task in self.tasks for part in CheckPart.of(task, answers[task.id])]
-        self.reaching = Reaching(course, stage, self.built)
-        self.drawn: Mapping[str, Draw] = {}
-        self.too_weak: Sequence[str] = ()
         self._missed: Sequence[Missed] | None = None
-        if secret:
-            self._draw(Rehearsal(course, stage, self.built, sandbox), secret, draws)
-        self._grade_reference(sandbox)
+        self.drawn: Mapping[str, Draw] = {}
+        if kept:
+            self.built, self._missed, self.drawn = kept.parts, kept.missed, kept.drawn
+        else:
+            answers = record_answers(course, stage, self.tasks, sandbox)
+            self.built = parts_of(stage, answers)
+            if secret:
+                self._draw(Rehearsal(course, stage, self.built, sandbox), secret, draws)
+        self.reaching = Reaching(course, stage, self.built)
+        if not kept:
+            self._grade_reference(sandbox)
 
     def _draw(self, rehearsal: Rehearsal, secret: bytes, draws: Mapping[str, int] | None) -> None:
-        draw = rehearsal.draw(secret) if draws is None else rehearsal.again(secret, draws)
-        self.drawn, self._missed = draw, rehearsal.missed
-        self.too_weak = [rehearsal.too_weak(d) for d in draw.values() if d.passed]
+        self._missed = rehearsal.missed
+        self.drawn = rehearsal.draw(secret) if draws is None else rehearsal.again(secret, draws)
+
+    @property
+    def rehearsed(self) -> Rehearsed:
+        """What took time to find out."""
+        return Rehearsed(self.built, self._missed or (), self.drawn)
+
+    @property
+    def too_weak(self) -> list[str]:
+        """A sentence about each check that no draw makes tell all known mistakes."""
+        return [too_weak(self.stage, draw) for draw in self.drawn.values() if draw.passed]
 
     @property
     def draws(self) -> dict[str, int]:

@@ -4,7 +4,6 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from itertools import accumulate
 from pathlib import Path
 
 from rich.console import Console
@@ -18,13 +17,13 @@ from mugrade.grader.outputs.notebooks import Notebooks
 from mugrade.grader.outputs.output import Output
 from mugrade.grader.outputs.pages import Pages
 from mugrade.grader.policy import Standing
-from mugrade.grader.share import Scribes, batches
+from mugrade.grader.share import Scribe, Scribes, Share
 from mugrade.grader.store import Store
 
 log = logging.getLogger(__name__)
 
-OUTPUTS: tuple[type[Output], ...] = (Csv, Pages, Gradebook, Notebooks)
-"""In the order in which they are written: what can fail, and may bring news, comes late."""
+STEPS: tuple[tuple[type[Output], ...], ...] = ((Csv, Gradebook, Pages), (Notebooks,))
+"""Those of a step may be written side by side; notebooks say that their scores are there."""
 CORES = os.cpu_count() or 1
 
 
@@ -33,9 +32,13 @@ class Publisher:
 
     def __init__(self, out: Path, course: Course, store: Store, jobs: int = CORES) -> None:
         self.out, self.course, self.store = out, course, store
-        self.outputs: list[Output] = [make(out, course, store) for make in OUTPUTS]
-        self.scribes = Scribes(out, course, store, jobs)
+        self.steps = [[make(out, course, store) for make in step] for step in STEPS]
+        self.scribes = Scribes(Scribe(out, course, store), jobs)
         self.deaf: Unreadable | None = None
+
+    @property
+    def outputs(self) -> list[Output]:
+        return [output for step in self.steps for output in step]
 
     def standings(self) -> list[Standing]:
         """What counts now, and is to be written; the teacher's last word in the formgrader too."""
@@ -49,16 +52,10 @@ class Publisher:
     def finish(self, standings: Sequence[Standing], tell: Callable[[str], None]) -> dict[str, str]:
         """Write what is out of date, of all results that count; returns what is where.
 
-        If one cannot be written, those before it are there. Raises Unreadable.
+        If one cannot be written, the others of its step are there. Raises Unreadable.
         """
-        try:
-            while self._bring_up_to_date(standings, tell):
-                standings = self.store.standings(self.course.settings)
-        except Exception as error:
-            log.exception("not all could be written")
-            if not isinstance(error, OSError):
-                raise
-            raise Unreadable(f"{error.filename}: cannot be written ({error.strerror})") from None
+        while any(self._bring_up_to_date(step, standings, tell) for step in self.steps):
+            standings = self.store.standings(self.course.settings)  # there was news
         if self.deaf:
             raise self.deaf
         return {
@@ -66,27 +63,26 @@ class Publisher:
             **{output.name: str(output.path) for output in self.outputs},
         }
 
-    def _bring_up_to_date(self, standings: Sequence[Standing], tell: Callable[[str], None]) -> bool:
+    def _bring_up_to_date(
+        self, step: Sequence[Output], standings: Sequence[Standing], tell: Callable[[str], None]
+    ) -> bool:
         """Whether there was news while it was written, so that what says less is out of date."""
-        is_news = False
-        for output in self.outputs:
-            tell(f"writing {output.title}")
-            output.prepare()
-            late = [s for s in standings if not output.is_current(s)]
-            if output.divisible and self.scribes.are_worth_it(len(late)):
-                counts = accumulate(self.scribes.write(type(output), late))
-                for count in counts:
-                    tell(f"writing {output.title}: {count} of {len(late)}")
-                late = [s for s in late if not output.is_current(s)]
-            for some in batches(late):
-                is_news |= output.write(list(self.store.with_checks(some)))
-            output.complete(standings)
+        shares = [Share(type(output), some) for output in step for some in output.shares(standings)]
+        is_news, failed = False, None
+        for count, (share, written) in enumerate(self.scribes.write(shares), 1):
+            tell(f"writing {share.make.name}: {count} of {len(shares)}")
+            is_news |= written.is_news
+            if written.error:
+                log.error("not all could be written", exc_info=written.error)
+                failed = written.error
+        if isinstance(failed, OSError):
+            raise Unreadable(f"{failed.filename}: cannot be written ({failed.strerror})")
+        if failed:
+            raise failed
         return is_news
 
     def close(self) -> None:
         self.scribes.close()
-        for output in self.outputs:
-            output.close()
 
 
 def republish(out: Path, course: Course, store: Store, console: Console) -> None:

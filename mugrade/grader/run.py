@@ -1,6 +1,7 @@
 """`mugrade grade` from submissions to results: grade what is out of date, store, show, write."""
 
 import contextlib
+import gc
 import logging
 import time
 from collections import defaultdict
@@ -27,11 +28,11 @@ from mugrade.grader.attempts import next_row
 from mugrade.grader.interrupt import Interrupt, interruptible
 from mugrade.grader.models import Attempt
 from mugrade.grader.moved import Move, show_moves
+from mugrade.grader.outputs.output import AT_ONCE
 from mugrade.grader.plan import Order, Plan, planned
 from mugrade.grader.publish import Publisher
 from mugrade.grader.report import class_table
 from mugrade.grader.results import Result, Status
-from mugrade.grader.share import AT_ONCE
 from mugrade.grader.submissions import Key, Submission
 from mugrade.sandbox.job import DEATHS
 from mugrade.sandbox.probe import strongest
@@ -51,6 +52,7 @@ def grade_class(order: Order, console: Console) -> bool:
     """Grade what is out of date, store and publish each result; False if it was interrupted."""
     with planned(order, console) as plan:
         todo = plan.todo
+        gc.freeze()  # what is there now stays: looking through it takes longer than storing results
         graded = 0
         with stopping(console) as (bar, interrupt), closing(Finished(plan)) as finished:
             for results in grading(plan, todo, bar, interrupt):
@@ -144,16 +146,14 @@ def grading(
 
 
 def make_key(plan: Plan, stages: Collection[str], tier: Tier) -> "CourseKey":
-    """The key of what is to be graded; which draws it has found is kept."""
+    """The key of what is to be graded; what it takes time to find out is kept."""
     from mugrade.grader.grade import CourseKey
 
     order = plan.order
     wanted = [stage.name for stage in order.course.stages if stage.name in stages]
     with closing(Sandbox(tier)) as sandbox:
-        key = CourseKey(order.course, wanted, order.limits, sandbox, order.own, plan.draws.secret)
-    for name, found in key.stages.items():
-        plan.draws.keep(name, found.draws)
-    return key
+        keys = {name: plan.draws.key(name, sandbox) for name in wanted}
+    return CourseKey(order.course, keys, order.limits, order.own)
 
 
 def tell(result: Result) -> None:

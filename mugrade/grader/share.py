@@ -1,10 +1,11 @@
-"""Files of their own for many results, written by as many processes as there are cores."""
+"""The work of writing what counts, in shares: done here, or by as many processes as are of use."""
 
 import logging
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from multiprocessing import get_context
@@ -20,76 +21,92 @@ from mugrade.sandbox.kernel import die_with_parent
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 100  # results, for which a process is asked or a transaction made
-WORTH_IT = 2 * AT_ONCE  # results, below which starting processes takes longer than writing
-AHEAD = 2  # requests that wait for each process
+FEW = 4  # shares, which are written before processes would have started
+AHEAD = 2  # shares that wait for each process
 
 _scribe: "Scribe"  # of this process
 
 
+@dataclass(frozen=True)
+class Share:
+    """Results, without their checks, that an output is to write."""
+
+    make: type[Output]
+    standings: Sequence[Standing]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a share: whether there was news, or why it could not be written."""
+
+    is_news: bool = False
+    error: Exception | None = None
+
+
 class Scribe:
-    """Writes results as outputs of a kind, with a store of its own."""
+    """Writes shares, from a store of its own."""
 
-    def __init__(self, out: Path, course: Course, url: URL) -> None:
-        self.out, self.course, self.store = out, course, Store(url)
+    def __init__(self, out: Path, course: Course, store: Store) -> None:
+        self.out, self.course, self.store = out, course, store
 
-    def write(self, make: type[Output], standings: Sequence[Standing]) -> int:
-        """Write results, given without their checks; returns how many."""
-        output = make(self.out, self.course, self.store)
-        output.write(list(self.store.with_checks(standings)))
-        return len(standings)
+    def write(self, share: Share) -> Written:
+        """Write a share."""
+        output = share.make(self.out, self.course, self.store)
+        try:
+            return Written(output.write(self.store.with_checks(share.standings)))
+        except Exception as error:  # it must not stop the others
+            return Written(error=error)
 
 
 class Scribes:
-    """Processes that each have a Scribe; the caller closes them."""
+    """Write shares in `jobs` processes, where there are more than a few; the caller closes them."""
 
-    def __init__(self, out: Path, course: Course, store: Store, jobs: int) -> None:
-        self.of = out, course, store.url
-        self.jobs = 1 if store.is_in_memory else jobs
+    def __init__(self, here: Scribe, jobs: int) -> None:
+        self.here = here
+        self.jobs = 1 if here.store.is_in_memory else jobs
 
-    def are_worth_it(self, count: int) -> bool:
-        return self.jobs > 1 and count >= WORTH_IT
+    def write(self, shares: Sequence[Share]) -> Iterator[tuple[Share, Written]]:
+        """Write all shares, in any order; what a process that dies leaves over is written here."""
+        left = dict(enumerate(shares))
+        if self.jobs > 1 and (len(shares) > FEW or "_pool" in vars(self)):
+            for number, written in self._elsewhere(shares):
+                yield left.pop(number), written
+        for share in left.values():
+            yield share, self.here.write(share)
 
-    def write(self, make: type[Output], standings: Sequence[Standing]) -> Iterator[int]:
-        """Write results, and tell of how many that is done.
-
-        Ends early if a process has died; raises OSError if something cannot be written.
-        """
-        some = batches(standings)
+    def _elsewhere(self, shares: Sequence[Share]) -> Iterator[tuple[int, Written]]:
+        """The numbers of shares that processes have written, until one of these dies."""
+        waiting, running = iter(enumerate(shares)), dict[Future[Written], int]()
         try:
-            waiting = {self._ask(make, s) for s in islice(some, AHEAD * self.jobs)}
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                waiting |= {self._ask(make, s) for s in islice(some, len(done))}
-                yield sum(future.result() for future in done)
+            while True:
+                for number, share in islice(waiting, AHEAD * self.jobs - len(running)):
+                    running[self._pool.submit(_write, share)] = number
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running[future], future.result()
+                    del running[future]
         except BrokenProcessPool as error:
             log.warning("a process that writes files has ended (%s)", error)
             self.close()
 
-    def _ask(self, make: type[Output], standings: Sequence[Standing]) -> "Future[int]":
-        return self._pool.submit(_write, make, standings)
-
     @cached_property
     def _pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.jobs, get_context("spawn"), _begin, self.of)
+        here = self.here
+        of = here.out, here.course, here.store.url
+        return ProcessPoolExecutor(self.jobs, get_context("spawn"), _begin, of)
 
     def close(self) -> None:
         if pool := vars(self).pop("_pool", None):
             pool.shutdown(cancel_futures=True)
 
 
-def batches(standings: Sequence[Standing]) -> Iterator[Sequence[Standing]]:
-    """A few of them at a time."""
-    for start in range(0, len(standings), AT_ONCE):
-        yield standings[start : start + AT_ONCE]
-
-
 def _begin(out: Path, course: Course, url: URL) -> None:
     global _scribe
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
-    _scribe = Scribe(out, course, url)
+    _scribe = Scribe(out, course, Store(url))
 
 
-def _write(make: type[Output], standings: Sequence[Standing]) -> int:
-    return _scribe.write(make, standings)
+def _write(share: Share) -> Written:
+    return _scribe.write(share)

@@ -85,7 +85,7 @@ def _depends_on(course: Course, stage: Stage, shown: Sequence[CheckTask]) -> str
 
 
 def _path(course: Course, stage: Stage) -> Path:
-    return course.root / "build" / "records" / f"{stage.name}-{_machine()}.json"
+    return course.root / "build" / "records" / f"{stage.name}-{machine()}.json"
 
 
 def _recorded(
@@ -111,7 +111,7 @@ def _records(found: dict[str, Any]) -> Records:
     return Records(public, full, known_from_json(found["known"]))
 
 
-def _machine() -> str:
+def machine() -> str:
     """A digest of what the last digits of a result hang on."""
     told = np.show_config(mode="dicts") or {}
     features = told.get("SIMD Extensions", {})

@@ -8,14 +8,9 @@ run HTML in it. nbgrader's metadata is that of the instructor's notebook.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode
-
-from mugrade.course.model import Stage
-from mugrade.course.notebooks import release, source_notebook
 from mugrade.errors import Unreadable
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
@@ -24,93 +19,91 @@ from mugrade.view.report import printable
 
 MAX_TEXT = 50_000
 MAX_IMAGE = 4 << 20
+Node = Mapping[str, Any]  # of a notebook, as nbformat has it
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
-def autograded_notebook(stage: Stage, standing: Standing, content: bytes | None) -> NotebookNode:
-    """The notebook to show for a result; where none can be read there are only the checks."""
+def autograded_notebook(
+    released: Mapping[str, Any], standing: Standing, content: bytes | None
+) -> Node:
+    """The notebook to show for a result; where none can be read there are only the checks.
+
+    `released` is the stage as students get it.
+    """
     result = standing.result
     try:
         raw = raw_cells_in(content) if content else []
     except Unreadable:
         raw = []
-    released = {cell.id: cell for cell in _released(stage).cells}
+    given = {cell["id"]: cell for cell in released["cells"]}
     messages = {grade.check.id: grade.message for grade in result.grades}
     if result.status != Status.GRADED:
         messages = dict.fromkeys(messages, printable(result.what_went_wrong))
     for id, score in standing.scores.items():
         messages[id] = "\n".join(filter(None, [messages[id], score.look]))
-    cells = list(_cells(raw, released, messages))
-    there = {cell.id for cell in cells}
-    missing = (cell for id, cell in released.items() if id in messages and id not in there)
-    cells += [_checked(cell, messages[cell.id]) for cell in missing]
-    metadata = {**_released(stage).metadata, "mugrade": standing.mark}
-    return NotebookNode(nbformat=4, nbformat_minor=5, cells=cells, metadata=metadata)
+    cells = list(_cells(raw, given, messages))
+    there = {cell["id"] for cell in cells}
+    missing = (cell for id, cell in given.items() if id in messages and id not in there)
+    cells += [_checked(cell, messages[cell["id"]]) for cell in missing]
+    metadata = {**released["metadata"], "mugrade": standing.mark}
+    return {"nbformat": 4, "nbformat_minor": 5, "cells": cells, "metadata": metadata}
 
 
-def write_notebook(notebook: NotebookNode, path: Path) -> None:
+def write_notebook(notebook: Node, path: Path) -> None:
     """Write a notebook in ASCII, in which any text can be written, also what no encoding takes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(notebook, sort_keys=True) + "\n", encoding="ascii")
 
 
-@cache
-def _released(stage: Stage) -> NotebookNode:
-    return release(source_notebook(stage))
-
-
 def _cells(
-    raw: list[Any], released: Mapping[str, Any], messages: Mapping[str, str]
-) -> Iterator[NotebookNode]:
+    raw: list[Any], given: Mapping[str, Node], messages: Mapping[str, str]
+) -> Iterator[Node]:
     """The cells handed in; the first with a course's id is taken for that cell."""
     seen: set[str] = set()
     for i, data in enumerate(raw):
         if not isinstance(data, dict):
             continue
         id, source = data.get("id"), _plain(joined(data.get("source")))
-        cell = released.get(id) if isinstance(id, str) and id not in seen else None
-        if cell is not None and cell.cell_type == data.get("cell_type"):
-            seen.add(cell.id)
+        cell = given.get(id) if isinstance(id, str) and id not in seen else None
+        if cell is not None and cell["cell_type"] == data.get("cell_type"):
+            seen.add(cell["id"])
         else:
             cell = None
         if data.get("cell_type") != "code":
-            yield cell if cell and cell.source == source else _comment(source, i)
-        elif cell is not None and cell.id in messages:
-            yield _checked(cell, messages[cell.id])
+            yield cell if cell and cell["source"] == source else _comment(source, i)
+        elif cell is not None and cell["id"] in messages:
+            yield _checked(cell, messages[cell["id"]])
         else:
             outputs = data.get("outputs")
             shown = [_output(o) for o in outputs] if isinstance(outputs, list) else []
-            id = cell.id if cell else f"handed-in-{i}"
-            metadata = cell.metadata if cell else {}
+            id = cell["id"] if cell else f"handed-in-{i}"
+            metadata = cell["metadata"] if cell else {}
             yield _code(id, source, metadata, [output for output in shown if output])
 
 
-def _code(
-    id: str, source: str, metadata: Mapping[str, Any], outputs: Sequence[NotebookNode] = ()
-) -> NotebookNode:
-    """A code cell; nbformat's own constructors would validate it twice, at ten times the cost."""
-    return NotebookNode(
-        id=id,
-        cell_type="code",
-        metadata=metadata,
-        execution_count=None,
-        source=source,
-        outputs=list(outputs),
-    )
+def _code(id: str, source: str, metadata: Node, outputs: Sequence[Node] = ()) -> Node:
+    return {
+        "id": id,
+        "cell_type": "code",
+        "metadata": metadata,
+        "execution_count": None,
+        "source": source,
+        "outputs": list(outputs),
+    }
 
 
-def _comment(text: str, position: int) -> NotebookNode:
+def _comment(text: str, position: int) -> Node:
     """A student's prose as a comment, which is shown as it is written."""
     lines = (f"# {line}" for line in text.splitlines())
     return _code(f"handed-in-{position}", "\n".join(lines), {})
 
 
-def _checked(cell: Any, message: str) -> NotebookNode:
+def _checked(cell: Node, message: str) -> Node:
     """A check as students see it, with its message for an output."""
-    return _code(cell.id, cell.source, cell.metadata, [_stream("stdout", f"{message}\n")])
+    return _code(cell["id"], cell["source"], cell["metadata"], [_stream("stdout", f"{message}\n")])
 
 
-def _output(data: Any) -> NotebookNode | None:
+def _output(data: Any) -> Node | None:
     """The text or the image of an output; nothing that a browser would run."""
     if not isinstance(data, dict):
         return None
@@ -126,12 +119,12 @@ def _output(data: Any) -> NotebookNode | None:
     return _display({"text/plain": _plain(joined(mime.get("text/plain")))})
 
 
-def _stream(name: str, text: str) -> NotebookNode:
-    return NotebookNode(output_type="stream", name=name, text=text)
+def _stream(name: str, text: str) -> Node:
+    return {"output_type": "stream", "name": name, "text": text}
 
 
-def _display(data: Mapping[str, str]) -> NotebookNode:
-    return NotebookNode(output_type="display_data", data=data, metadata={})
+def _display(data: Mapping[str, str]) -> Node:
+    return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mugrade import files
@@ -17,18 +17,20 @@ class Csv(Output):
     """The table, written anew each time: it says something of everybody."""
 
     name = "csv"
-    title = "the table"
 
     @property
     def path(self) -> Path:
         return self.out / CSV
 
-    def complete(self, standings: Sequence[Standing]) -> None:
+    def shares(self, standings: Sequence[Standing]) -> Iterator[Sequence[Standing]]:
+        yield standings
+
+    def write(self, standings: Iterable[Standing]) -> bool:
         with tempfile.NamedTemporaryFile(
             "w", newline="", encoding="utf-8", dir=self.out, delete=False
         ) as file:
             try:
-                write_csv(file, self.store.with_checks(standings))
+                write_csv(file, standings)
                 file.close()
                 Path(file.name).chmod(0o644)
                 files.replace(Path(file.name), self.path)
@@ -37,3 +39,4 @@ class Csv(Output):
                 if isinstance(error, OSError):
                     error.filename = self.path
                 raise
+        return False

@@ -1,12 +1,17 @@
 """A graded notebook for every submission in the gradebook, which nbgrader shows."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+from mugrade.course.model import Course
+from mugrade.grader.outputs.autograded import autograded_notebook, write_notebook
 from mugrade.grader.outputs.output import Output, folder_of, holds, own_folder
+from mugrade.grader.outputs.surroundings import released
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
+from mugrade.grader.store import Store
 
 AUTOGRADED = "autograded"
 
@@ -15,41 +20,39 @@ class Notebooks(Output):
     """A notebook per submission; it bears the mark of what it was written for."""
 
     name = AUTOGRADED
-    title = "graded notebooks"
-    divisible = True
+
+    def __init__(self, out: Path, course: Course, store: Store) -> None:
+        super().__init__(out, course, store)
+        self.stages = {stage.name for stage in course.stages}
+        self.given: dict[str, dict[str, Any]] = {}
 
     @property
     def path(self) -> Path:
         return self.out / AUTOGRADED
 
     def is_current(self, standing: Standing) -> bool:
-        if standing.stage not in {stage.name for stage in self.course.stages}:
+        if standing.stage not in self.stages:
             return True
         path = self._path_of(standing)
         if standing.status == Status.MISSING:
             return not path.exists()
         return holds(path, standing.mark)
 
-    def write(self, standings: Sequence[Standing]) -> bool:
-        from mugrade.grader.outputs.autograded import autograded_notebook, write_notebook
-
+    def write(self, standings: Iterable[Standing]) -> bool:
         for standing in standings:
             path = self._path_of(standing)
             if standing.status == Status.MISSING:
                 path.unlink(missing_ok=True)
-                continue
-            stage, content = self.course.find(standing.stage), self.store.notebook(standing.attempt)
-            write_notebook(autograded_notebook(stage, standing, content), path)
+            else:
+                content = self.store.notebook(standing.attempt)
+                given = self._released(standing.stage)
+                write_notebook(autograded_notebook(given, standing, content), path)
         return False
 
-    def write_sources(self) -> None:
-        """Write the instructor's notebooks, where nbgrader looks for them."""
-        from mugrade.course.notebooks import source_notebook
-        from mugrade.grader.outputs.autograded import write_notebook
-
-        for stage in self.course.stages:
-            name = stage.name
-            write_notebook(source_notebook(stage), self.out / "source" / name / f"{name}.ipynb")
+    def _released(self, stage: str) -> dict[str, Any]:
+        if stage not in self.given:
+            self.given[stage] = released(self.out, self.course.find(stage))
+        return self.given[stage]
 
     def forget(self, student: str) -> Iterator[str]:
         if folder := own_folder(self.path, student):

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from mugrade.course.model import Course
@@ -10,18 +11,16 @@ from mugrade.grader.policy import Standing
 from mugrade.grader.store import Store
 
 LOOK_AT, LONGEST = 1000, 255
+AT_ONCE = 100  # results, in one share of the work or one transaction
 
 
 class Output:
     """Something that is written below `out` of what counts; `name` is what people call it.
 
-    A file says which attempt it was written for, so what is up to date is not written again. One
-    that is `divisible` has a file for each result, so that several processes can write it.
+    A file says which attempt it was written for, so what is up to date is not written again.
     """
 
     name = ""
-    title = ""
-    divisible = False
 
     def __init__(self, out: Path, course: Course, store: Store) -> None:
         self.out, self.course, self.store = out, course, store
@@ -31,19 +30,20 @@ class Output:
         """Where it is."""
         raise NotImplementedError
 
-    def prepare(self) -> None:
-        """Before a look at what is current."""
+    def shares(self, standings: Sequence[Standing]) -> Iterator[Sequence[Standing]]:
+        """What of all that counts is to be written: shares that may be written side by side."""
+        yield from batched([s for s in standings if not self.is_current(s)])
 
     def is_current(self, standing: Standing) -> bool:
         """Whether what is there says what counts."""
-        return True
+        raise NotImplementedError
 
-    def write(self, standings: Sequence[Standing]) -> bool:
-        """Write some of what counts; whether this output knew of it what nobody else did."""
-        return False
+    def write(self, standings: Iterable[Standing]) -> bool:
+        """Write a share of results, with their checks; raises OSError.
 
-    def complete(self, standings: Sequence[Standing]) -> None:
-        """Write what says something of all of them; raises OSError."""
+        Returns whether this output knew of them what nobody else did.
+        """
+        raise NotImplementedError
 
     def forget(self, student: str) -> Iterator[str]:
         """Delete a student; a line for all that was done."""
@@ -51,6 +51,13 @@ class Output:
 
     def close(self) -> None:
         """Let go of what is open."""
+
+
+def batched(standings: Iterable[Standing]) -> Iterator[Sequence[Standing]]:
+    """Some of them at a time."""
+    rest = iter(standings)
+    while some := list(islice(rest, AT_ONCE)):
+        yield some
 
 
 def holds(path: Path, mark: str) -> bool:

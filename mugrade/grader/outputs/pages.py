@@ -1,7 +1,7 @@
 """A feedback page for every submission."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mugrade.course.settings import Settings
@@ -18,8 +18,6 @@ class Pages(Output):
     """A page per submission; it bears the mark of what it was written for."""
 
     name = FEEDBACK
-    title = "feedback"
-    divisible = True
 
     @property
     def path(self) -> Path:
@@ -28,7 +26,7 @@ class Pages(Output):
     def is_current(self, standing: Standing) -> bool:
         return holds(page_of(self.out, *standing.key), standing.mark)
 
-    def write(self, standings: Sequence[Standing]) -> bool:
+    def write(self, standings: Iterable[Standing]) -> bool:
         for standing in standings:
             page = page_of(self.out, *standing.key)
             write_feedback(page, standing, self._title(standing.stage), self.course.settings.title)
