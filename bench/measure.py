@@ -46,14 +46,19 @@ def run(
     folder: Path,
     environment: Mapping[str, str] | None = None,
     told: Callable[[str], object] = lambda text: None,
+    alone: bool = True,
 ) -> Cost:
-    """The cost of a command; `told` gets what it prints. Raises RuntimeError if it fails."""
+    """The cost of a command; `told` gets what it prints. Raises RuntimeError if it fails.
+
+    Where other children run that will not end, it does not run `alone`: orphans are not counted.
+    """
     began, used = time.perf_counter(), _children()
     process = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace"
     )
     wall = time.perf_counter() - began
-    _wait_for_orphans()
+    if alone:
+        _wait_for_orphans()
     if process.returncode:
         said = (process.stdout + process.stderr).strip()[-2000:]
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
