@@ -82,16 +82,26 @@ def graded(local: Any, key: CourseKey, submissions: Sequence[Submission]) -> dic
     return {result.submission.student: result for result in found}
 
 
+def sleepy(course: Course, folder: Path, count: int) -> list[Submission]:
+    """Right answers that take a moment, each another one."""
+    text = SCALER.format("import time; time.sleep(0.3); return y")
+    return [
+        Submission(f"s{i}", "01_scale", hand_in(course, folder / f"s{i}", scaler=f"# {i}\n{text}"))
+        for i in range(count)
+    ]
+
+
+def a_worker_of(local: Any) -> int:
+    """The process of one of the cluster's workers."""
+    with closing(Cluster(local.scheduler_address, accept_weak=True)) as cluster:
+        return int(next(iter(cluster.client.run(os.getpid).values())))
+
+
 def test_a_worker_that_dies_loses_and_doubles_nothing(
     tiny: Course, key: CourseKey, tmp_path: Path, local: Any
 ) -> None:
-    sleepy = SCALER.format("import time; time.sleep(0.3); return y")
-    submissions = [
-        Submission(f"s{i}", "01_scale", hand_in(tiny, tmp_path / str(i), scaler=f"# {i}\n{sleepy}"))
-        for i in range(8)
-    ]
-    with closing(Cluster(local.scheduler_address, accept_weak=True)) as cluster:
-        victim = next(iter(cluster.client.run(os.getpid).values()))
+    submissions = sleepy(tiny, tmp_path, 8)
+    victim = a_worker_of(local)
     killer = threading.Timer(1.0, os.kill, (victim, signal.SIGKILL))
     killer.start()
     found = graded(local, key, submissions)
@@ -150,7 +160,9 @@ def test_an_open_scheduler_elsewhere_is_refused(address: str) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
-def test_a_class_is_graded_over_tls(tiny: Course, key: CourseKey, tmp_path: Path) -> None:
+def test_over_tls_one_worker_may_die_and_one_come(
+    tiny: Course, key: CourseKey, tmp_path: Path
+) -> None:
     import dask
     from distributed import LocalCluster, Security
 
@@ -161,11 +173,23 @@ def test_a_class_is_graded_over_tls(tiny: Course, key: CourseKey, tmp_path: Path
     subprocess.run([*made, "/CN=tls", "-keyout", key_file, "-out", cert], check=True, stderr=-3)
     tls = "distributed.comm.tls"
     files = {f"{tls}.{who}.{what}": path for who in WHO for what, path in own.items()}
-    todo = [Submission("ada", "01_scale", hand_in(tiny, tmp_path / "ada"))]
+    todo = sleepy(tiny, tmp_path, 24)
     with dask.config.set({f"{tls}.ca-file": cert, **files}):
-        options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+        options = {"n_workers": 4, "threads_per_worker": 1, "dashboard_address": None}
         with LocalCluster(protocol="tls", security=Security(), **options) as local:
             assert local.scheduler_address.startswith("tls://")
-            assert graded(local, key, todo)["ada"].points == 8
+            victim = a_worker_of(local)
+
+            def change() -> None:
+                os.kill(victim, signal.SIGKILL)
+                local.scale(5)
+
+            changing = threading.Timer(1.5, change)
+            changing.start()
+            found = graded(local, key, todo)
+            changing.join()
+            local.wait_for_workers(5, timeout=30)
+    assert {(r.status, r.points) for r in found.values()} == {("graded", 8)}
+    assert not _alive(victim)
     with pytest.raises(Unreadable, match="no scheduler at"):
         Cluster("tls://127.0.0.1:1", timeout=0.5)

@@ -16,7 +16,8 @@ from mugrade.grader.submissions import Key
 def add_results(session: Session, finished: Sequence[tuple[Result, Basis]]) -> None:
     """Add results as their students' next attempts; the caller commits.
 
-    That nothing was handed in replaces only that nothing was handed in before.
+    That nothing was handed in replaces only that nothing was handed in before. Rows are added in
+    the same order by everybody, so that no two graders wait for each other.
     """
     histories = _histories(session, {r.submission.key for r, _ in finished})
     absences = [a.id for history in histories.values() for a in history if a.number == 0]
@@ -30,7 +31,7 @@ def add_results(session: Session, finished: Sequence[tuple[Result, Basis]]) -> N
         of_them = tuple_(Attempt.student, Attempt.stage).in_(again)
         delete_attempts(session, Attempt.id.in_(absences), of_them)
     _keep(session, (n for r, _ in finished for n in (r.notebook, *r.earlier.values()) if n))
-    _insert(session, list(rows.values()))
+    _insert(session, [rows[key] for key in sorted(rows)])
 
 
 def _histories(session: Session, keys: Iterable[Key]) -> dict[Key, list[Attempt]]:
@@ -45,7 +46,8 @@ def _keep(session: Session, notebooks: Iterable[PackedNotebook]) -> None:
     """Add the notebooks that are not kept yet."""
     of = {notebook.sha256: notebook.packed for notebook in notebooks}
     kept = set(session.scalars(select(NotebookRow.sha256).where(NotebookRow.sha256.in_(of))))
-    if new := [{"sha256": id, "packed": packed} for id, packed in of.items() if id not in kept]:
+    new = [{"sha256": id, "packed": of[id]} for id in sorted(of.keys() - kept)]
+    if new:
         session.execute(insert(NotebookRow), new)
 
 
