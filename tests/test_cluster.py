@@ -1,5 +1,6 @@
 """Grading on a cluster: the same results as here, also if a worker dies in the middle."""
 
+import gc
 import io
 import os
 import pickle
@@ -36,12 +37,22 @@ WHO = ("client", "scheduler", "worker")
 LIMITS = Limits(load=20, check=10, total=60)
 
 
-@pytest.fixture(scope="module")
-def local() -> Iterator[Any]:
+def cluster_of(count: int, **options: Any) -> Any:
+    """A cluster of processes of this machine.
+
+    A client that found nobody closes when it is collected; while a cluster starts, both would wait
+    for each other.
+    """
     from distributed import LocalCluster
 
-    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    with LocalCluster(n_workers=2, **options) as local:
+    gc.collect()
+    one_each = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    return LocalCluster(n_workers=count, **one_each, **options)
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Any]:
+    with cluster_of(2) as local:
         yield local
 
 
@@ -164,7 +175,7 @@ def test_over_tls_one_worker_may_die_and_one_come(
     tiny: Course, key: CourseKey, tmp_path: Path
 ) -> None:
     import dask
-    from distributed import LocalCluster, Security
+    from distributed import Security
 
     (tmp_path / "tls").mkdir()
     key_file, cert = str(tmp_path / "tls" / "key.pem"), str(tmp_path / "tls" / "cert.pem")
@@ -174,21 +185,22 @@ def test_over_tls_one_worker_may_die_and_one_come(
     tls = "distributed.comm.tls"
     files = {f"{tls}.{who}.{what}": path for who in WHO for what, path in own.items()}
     todo = sleepy(tiny, tmp_path, 24)
-    with dask.config.set({f"{tls}.ca-file": cert, **files}):
-        options = {"n_workers": 4, "threads_per_worker": 1, "dashboard_address": None}
-        with LocalCluster(protocol="tls", security=Security(), **options) as local:
-            assert local.scheduler_address.startswith("tls://")
-            victim = a_worker_of(local)
+    with (
+        dask.config.set({f"{tls}.ca-file": cert, **files}),
+        cluster_of(4, protocol="tls", security=Security()) as local,
+    ):
+        assert local.scheduler_address.startswith("tls://")
+        victim = a_worker_of(local)
 
-            def change() -> None:
-                os.kill(victim, signal.SIGKILL)
-                local.scale(5)
+        def change() -> None:
+            os.kill(victim, signal.SIGKILL)
+            local.scale(5)
 
-            changing = threading.Timer(1.5, change)
-            changing.start()
-            found = graded(local, key, todo)
-            changing.join()
-            local.wait_for_workers(5, timeout=30)
+        changing = threading.Timer(1.5, change)
+        changing.start()
+        found = graded(local, key, todo)
+        changing.join()
+        local.wait_for_workers(5, timeout=30)
     assert {(r.status, r.points) for r in found.values()} == {("graded", 8)}
     assert not _alive(victim)
     with pytest.raises(Unreadable, match="no scheduler at"):
