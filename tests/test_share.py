@@ -5,8 +5,9 @@ import signal
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from mugrade.grader.outputs.pages import Pages
 from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.publish import Publisher
 from mugrade.grader.results import Grade, PackedNotebook, Result, Status
+from mugrade.grader.run import Finished
 from mugrade.grader.share import Scribe, Scribes, Share, Written
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
@@ -162,6 +164,50 @@ def test_what_a_dead_process_has_not_written_is_written_here(
 def killed(share: Share) -> None:
     """In place of writing: what happens to a process that is out of memory."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("error", [OSError(38, "no semaphores"), NotImplementedError("none")])
+def test_where_no_process_can_be_had_all_is_written_here(
+    tiny: Course, out: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refused(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(share, "ProcessPoolExecutor", refused)
+    with (
+        closing(Store.open(out / "results.db")) as store,
+        closing(Publisher(out, tiny, store, 2)) as publisher,
+    ):
+        publisher.finish(publisher.standings(), lambda text: None)
+    assert len([*out.rglob("feedback/*/*.html")]) == MANY
+    assert len([*out.rglob("autograded/*/*/*.ipynb")]) == MANY
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 3)), max_size=8), st.booleans())
+def test_what_has_come_is_stored_whatever_stops_the_grader(
+    tiny: Course, ticks: list[tuple[int, float]], breaks: bool
+) -> None:
+    """Nothing waits for longer than a second and a tick, and the end stores the rest."""
+    now, stored, come = 0.0, list[Result](), list[Result]()
+    plan = SimpleNamespace(store=SimpleNamespace(), basis=lambda result: Basis("f"))
+    plan.store.add_all = lambda finished: stored.extend(result for result, _ in finished)
+    with pytest.MonkeyPatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr("mugrade.grader.run.time.monotonic", lambda: now)
+        with closing(Finished(plan)) as finished:  # type: ignore[arg-type]
+            since = now
+            for count, seconds in ticks:
+                now += seconds
+                results = [
+                    result_of(tiny, f"s{len(come) + i}", "00_mean", "a") for i in range(count)
+                ]
+                come += results
+                finished.add(results)
+                since = now if stored == come else since
+                assert now - since <= 1
+            if breaks:
+                raise KeyboardInterrupt
+    assert stored == come
 
 
 def test_few_shares_start_no_process(tiny: Course, out: Path) -> None:

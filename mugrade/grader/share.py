@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 FEW = 4  # shares, which are written before processes would have started
 AHEAD = 2  # shares that wait for each process
+NOT_TO_BE_HAD = (OSError, ImportError, NotImplementedError)  # where there are no semaphores
 
 _scribe: "Scribe"  # of this process
 
@@ -51,8 +52,8 @@ class Scribe:
 
     def write(self, share: Share) -> Written:
         """Write a share."""
-        output = share.make(self.out, self.course, self.store)
         try:
+            output = share.make(self.out, self.course, self.store)
             return Written(output.write(self.store.with_checks(share.standings)))
         except Exception as error:  # it must not stop the others
             return Written(error=error)
@@ -66,7 +67,7 @@ class Scribes:
         self.jobs = 1 if here.store.is_in_memory else jobs
 
     def write(self, shares: Sequence[Share]) -> Iterator[tuple[Share, Written]]:
-        """Write all shares, in any order; what a process that dies leaves over is written here."""
+        """Write all shares, in any order; what processes leave over, or cannot, is written here."""
         left = dict(enumerate(shares))
         if self.jobs > 1 and (len(shares) > FEW or "_pool" in vars(self)):
             for number, written in self._elsewhere(shares):
@@ -75,7 +76,7 @@ class Scribes:
             yield share, self.here.write(share)
 
     def _elsewhere(self, shares: Sequence[Share]) -> Iterator[tuple[int, Written]]:
-        """The numbers of shares that processes have written, until one of these dies."""
+        """The numbers of shares that processes have written, until one dies or cannot be had."""
         waiting, running = iter(enumerate(shares)), dict[Future[Written], int]()
         try:
             while True:
@@ -86,8 +87,8 @@ class Scribes:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running[future], future.result()
                     del running[future]
-        except BrokenProcessPool as error:
-            log.warning("a process that writes files has ended (%s)", error)
+        except (BrokenProcessPool, *NOT_TO_BE_HAD) as error:
+            log.warning("the processes that write files cannot be used (%s)", error)
             self.close()
 
     @cached_property

@@ -49,9 +49,6 @@ class Output:
         """Delete a student; a line for all that was done."""
         yield from ()
 
-    def close(self) -> None:
-        """Let go of what is open."""
-
 
 def batched(standings: Iterable[Standing]) -> Iterator[Sequence[Standing]]:
     """Some of them at a time."""
