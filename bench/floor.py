@@ -18,10 +18,10 @@ from mugrade.grader.assemble import submission_job
 from mugrade.grader.key import StageKey
 from mugrade.grader.submissions import find_submissions
 from mugrade.package.ipynb import read_cells
+from mugrade.sandbox.guest import load, run_check
 from mugrade.sandbox.loader import load_package, package_to_json
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
-from mugrade.sandbox.worker import load, run_check
 from mugrade.values.observe import seed_of
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from mugrade.course.model import Course, Stage
 from mugrade.package.blocks import export_path
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json
+from mugrade.values.compare import judge
 from mugrade.values.observe import observe, seed_of
-from mugrade.values.verdicts import judge
 
 CHECKS = "checks.json"
 TEST = '''\

@@ -23,8 +23,9 @@ from mugrade.grader.bundle import Outcome
 from mugrade.package.blocks import cell_body
 from mugrade.sandbox.job import Limits
 from mugrade.student.workspace import Workspace
+from mugrade.values.compare import judge
 from mugrade.values.mistakes import uncontradicted
-from mugrade.values.verdicts import Verdict, judge
+from mugrade.values.verdict import Verdict
 from tests.answers.named import ALSO, NAMED
 from tests.answers.unseen import unseen as read_unseen
 from tests.conftest import ROOT, STAGES, make_grader

@@ -17,7 +17,7 @@ from mugrade.grader.grade import Grader
 from mugrade.grader.key import StageKey
 from mugrade.package.blocks import cell_body
 from mugrade.sandbox.process import Sandbox
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 from tests.answers.named import NAMED
 from tests.conftest import STAGES
 

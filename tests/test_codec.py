@@ -21,9 +21,8 @@ from mugrade.grader.drawn import Drawn
 from mugrade.student.kernels import Kernel, running
 from mugrade.student.snapshot import Record, Snapshot
 from mugrade.student.workspace import Workspace, read_manifest
-from mugrade.values.diagnosis.evidence import Diagnosis
 from mugrade.values.picture import Picture
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Diagnosis, Verdict
 from tests.conftest import ROOT
 
 KERNEL = Kernel(1, "a.ipynb", "python", 0.5)
@@ -159,7 +158,7 @@ def test_a_broken_record_of_an_update_names_the_copies(folder: Path, record: str
 
 def test_neither_the_sandbox_nor_a_notebooks_imports_load_cattrs() -> None:
     program = (
-        "import mugrade.sandbox.nursery, mugrade.sandbox.worker, sys\n"
+        "import mugrade.sandbox.nursery, mugrade.sandbox.guest, sys\n"
         "from mugrade import check, close, distribution, labels, progress, rng, show\n"
         "print('cattrs' in sys.modules)"
     )

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mugrade.author.build import build_course
+from mugrade.course.manifest import CheckEntry
 from mugrade.course.reading import load_course
 from mugrade.errors import CourseError
 from mugrade.values.answers import Answer
+from mugrade.values.compare import judge
 from mugrade.values.diagnosis import diagnose
-from mugrade.values.diagnosis.evidence import Diagnosis, Evidence
+from mugrade.values.diagnosis.evidence import Evidence
 from mugrade.values.judges import Close, Distribution
 from mugrade.values.mistakes import (
     Print,
@@ -29,7 +31,7 @@ from mugrade.values.mistakes import (
     uncontradicted,
 )
 from mugrade.values.observe import Observed
-from mugrade.values.verdicts import Verdict, judge
+from mugrade.values.verdict import Diagnosis, Verdict
 from mugrade.view.report import Report
 from tests.tiny import write_course
 
@@ -277,6 +279,9 @@ def test_trivial_values_tell_a_recorded_mistake_only_if_it_says_so() -> None:
         assert found == (KNOWN if plain else None)
 
 
+CHECK = CheckEntry("a-check", "00_stage", 3, "x", "docstring")
+
+
 def test_a_right_answer_has_no_diagnosis() -> None:
     made = trace(KNOWN, values(Y), [X], [Close()])
     assert made
@@ -285,14 +290,14 @@ def test_a_right_answer_has_no_diagnosis() -> None:
 
 def test_a_hidden_mismatch_is_named_without_its_values() -> None:
     verdict = judge(values(X * np.float32(1.2345)), answers(X, hidden=True))
-    text = Report.of("a-check", verdict, 3, "docstring", "x").text
+    text = Report(CHECK, verdict).text
     assert "off by the same factor" in text and "1.23" not in text
     assert verdict.actual == verdict.expected == ""
 
 
 def test_a_message_has_at_most_eight_lines() -> None:
     verdict = judge(values(2 * X), answers(X))
-    text = Report.of("a-check", verdict, 3, "docstring", "x").text
+    text = Report(CHECK, verdict).text
     assert len(text.splitlines()) == 8
     assert "docstring" not in text
 

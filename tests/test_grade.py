@@ -33,7 +33,7 @@ from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission, find_submissions
 from mugrade.reference.record import reference_job
 from mugrade.sandbox.job import Death, Limits
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 from tests.conftest import make_grader, standing_of
 from tests.tiny import write_course
 
@@ -326,9 +326,9 @@ for f in (value_frame(Observed("array", np.zeros(6))), Frame(END, {"verdict": "p
         ("np.allclose = np.isclose = np.array_equal = lambda *a, **k: True", "return 0 * y"),
         ("import builtins\nbuiltins.all = builtins.any = lambda *a: True", "return 0 * y"),
         ("import mugrade.values.judges as j\nj.Close.compare = lambda *a: None", "return 0 * y"),
-        ("import mugrade.values.verdicts as a\na.judge = lambda *a: a.PASS", "return 0 * y"),
+        ("import mugrade.values.compare as a\na.judge = lambda *a: a.PASS", "return 0 * y"),
         ("import mugrade.values.observe as o\no.observe = lambda *a: []", "return 0 * y"),
-        ("import mugrade.sandbox.worker as w\nw.run_check = lambda *a: []", "return 0 * y"),
+        ("import mugrade.sandbox.guest as w\nw.run_check = lambda *a: []", "return 0 * y"),
         ("", FORGE + "\n        return 0 * y"),
         ('print(\'{"scaler-centres": "pass"}\')', "x -= x; return x"),
         ("", "for v in range(6): x[v] = 0\n        return x"),

@@ -26,7 +26,7 @@ from mugrade.grader.results import Grade, PackedNotebook, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.job import Limits
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 from tests.conftest import make_grader
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from mugrade.course.manifest import CheckEntry
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json, record
+from mugrade.values.compare import judge, kept_answers
 from mugrade.values.judges import (
     TOLERANCES,
     Close,
@@ -21,7 +23,6 @@ from mugrade.values.judges import (
     judge_to_json,
 )
 from mugrade.values.observe import Observed
-from mugrade.values.verdicts import judge, kept_answers
 from mugrade.view.report import Report
 
 DTYPES = ("float16", "float32", "float64", "complex64", "complex128", "int64", "uint8", "bool")
@@ -315,6 +316,9 @@ def f():
 """
 
 
+F = CheckEntry("f", "00_stage", 3, "f", "why")
+
+
 def test_a_hidden_miss_says_of_what_kind_the_input_is():
     lines = [3, 5, 8, 8, 10, 12]
     answers = record([Observed("array", np.ones(2), line=n) for n in lines], KINDS, {})
@@ -324,10 +328,10 @@ def test_a_hidden_miss_says_of_what_kind_the_input_is():
     ]
     right = [Observed("array", np.ones(2))] * 4
     verdict = judge([*right, Observed("error", text="IndexError: 7")], answers)
-    said = Report.of("f", verdict, 3, "why", "f").text
+    said = Report(F, verdict).text
     assert "an exception was raised on an input that is not shown: no rows" in said
     assert "7" not in said
-    assert "no rows" not in Report.of("f", judge([], answers), 3, "why", "f").text
+    assert "no rows" not in Report(F, judge([], answers)).text
     other = replace(answers[4], about="one row")
     assert kept_answers([other], [answers[4]]) == [answers[4]]
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from rich.console import Console
 
+from mugrade.course.manifest import CheckEntry
 from mugrade.values import Category
 from mugrade.values.answers import Answer
-from mugrade.values.diagnosis.evidence import Diagnosis
+from mugrade.values.compare import judge
 from mugrade.values.judges import Close
 from mugrade.values.observe import Observed
 from mugrade.values.picture import (
@@ -29,7 +30,7 @@ from mugrade.values.picture import (
     Picture,
     where,
 )
-from mugrade.values.verdicts import Verdict, judge
+from mugrade.values.verdict import Diagnosis, Verdict
 from mugrade.view.formula import readable
 from mugrade.view.report import MEANING, Report
 
@@ -70,7 +71,7 @@ class Tree(HTMLParser):
 
 
 def report(verdict: Verdict, why: str = "a docstring") -> Report:
-    return Report.of("a-check", verdict, 3, why, "an-exercise")
+    return Report(CheckEntry("a-check", "00_stage", 3, "an-exercise", why), verdict)
 
 
 def in_terminal(shown: Any, width: int = 100) -> str:

@@ -23,7 +23,7 @@ from mugrade.sandbox.probe import ESCAPES, probe, strongest
 from mugrade.sandbox.process import Death, Limits, SandboxError
 from mugrade.sandbox.refusals import NOTIFY, RETURN
 from mugrade.sandbox.tiers import WEAK, Tier, seccomp_program
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 from tests.conftest import make_grader
 from tests.test_grade import SCALER, hand_in
 

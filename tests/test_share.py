@@ -29,7 +29,7 @@ from mugrade.grader.share import Scribe, Scribes, Share, Written
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.values import Category
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 from tests.conftest import standing_of
 
 STAGES = ("00_mean", "01_scale")

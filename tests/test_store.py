@@ -45,9 +45,8 @@ from mugrade.grader.run import grade_class, regrade_class
 from mugrade.grader.store import Filter, Store
 from mugrade.grader.submissions import Submission, by_student, find_submissions
 from mugrade.sandbox.job import Limits
-from mugrade.values.diagnosis.evidence import Diagnosis
 from mugrade.values.picture import Picture
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Diagnosis, Verdict
 from tests.conftest import ROOT, make_grader, standing_of
 from tests.test_grade import LIMITS, hand_in
 from tests.tiny import write_course

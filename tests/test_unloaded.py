@@ -22,7 +22,7 @@ from mugrade.package.ipynb import SubmittedCell, read_cells
 from mugrade.sandbox.job import Limits
 from mugrade.sandbox.libraries import library_paths, unknown_imports
 from mugrade.student.doctor import import_findings
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 from tests.conftest import ROOT, STAGES, make_grader
 from tests.test_grade import SOLVED, hand_in
 from tests.tiny import write_course

@@ -38,10 +38,10 @@ from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.sandbox.tiers import WEAK
 from mugrade.values.answers import Answer
+from mugrade.values.compare import compare
 from mugrade.values.judges import Close
 from mugrade.values.mistakes import first_miss
 from mugrade.values.observe import Observed
-from mugrade.values.verdicts import compare
 from tests.conftest import ROOT, STAGES
 from tests.test_answers import edited, table
 

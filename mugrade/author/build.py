@@ -35,6 +35,7 @@ from mugrade.reference.cache import Records, last_records, records_of
 from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.plain import for_trusted
 from mugrade.values.answers import Answer, answers_to_json, read_answers
+from mugrade.values.compare import kept_answers
 from mugrade.values.judges import Labels
 from mugrade.values.mistakes import (
     MISTAKES,
@@ -45,7 +46,6 @@ from mugrade.values.mistakes import (
     shown_part,
 )
 from mugrade.values.observe import seed_of
-from mugrade.values.verdicts import kept_answers
 
 Tree = dict[str, str]
 Tell = Callable[[str], None]

@@ -155,7 +155,7 @@ def _run(
     try:
         for report in run_checks(workspace, ran.stage, seconds, whole):
             ran.reports.append(report)
-            advance(None if report.passed or report.exercise in ran.unwritten else report)
+            advance(None if report.passed or report.check.of in ran.unwritten else report)
     except WorkspaceError as error:
         ran.problem = str(error)
         advance(ran.problem, ran.total - len(ran.reports))
@@ -213,7 +213,7 @@ def _table(ran: list[Ran], hidden: bool) -> "Table":
     found = table(("stage", *numbers), right=numbers)
     for r in ran:
         points = sum(report.points for report in r.reports)
-        possible = sum(report.worth for report in r.reports)
+        possible = sum(report.check.points for report in r.reports)
         row = (f"{r.passing}/{r.total}", f"{points}/{possible}") if r.reports else ("-", "-")
         found.add_row(r.stage, *row)
     return found

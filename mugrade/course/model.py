@@ -11,7 +11,7 @@ from mugrade.course.cells import Cell, Role, plain_python
 from mugrade.course.settings import Settings
 from mugrade.errors import CourseError
 from mugrade.package.blocks import Block, indices
-from mugrade.values.diagnosis.evidence import Diagnosis
+from mugrade.values.verdict import Diagnosis
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,22 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from mugrade import files
 from mugrade.course.cells import Cell, Role
 from mugrade.course.index import with_imports
 from mugrade.course.manifest import START
 from mugrade.course.model import Course, Mistake, Stage
-from mugrade.course.percent import FormatError, read_percent
+from mugrade.course.percent import FormatError, RawCell, read_percent
 from mugrade.course.problems import problems
 from mugrade.course.settings import read_settings
 from mugrade.errors import CourseError
-from mugrade.values.diagnosis.evidence import Diagnosis
+from mugrade.values.verdict import Diagnosis
 from mugrade.view.formula import readable
 
-ATTRIBUTES = {"id", "role", "points", "export", "of", "data"}
+ATTRIBUTES = {n: kind for n, kind in get_type_hints(Cell).items() if n not in ("source", "line")}
+KINDS = {int: "a whole number", str: 'text in "..."'}
 MISTAKE_KEYS = {"of", "name", "why", "try", "edits", "plain"}
 LONGEST_TEXT = 100  # what a line of a message holds
 
@@ -70,19 +71,25 @@ def script_cells(path: Path) -> list[Cell]:
     cells: list[Cell] = []
     exercise = ""
     for raw in raw_cells:
-        line, data = raw.line, raw.attributes
-        role = str(data.get("role", Role.PROSE if raw.markdown else ""))
-        if unknown := set(data) - ATTRIBUTES:
-            raise CourseError(f"{path.name}:{line}: unknown attribute {', '.join(sorted(unknown))}")
-        id = str(data.get("id", ""))
-        exercise = id if role == Role.SOLUTION else exercise
-        of = str(data.get("of", exercise if role in (Role.CHECK, Role.HINTS) else ""))
-        points, export = data.get("points", 0), str(data.get("export", ""))
-        if not isinstance(points, int):
-            raise CourseError(f"{path.name}:{line}: points={points!r} is not a whole number")
-        files = str(data.get("data", ""))
-        cells.append(Cell(id, role, raw.source, line, points, export, of, files))
+        if problem := _wrong_attribute(raw):
+            raise CourseError(f"{path.name}:{raw.line}: {problem}")
+        given: dict[str, Any] = {"id": "", "role": Role.PROSE if raw.markdown else ""}
+        given |= raw.attributes
+        exercise = given["id"] if given["role"] == Role.SOLUTION else exercise
+        if given["role"] in (Role.CHECK, Role.HINTS):
+            given.setdefault("of", exercise)
+        cells.append(Cell(**given, source=raw.source, line=raw.line))
     return cells
+
+
+def _wrong_attribute(raw: RawCell) -> str:
+    for name, value in raw.attributes.items():
+        kind = ATTRIBUTES.get(name)
+        if kind is None:
+            return f"unknown attribute {name}"
+        if not isinstance(value, kind):
+            return f"{name}={value!r} is not {KINDS[kind]}"
+    return ""
 
 
 def links_cell(stages: Sequence[Stage], place: int) -> Cell:

@@ -13,8 +13,9 @@ from mugrade.sandbox.process import Process, Sandbox
 from mugrade.sandbox.tiers import call_name
 from mugrade.values import Category
 from mugrade.values.answers import Answer
+from mugrade.values.compare import UNSOLVED, compare
 from mugrade.values.observe import Observed
-from mugrade.values.verdicts import UNSOLVED, Verdict, compare
+from mugrade.values.verdict import Verdict
 
 MAX_RESTARTS = 3
 MAX_KEPT = 1 << 17  # entries in the values of a check, where the answers have fewer
@@ -185,7 +186,7 @@ def _ask(
         id = part.task.id
         verdict = _run(process, part, min(bundle.limits.check, seconds), outcome)
         seen = seen or part.hidden
-        outcome.verdicts[id] = conceal(verdict) if seen else verdict
+        outcome.verdicts[id] = verdict.concealed if seen else verdict
         if not verdict.passed:
             left = [part for part in left if part.task.id != id]
         if verdict.category in DEATHS:
@@ -209,14 +210,6 @@ def _is_small(values: Sequence[Observed], answers: Sequence[Answer]) -> bool:
     given = sum(value.array.size for value in values if value.array is not None)
     shapes = (getattr(answer.judge, "shape", answer.array.shape) for answer in answers)
     return given <= max(MAX_KEPT, 4 * sum(map(math.prod, shapes)))
-
-
-def conceal(verdict: Verdict) -> Verdict:
-    """The verdict without anything that the student's process chose, be it a number."""
-    if verdict.passed:
-        return verdict
-    category, about = verdict.category, verdict.about
-    return Verdict(category, advice=verdict.advice, hidden=True, about=about)
 
 
 def _not_graded(exercise: str, why: str) -> Verdict:

@@ -15,8 +15,8 @@ from mugrade.reference.record import record_answers, reference_job
 from mugrade.reference.rehearse import declared_at, made, own_first, trace_of
 from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.process import Sandbox
+from mugrade.values.compare import compare
 from mugrade.values.mistakes import Known, Trace
-from mugrade.values.verdicts import compare
 
 DRAWS = 10  # of a check, before it is called too weak
 

@@ -37,6 +37,7 @@ JUDGING = (
     "reference/rehearse.py",
     "sandbox/channel.py",
     "sandbox/confine.py",
+    "sandbox/guest.py",
     "sandbox/job.py",
     "sandbox/kernel.py",
     "sandbox/libraries.py",
@@ -45,12 +46,12 @@ JUDGING = (
     "sandbox/process.py",
     "sandbox/refusals.py",
     "sandbox/tiers.py",
-    "sandbox/worker.py",
     "values/__init__.py",
     "values/answers.py",
+    "values/compare.py",
     "values/judges.py",
     "values/observe.py",
-    "values/verdicts.py",
+    "values/verdict.py",
 )
 """The sources, below mugrade/, whose change may change a verdict."""
 NOTHING = "missing"

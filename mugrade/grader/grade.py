@@ -12,7 +12,7 @@ from mugrade.course.manifest import Manifest
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.assemble import submission_job
-from mugrade.grader.bundle import Bundle, CheckPart, Outcome, conceal, left_out, run_bundle
+from mugrade.grader.bundle import Bundle, CheckPart, Outcome, left_out, run_bundle
 from mugrade.grader.key import StageKey
 from mugrade.grader.results import Grade, PackedNotebook, Result, Status
 from mugrade.grader.submissions import Submission
@@ -21,7 +21,7 @@ from mugrade.sandbox.job import Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.values import Category
 from mugrade.values.observe import describe
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 
 TOO_LARGE = "it takes too much memory to read"
 TOO_DEEP = "its code is nested too deeply to read"
@@ -190,7 +190,7 @@ class Grader:
         outcome.refused |= second.refused
         for id, verdict in second.verdicts.items():
             if verdict.passed or outcome.verdicts[id].category == Category.UNSOLVED:
-                outcome.verdicts[id] = conceal(verdict)
+                outcome.verdicts[id] = verdict.concealed
                 outcome.misses.pop(id, None)
         return outcome
 

@@ -21,8 +21,9 @@ from mugrade.reference.record import (
 from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.process import Sandbox
+from mugrade.values.compare import judge
 from mugrade.values.mistakes import uncontradicted
-from mugrade.values.verdicts import Verdict, judge
+from mugrade.values.verdict import Verdict
 
 
 class StageKey:

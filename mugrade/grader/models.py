@@ -23,7 +23,7 @@ from mugrade import codec
 from mugrade.course.manifest import CheckEntry
 from mugrade.grader.results import Grade, Result, Status
 from mugrade.grader.submissions import Submission
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 from mugrade.view.report import printable
 
 FIRST, HEAD = "1", "3"  # schemas; the first did not say its number

@@ -11,7 +11,7 @@ from mugrade.grader.final import NOTHING_SAID, CheckScore, Final, Reviews
 from mugrade.grader.models import Attempt, Pin, Review
 from mugrade.grader.results import Grade, Result, Status
 from mugrade.values import Category
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 
 NEVER = "nothing was handed in"
 TOO_LATE = "handed in after the deadline"

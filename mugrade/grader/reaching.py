@@ -12,7 +12,7 @@ from mugrade.reference.record import REFERENCE_LIMITS, reference_job
 from mugrade.sandbox.job import Death, Job
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.values import Category
-from mugrade.values.verdicts import compare
+from mugrade.values.compare import compare
 
 
 class Reaching:

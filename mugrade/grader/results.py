@@ -11,7 +11,7 @@ from typing import Any
 
 from mugrade.course.manifest import CheckEntry
 from mugrade.grader.submissions import Submission
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 from mugrade.view.report import Report, printable, summary
 
 
@@ -30,8 +30,7 @@ class Grade:
     @property
     def report(self) -> Report:
         """The outcome as a student reads it."""
-        entry = self.check
-        return Report.of(entry.id, self.verdict, entry.points, entry.why, entry.of)
+        return Report(self.check, self.verdict)
 
     @property
     def message(self) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def _content(course: Course, stage: Stage) -> list[Any]:
     cells = [c for s in course.before(stage) for c in s.exports]
     cells += stage.role(*GRADED)
     files = {path: sha256(content) for path, content in course.files(stage).items()}
-    return [[(c.id, str(c.role), c.source, c.points, c.export, c.of) for c in cells], files]
+    return [[asdict(replace(cell, line=0)) for cell in cells], files]
 
 
 def _labels(course: Course) -> list[tuple[str, str]]:

@@ -56,7 +56,7 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True)
 class Frame:
-    """One message from a worker; only a VALUE has data."""
+    """One message from a guest; only a VALUE has data."""
 
     kind: int
     header: dict[str, Any]
@@ -209,3 +209,23 @@ def _array(dtype: Any, shape: Any, data: bytes) -> np.ndarray:
         return np.frombuffer(data, dtype).reshape(shape)
     except ValueError:
         raise ProtocolError("an array with an impossible shape") from None
+
+
+def write_all(fd: int, data: bytes, deadline: float) -> None:
+    """Write everything before `deadline`, to a reader that may have stopped reading.
+
+    `fd` does not block.
+    """
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            _wait_to_write(fd, deadline)
+
+
+def _wait_to_write(fd: int, deadline: float) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(fd, selectors.EVENT_WRITE)
+        if not selector.select(max(0, deadline - time.monotonic())):
+            raise Silence

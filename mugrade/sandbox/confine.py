@@ -1,10 +1,10 @@
 """Inside the sandbox: the walls around one submission, built by the process that they enclose.
 
 A fork of the nursery becomes the *keeper* of one submission. It forks an *init*, which forks the
-*worker* that runs student code. In namespaces of its own the init is process 1, so that its death
+*guest* that runs student code. In namespaces of its own the init is process 1, so that its death
 takes everything with it; elsewhere the keeper hunts down what the init adopted. The keeper kills
 the init when the grader lets go of the leash, or when a limit is passed on memory or processes,
-and reports how the worker ended.
+and reports how the guest ended.
 """
 
 import contextlib
@@ -178,7 +178,7 @@ def _init(
     mouth: socket.socket,
     work: Callable[[int, int], None],
 ) -> NoReturn:
-    """Start the worker, and report its wait status when it ends."""
+    """Start the guest, and report its wait status when it ends."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if walls.namespaces:
@@ -188,8 +188,8 @@ def _init(
     os.chdir(scratch)
     os.environ.update(HOME=scratch, TMPDIR=scratch)
     tempfile.tempdir = scratch  # mkdtemp, above, has made it remember the system's
-    worker = os.fork()
-    if worker == 0:
+    guest = os.fork()
+    if guest == 0:
         try:
             _enter(ends, walls, scratch, mouth)
             work(ends.requests, ends.reply)
@@ -199,12 +199,12 @@ def _init(
         os._exit(0)
     for fd in (ends.requests, ends.reply, mouth.fileno()):
         os.close(fd)
-    while True:  # until the keeper ends it: whoever the worker leaves behind becomes its child
+    while True:  # until the keeper ends it: whoever the guest leaves behind becomes its child
         try:
             pid, status = os.wait()
         except ChildProcessError:
             signal.pause()
-        if pid == worker:
+        if pid == guest:
             os.write(ends.fate, json.dumps({"status": status}).encode() + b"\n")
 
 

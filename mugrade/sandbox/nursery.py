@@ -17,8 +17,8 @@ from typing import Any
 
 from mugrade.sandbox.channel import FORK, READY
 from mugrade.sandbox.confine import Ends, Walls, be_keeper
+from mugrade.sandbox.guest import work
 from mugrade.sandbox.loader import Package, load_package, package_from_json
-from mugrade.sandbox.worker import work
 
 
 def main(fd: int) -> None:

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from mugrade.sandbox.guest import load, run_check, write_files
 from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.loader import BlockImporter
 from mugrade.sandbox.process import Sandbox, first_request
 from mugrade.sandbox.tiers import WEAK
-from mugrade.sandbox.worker import load, run_check, write_files
 from mugrade.values import Category
 from mugrade.values.observe import Observed, describe
 

@@ -32,6 +32,7 @@ from mugrade.sandbox.channel import (
     Silence,
     frame_value,
     read_frames,
+    write_all,
 )
 from mugrade.sandbox.job import CheckTask, Death, Job, Limits, SandboxError
 from mugrade.sandbox.loader import Package, added, extends, package_to_json
@@ -41,7 +42,7 @@ from mugrade.values.observe import Observed
 
 log = logging.getLogger(__name__)
 
-GRACE = 0.05  # seconds that a worker has to end by itself
+GRACE = 0.05  # seconds that a guest has to end by itself
 
 
 class Sandbox:
@@ -142,7 +143,7 @@ class Nursery:
 
 
 class Process:
-    """A worker with a submission loaded; once it is closed nothing is left running."""
+    """A guest with a submission loaded; once it is closed nothing is left running."""
 
     def __init__(self, nursery: Nursery, job: Job, limits: Limits, trusted: bool = False) -> None:
         self.limits, self.trusted = limits, trusted
@@ -201,7 +202,7 @@ class Process:
         line = json.dumps({**request, "nonce": nonce.hex()}).encode() + b"\n"
         deadline = time.monotonic() + seconds
         try:
-            _write(self.requests, line, deadline)
+            write_all(self.requests, line, deadline)
             yield from read_frames(self.reply, nonce, deadline, self.printed)
         except Silence:
             raise Death(Category.TIMEOUT, f"no answer within {seconds:.3g} seconds") from None
@@ -213,7 +214,7 @@ class Process:
             raise self._death() from None
 
     def _death(self) -> Death:
-        """How the worker ended, as its keeper tells."""
+        """How the guest ended, as its keeper tells."""
         fate: dict[str, int] = {}
         with selectors.DefaultSelector() as selector:
             selector.register(self.fate, selectors.EVENT_READ)
@@ -243,7 +244,7 @@ class Process:
     def close(self) -> None:
         """Let go of the leash, and wait until the keeper says that nothing is left.
 
-        A worker at rest ends by itself when no request can come any more; the kernel counts what
+        A guest at rest ends by itself when no request can come any more; the kernel counts what
         it has used only then, not when the whole namespace is killed with it in it.
         """
         os.close(self.requests)
@@ -258,33 +259,13 @@ class Process:
 
 
 def first_request(job: Job, base: Package) -> dict[str, Any]:
-    """What a worker that has `base` is told before the first check, in JSON's types."""
+    """What a guest that has `base` is told before the first check, in JSON's types."""
     return {
         "package": package_to_json(added(job.package, base)),
         "setup": job.setup,
         "names": job.names,
         "files": {path: base64.b64encode(job.files[path]).decode() for path in job.files},
     }
-
-
-def _write(fd: int, data: bytes, deadline: float) -> None:
-    """Write everything before `deadline`, to a reader that may have stopped reading.
-
-    `fd` does not block.
-    """
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(fd, view) :]
-        except BlockingIOError:
-            _wait_to_write(fd, deadline)
-
-
-def _wait_to_write(fd: int, deadline: float) -> None:
-    with selectors.DefaultSelector() as selector:
-        selector.register(fd, selectors.EVENT_WRITE)
-        if not selector.select(max(0, deadline - time.monotonic())):
-            raise Silence
 
 
 def _failures(loaded: Frame) -> dict[str, str]:

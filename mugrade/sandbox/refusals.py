@@ -1,6 +1,6 @@
 """Inside the sandbox: who answers the system calls that the filter does not let through.
 
-The filter asks a listener (seccomp_unotify(2), Linux 5.0). The worker sends that to its keeper and
+The filter asks a listener (seccomp_unotify(2), Linux 5.0). The guest sends that to its keeper and
 lets go of it before student code runs; the keeper refuses each call and notes its number. Where a
 kernel knows no listeners, or the keeper has ended, calls are refused all the same.
 """

@@ -21,9 +21,9 @@ from mugrade.student.unbuilt import show_unsolved
 from mugrade.student.workspace import Workspace
 from mugrade.values import Category
 from mugrade.values.answers import HIDDEN_MARK, Answer
+from mugrade.values.compare import judge
 from mugrade.values.mistakes import Trace, uncontradicted
 from mugrade.values.observe import Observed, observe, seed_of
-from mugrade.values.verdicts import judge
 from mugrade.view.report import Report
 
 Check = Callable[[], Any]
@@ -91,11 +91,10 @@ def report_on(
     known, passed = workspace.known, passing(workspace, entry.of)
     traces = uncontradicted(known.get(entry.id, ()), passed, known)
     report = compared(workspace, entry, shown, answers, traces, reaches)
-    report = replace(report, visible_only=entry.hidden and part == "public")
-    if not answers:
-        report = replace(report, rows={"note": "only hidden inputs are checked"})
     note = staleness(workspace, entry.of, runs_here())
-    return report.with_note(note) if note else report
+    if not answers and not note:
+        note = "only hidden inputs are checked"
+    return replace(report, note=note, visible_only=entry.hidden and part == "public")
 
 
 def compared(
@@ -112,7 +111,7 @@ def compared(
         earlier := _failing_before(workspace, entry, reaches)
     ):
         verdict = replace(verdict, advice=earlier)
-    return Report.of(entry.id, verdict, entry.points, entry.why, entry.of)
+    return Report(entry, verdict)
 
 
 def _show(report: Report) -> None:

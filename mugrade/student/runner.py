@@ -18,10 +18,10 @@ from mugrade.course.cells import Role, plain_python
 from mugrade.course.manifest import BlockEntry, CheckEntry
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import export_path
+from mugrade.sandbox.guest import bind, run_check
 from mugrade.sandbox.job import Death
 from mugrade.sandbox.loader import module_name
 from mugrade.sandbox.plain import Child, silence
-from mugrade.sandbox.worker import bind, run_check
 from mugrade.student import noted
 from mugrade.student.checks import report_on
 from mugrade.student.live import Session
@@ -31,7 +31,7 @@ from mugrade.student.whole import Whole
 from mugrade.student.workspace import Workspace
 from mugrade.values import Category
 from mugrade.values.observe import Observed, describe, seed_of
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 from mugrade.view.report import Report
 
 LOAD_SECONDS = 60.0
@@ -68,7 +68,7 @@ def run_checks(
                     continue
                 asked = child, sources[check.id], seconds
                 report = _run(workspace, check, *asked, whole.report_on if whole else report_on)
-                if report.category == Category.TIMEOUT:
+                if report.verdict.category == Category.TIMEOUT:
                     hung[check.of] = report.name
                 noted.remember(workspace, check.id, report.passed)
                 yield report
@@ -91,15 +91,14 @@ def _run(
     except Death as death:
         advice = ADVICE[death.category]
         return _report(check, Verdict(death.category, str(death), advice=advice))
-    if report.rows.get("you", "").startswith("NameError"):
+    if report.verdict.actual.startswith("NameError"):
         advice = "export what it uses, or define it in an exported cell"
-        return replace(report, rows={**report.rows, "try": advice})
+        return replace(report, verdict=report.verdict.advised(advice))
     return report
 
 
 def _report(check: CheckEntry, verdict: Verdict) -> Report:
-    report = Report.of(check.id, verdict, check.points, check.why, check.of)
-    return replace(report, visible_only=check.hidden)
+    return Report(check, verdict, visible_only=check.hidden)
 
 
 @contextmanager

@@ -5,13 +5,14 @@ or `labels`. The judge that counts is the one of the reference's own run.
 """
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from mugrade.values import Category
-from mugrade.values.picture import where
+from mugrade.values.picture import Picture, where
+from mugrade.values.verdict import Verdict
 
 TOLERANCES = {"float16": (2e-2, 2e-3), "float32": (1e-4, 1e-6), "float64": (1e-7, 1e-9)}
 TOLERANCES |= {"complex64": TOLERANCES["float32"], "complex128": TOLERANCES["float64"]}
@@ -21,24 +22,10 @@ SMALLEST_SAMPLE = 100
 KS_COEFFICIENT = 2.7  # sqrt(-log(alpha / 2) / 2) at alpha = 1e-6
 
 
-@dataclass(frozen=True)
-class Mismatch:
-    """Why a value is wrong: a category, both sides in words, and what to try.
-
-    `wrong` marks the entries that differ, where entries were compared.
-    """
-
-    category: Category
-    actual: str
-    expected: str
-    advice: str
-    wrong: np.ndarray | None = field(default=None, compare=False, repr=False)
-
-
 class Judge(Protocol):
     """Compares two arrays; `compare` returns None when the actual one is right."""
 
-    def compare(self, actual: np.ndarray, expected: np.ndarray) -> Mismatch | None: ...
+    def compare(self, actual: np.ndarray, expected: np.ndarray) -> Verdict | None: ...
 
 
 @dataclass(frozen=True)
@@ -61,9 +48,9 @@ class Close:
     rtol: float | None = None
     atol: float | None = None
 
-    def compare(self, actual: np.ndarray, expected: np.ndarray) -> Mismatch | None:
-        if mismatch := compare_form(actual, expected):
-            return mismatch
+    def compare(self, actual: np.ndarray, expected: np.ndarray) -> Verdict | None:
+        if miss := compare_form(actual, expected):
+            return miss
         if (actual == expected).all():
             return None
         rtol, atol = self.tolerances(expected.dtype)
@@ -72,7 +59,7 @@ class Close:
         else:
             with np.errstate(all="ignore"):
                 right = np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True)
-        return None if right.all() else _value_mismatch(actual, expected, ~right)
+        return None if right.all() else _wrong_value(actual, expected, ~right)
 
     def tolerances(self, dtype: np.dtype) -> tuple[float, float]:
         """The relative and the absolute one for a dtype."""
@@ -134,14 +121,17 @@ class Distribution:
             sample.shape, sample.dtype.name, mean, std, kurtosis, distinct
         ), quantiles
 
-    def compare(self, actual: np.ndarray, expected: np.ndarray) -> Mismatch | None:
+    def compare(self, actual: np.ndarray, expected: np.ndarray) -> Verdict | None:
         form = np.broadcast_to(np.zeros((), self.dtype), self.shape)
-        if mismatch := compare_form(actual, form):
-            return mismatch
+        if miss := compare_form(actual, form):
+            return miss
         x = actual.ravel().astype(np.float64)
         if not np.isfinite(x).all():
-            return Mismatch(
-                Category.VALUE, "entries that are not finite", "finite entries", "look for nan"
+            return Verdict(
+                Category.VALUE,
+                "entries that are not finite",
+                "finite entries",
+                advice="look for nan",
             )
         mean_bound = STANDARD_ERRORS * self.std * math.sqrt(2 / x.size)
         std_bound = (
@@ -155,20 +145,20 @@ class Distribution:
             return _statistic("standard deviation", std, self.std, "check gain, fans and the root")
         x = np.sort(x)
         if _ks_distance(x, expected) > KS_COEFFICIENT * math.sqrt(2 / x.size) + 1 / QUANTILES:
-            return Mismatch(
+            return Verdict(
                 Category.VALUE,
                 "another distribution with the same mean and deviation",
                 "the distribution asked for",
-                "uniform and normal samples differ",
+                advice="uniform and normal samples differ",
             )
         distinct = 1 + np.count_nonzero(x[1:] != x[:-1])
         spread = math.sqrt(2 * self.distinct * (1 - self.distinct) * x.size)
         if distinct < 0.9 * self.distinct * x.size - STANDARD_ERRORS * spread:
-            return Mismatch(
+            return Verdict(
                 Category.VALUE,
                 f"{distinct} different entries among {x.size}",
                 "independent entries",
-                "draw every entry, do not repeat a row",
+                advice="draw every entry, do not repeat a row",
             )
         return None
 
@@ -184,17 +174,17 @@ class Labels:
     truth: str
     at_least: float
 
-    def compare(self, actual: np.ndarray, expected: np.ndarray) -> Mismatch | None:
+    def compare(self, actual: np.ndarray, expected: np.ndarray) -> Verdict | None:
         if actual.shape != expected.shape:
             return compare_form(actual, expected)
         accuracy = float((actual == expected).mean())
         if accuracy >= self.at_least:
             return None
-        return Mismatch(
+        return Verdict(
             Category.VALUE,
             f"{accuracy:.1%} of the labels right",
             f"at least {self.at_least:.1%}",
-            "train before you predict, and predict in eval mode",
+            advice="train before you predict, and predict in eval mode",
         )
 
 
@@ -243,41 +233,44 @@ def judge_from_json(data: dict[str, Any]) -> Judge:
     return JUDGES[data["name"]](**{k: v for k, v in data.items() if k != "name"})
 
 
-def compare_form(actual: np.ndarray, expected: np.ndarray) -> Mismatch | None:
-    """The mismatch of shapes or dtypes, if there is one."""
+def compare_form(actual: np.ndarray, expected: np.ndarray) -> Verdict | None:
+    """The verdict on another shape or dtype, if it is one."""
     if actual.shape != expected.shape:
-        return Mismatch(
+        return Verdict(
             Category.SHAPE,
             f"shape {actual.shape}",
             f"shape {expected.shape}",
-            "print the shapes on the way, axis by axis",
+            advice="print the shapes on the way, axis by axis",
         )
     if actual.dtype != expected.dtype:
-        return Mismatch(
+        return Verdict(
             Category.DTYPE,
             f"dtype {actual.dtype}",
             f"dtype {expected.dtype}",
-            "look for a NumPy call or a constant that changes the dtype",
+            advice="look for a NumPy call or a constant that changes the dtype",
         )
     return None
 
 
-def _value_mismatch(actual: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> Mismatch:
+def _wrong_value(actual: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> Verdict:
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
     place = f" at {list(index)}" if index else ""
     share = f" ({where(wrong)})" if wrong.size > 1 else ""
-    return Mismatch(
+    return Verdict(
         Category.VALUE,
         f"{number(actual[index])}{place}{share}",
         number(expected[index]),
-        "work the smallest example out by hand and compare",
-        wrong,
+        advice="work the smallest example out by hand and compare",
+        picture=Picture.of(wrong),
     )
 
 
-def _statistic(name: str, actual: float, expected: float, advice: str) -> Mismatch:
-    return Mismatch(
-        Category.VALUE, f"{name} {number(actual)}", f"{name} about {number(expected)}", advice
+def _statistic(name: str, actual: float, expected: float, advice: str) -> Verdict:
+    return Verdict(
+        Category.VALUE,
+        f"{name} {number(actual)}",
+        f"{name} about {number(expected)}",
+        advice=advice,
     )
 
 

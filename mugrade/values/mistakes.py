@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from mugrade.values.diagnosis.evidence import ENOUGH, Diagnosis, distinct
+from mugrade.values.diagnosis.evidence import ENOUGH, distinct
 from mugrade.values.judges import Close, Distribution, Judge
 from mugrade.values.observe import Observed
+from mugrade.values.verdict import Diagnosis
 
 MISTAKES = "mistakes.json"
 PROJECTIONS = 4

@@ -5,13 +5,13 @@ terminal the same through rich, and tools take the JSON.
 """
 
 import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mugrade.values import Category
 from mugrade.values.picture import Picture
-from mugrade.values.verdicts import Verdict
+from mugrade.values.verdict import Verdict
 from mugrade.view import visible
 from mugrade.view.formula import readable
 
@@ -40,51 +40,80 @@ MEANING = {
 VALUES = ("you", "expected", "from")  # may come from a student's code; the rest is the course's
 
 
+class ReportedCheck(Protocol):
+    """What of a check a report tells: its id and docstring, its points, and whose it is."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def of(self) -> str: ...
+    @property
+    def points(self) -> int: ...
+    @property
+    def why(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Report:
-    """A check's outcome: what it is called, what it gives, and rows such as `why` or `try`.
+    """A verdict on a check as rows such as `why` or `try`; a `note` takes the docstring's place.
 
     Hidden inputs, their expected values and where these differ are never part of it. Of a check
     that has some, `visible_only` says that they were not tried.
     """
 
-    check: str
-    exercise: str
-    passed: bool
-    worth: int
-    category: Category
-    rows: dict[str, str] = field(default_factory=dict)
-    picture: Picture | None = None
+    check: ReportedCheck
+    verdict: Verdict
+    note: str = ""
     visible_only: bool = False
 
-    @classmethod
-    def of(cls, check: str, verdict: Verdict, points: int, why: str, exercise: str) -> "Report":
-        """The report of a verdict on a check that is worth `points`; `why` is its docstring."""
-        rows = {} if verdict.passed else dict(_rows(verdict, why, exercise))
-        picture = None if verdict.hidden else verdict.picture
-        return cls(check, exercise, verdict.passed, points, verdict.category, rows, picture)
+    @property
+    def passed(self) -> bool:
+        return self.verdict.passed
 
-    def with_note(self, note: str) -> "Report":
-        """The same, with a note above the rest; `why` makes room for it."""
-        rows = {key: text for key, text in self.rows.items() if key != "why"}
-        return replace(self, rows={"note": note, **rows})
+    @cached_property
+    def rows(self) -> dict[str, str]:
+        """What there is to say, in the order in which it is shown."""
+        note = {"note": self.note} if self.note else {}
+        return note | ({} if self.passed else self._what_is_wrong)
+
+    @property
+    def _what_is_wrong(self) -> dict[str, str]:
+        verdict, known = self.verdict, self.verdict.diagnosis
+        rows = {
+            **_both_sides(verdict),
+            "mistake": known.name if known else "",
+            "why": "" if self.note else known.why if known else self.check.why,
+            "try": known.advice if known else verdict.advice,
+            "hint": f"mugrade hint {self.check.of}" if self.check.of else "",
+        }
+        lines = {key: printable(" ".join(text.split())) for key, text in rows.items()}
+        return {
+            key: line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
+            for key, line in lines.items()
+            if line
+        }
+
+    @property
+    def picture(self) -> Picture | None:
+        """Where the arrays differ."""
+        return None if self.verdict.hidden else self.verdict.picture
 
     @property
     def name(self) -> str:
         """The name of the check's function."""
-        return self.check.replace("-", "_")
+        return self.check.id.replace("-", "_")
 
     @property
     def points(self) -> int:
         """What the check gives now."""
-        return self.worth if self.passed else 0
+        return self.check.points if self.passed else 0
 
     @property
     def score(self) -> str:
         """What it gives of what it is worth; no promise where only visible inputs were tried."""
         if self.passed and self.visible_only:
             return visible.PASS
-        return f"{self.points} of {self.worth} points"
+        return f"{self.points} of {self.check.points} points"
 
     @property
     def headline(self) -> str:
@@ -107,12 +136,12 @@ class Report:
         told = {key: self.plain_rows.get(key) for key in (*VALUES, "mistake", "why", "try", "hint")}
         picture = self.picture and {"words": self.picture.words, "rows": list(self.picture.rows)}
         return {
-            "check": self.check,
-            "exercise": self.exercise,
+            "check": self.check.id,
+            "exercise": self.check.of,
             "passed": self.passed,
-            "category": self.category,
+            "category": self.verdict.category,
             "points": self.points,
-            "max_points": self.worth,
+            "max_points": self.check.points,
             "visible_only": self.visible_only,
             **told,
             "picture": picture,
@@ -150,20 +179,6 @@ class Report:
             table.add_row(Text("  where", style="bold"), Text("\n".join(self.picture.rows)))
             table.add_row("", Text("; ".join(filter(None, (legend, self.picture.note)))))
         return Group(head, table) if self.rows else Group(head)
-
-
-def _rows(verdict: Verdict, why: str, exercise: str) -> Iterator[tuple[str, str]]:
-    known = verdict.diagnosis
-    rows = {
-        **_both_sides(verdict),
-        "mistake": known.name if known else "",
-        "why": known.why if known else why,
-        "try": known.advice if known else verdict.advice,
-        "hint": f"mugrade hint {exercise}" if exercise else "",
-    }
-    for key, text in rows.items():
-        if line := printable(" ".join(text.split())):
-            yield key, line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
 
 
 def _both_sides(verdict: Verdict) -> dict[str, str]:

@@ -20,9 +20,9 @@ from mugrade.grader.report import write_feedback
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.submissions import Submission
 from mugrade.values.answers import Answer
+from mugrade.values.compare import judge
 from mugrade.values.judges import Close
 from mugrade.values.observe import Observed
-from mugrade.values.verdicts import judge
 from mugrade.view import visible
 from tests.browser.jupyter import (
     CONTRASTS,
@@ -149,9 +149,11 @@ def test_a_plot_has_a_text(page: Page) -> None:
 def test_formulas_are_typeset_and_values_are_not(page: Page) -> None:
     source = """\
 from IPython.display import display
-from mugrade.values.verdicts import Verdict
+from mugrade.course.manifest import CheckEntry
+from mugrade.values.verdict import Verdict
 from mugrade.view.report import Report
-display(Report.of("a-check", Verdict("value", "$x$", "2"), 3, r"divide by $\\sqrt{n}$", "x"))"""
+entry = CheckEntry("a-check", "05_norms", 3, "x", r"divide by $\\sqrt{n}$")
+display(Report(entry, Verdict("value", "$x$", "2")))"""
     find(page, "setup-05")
     page.keyboard.press("b")
     new = page.evaluate("jupyterapp.shell.currentWidget.content.activeCell.model.id")

@@ -10,7 +10,8 @@ limit, so that it may be shown for hidden inputs too.
 import numpy as np
 
 from mugrade.values.diagnosis import dtypes, rows, samples, shapes, values
-from mugrade.values.diagnosis.evidence import LARGEST, Diagnosis, Evidence, Rule
+from mugrade.values.diagnosis.evidence import LARGEST, Evidence, Rule
+from mugrade.values.verdict import Diagnosis
 from mugrade.values.judges import Close, Distribution
 
 VALUE_RULES = [*values.RULES, *rows.RULES]

@@ -1,6 +1,7 @@
 """A wrong dtype."""
 
-from mugrade.values.diagnosis.evidence import Diagnosis, Evidence, Rule, rule
+from mugrade.values.diagnosis.evidence import Evidence, Rule, rule
+from mugrade.values.verdict import Diagnosis
 
 RULES: list[Rule] = []
 

@@ -6,18 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mugrade.values.judges import TOLERANCES, Distribution, Judge
+from mugrade.values.verdict import Diagnosis
 
 LARGEST = 1 << 20
 ENOUGH = 3  # distinct entries below which agreement may be chance
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """A mistake with its name: what was done, why that is wrong, what to try."""
-
-    name: str
-    why: str
-    advice: str
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ says holds whatever the numbers in the text are, so that it may be shown for hid
 
 import re
 
-from mugrade.values.diagnosis.evidence import Diagnosis
+from mugrade.values.verdict import Diagnosis
 
 RULES = [
     (

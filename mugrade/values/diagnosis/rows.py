@@ -6,7 +6,6 @@ import numpy as np
 
 from mugrade.values.diagnosis.evidence import (
     ENOUGH,
-    Diagnosis,
     Evidence,
     Rule,
     all_differ,
@@ -18,6 +17,7 @@ from mugrade.values.diagnosis.evidence import (
     subtracted,
     telling,
 )
+from mugrade.values.verdict import Diagnosis
 
 RULES: list[Rule] = []
 

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from mugrade.values.diagnosis.evidence import Diagnosis, Evidence, Rule, rule
+from mugrade.values.diagnosis.evidence import Evidence, Rule, rule
 from mugrade.values.judges import Distribution
+from mugrade.values.verdict import Diagnosis
 
 RULES: list[Rule] = []
 SHAPES: list[Rule] = []

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from mugrade.values.diagnosis.evidence import (
-    Diagnosis,
     Evidence,
     Rule,
     distinct,
@@ -15,6 +14,7 @@ from mugrade.values.diagnosis.evidence import (
     same,
     telling,
 )
+from mugrade.values.verdict import Diagnosis
 
 RULES: list[Rule] = []
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from mugrade.values.diagnosis.evidence import (
-    Diagnosis,
     Evidence,
     Rule,
     constant,
@@ -18,6 +17,7 @@ from mugrade.values.diagnosis.evidence import (
     subtracted,
     telling,
 )
+from mugrade.values.verdict import Diagnosis
 
 RULES: list[Rule] = []
 

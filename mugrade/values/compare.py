@@ -1,8 +1,8 @@
-"""Verdicts on what a check yielded: right, or what is wrong about the first value that is."""
+"""Compare what a check yielded with recorded answers, and name what is wrong of the first miss."""
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from mugrade.values import Category
 from mugrade.values.answers import Answer, judged
 from mugrade.values.diagnosis import diagnose
-from mugrade.values.diagnosis.evidence import Diagnosis, Evidence
+from mugrade.values.diagnosis.evidence import Evidence
 from mugrade.values.diagnosis.exceptions import (
     A_COLLECTION,
     NO_GRADIENT,
@@ -18,39 +18,12 @@ from mugrade.values.diagnosis.exceptions import (
     TOO_FEW,
     explain_exception,
 )
-from mugrade.values.judges import Close, Distribution, Judge, Mismatch
+from mugrade.values.judges import Close, Distribution, Judge
 from mugrade.values.mistakes import Trace, recognise
 from mugrade.values.observe import Kind, Observed
-from mugrade.values.picture import Picture
+from mugrade.values.verdict import PASS, Diagnosis, Verdict
 
 UNSOLVED = "NotImplementedError"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is said of one check: that it passes, or what went wrong.
-
-    `actual`, `expected` and `at` are empty for hidden inputs, and there is no `picture` of where
-    they differ; `about` may say of what kind they are. `diagnosis` names the mistake, if it is
-    known.
-    """
-
-    category: Category
-    actual: str = ""
-    expected: str = ""
-    at: str = ""
-    advice: str = ""
-    hidden: bool = False
-    diagnosis: Diagnosis | None = None
-    picture: Picture | None = None
-    about: str = ""
-
-    @property
-    def passed(self) -> bool:
-        return self.category == Category.PASS
-
-
-PASS = Verdict(Category.PASS)
 
 
 def compare(values: Sequence[Observed], answers: Sequence[Answer]) -> Verdict:
@@ -118,30 +91,32 @@ def _judge_extra(value: Observed, hidden: bool) -> Verdict:
 
 
 def _judge_one(value: Observed, answer: Answer) -> Verdict:
-    if value.array is not None:
-        mismatch = answer.judge.compare(value.array, answer.array)
-        return _verdict(mismatch, answer) if mismatch else PASS
-    shape = getattr(answer.judge, "shape", answer.array.shape)
+    if value.array is None:
+        wrong: Verdict | None = _no_array(value, getattr(answer.judge, "shape", answer.array.shape))
+    else:
+        wrong = answer.judge.compare(value.array, answer.array)
+    if wrong is None:
+        return PASS
+    if answer.hidden:
+        return replace(wrong, about=answer.about).concealed
+    return replace(wrong, at=answer.shown)
+
+
+def _no_array(value: Observed, shape: Sequence[int]) -> Verdict:
+    """The verdict where an array of this shape is expected and none came."""
     expected = f"an array of shape {shape}"
     match value.kind:
         case Kind.ERROR if value.text.startswith(UNSOLVED):
-            mismatch = Mismatch(
-                Category.UNSOLVED, "not written yet", expected, "fill the cell in and run it"
-            )
+            said = Category.UNSOLVED, "not written yet", "fill the cell in and run it"
         case Kind.ERROR:
-            mismatch = Mismatch(Category.ERROR, value.text, expected, _advice(value.text))
+            said = Category.ERROR, value.text, _advice(value.text)
         case Kind.NOT_AN_ARRAY:
-            mismatch = Mismatch(
-                Category.NOT_AN_ARRAY,
-                f"a {value.text}",
-                expected,
-                "return what the docstring says, a Tensor or an array",
-            )
+            advice = "return what the docstring says, a Tensor or an array"
+            said = Category.NOT_AN_ARRAY, f"a {value.text}", advice
         case _:
-            mismatch = Mismatch(
-                Category.NOTHING, "None", expected, "is a return missing, or a gradient never set?"
-            )
-    return _verdict(mismatch, answer)
+            said = Category.NOTHING, "None", "is a return missing, or a gradient never set?"
+    category, actual, advice = said
+    return Verdict(category, actual, expected, advice=advice)
 
 
 def _advice(error: str) -> str:
@@ -152,14 +127,6 @@ def _advice(error: str) -> str:
         case "NotBuilt":
             return "build that part, or borrow its stage, and run this cell again"
     return "call it on its own in a new cell and read the traceback"
-
-
-def _verdict(mismatch: Mismatch, answer: Answer) -> Verdict:
-    if answer.hidden:
-        return Verdict(mismatch.category, advice=mismatch.advice, hidden=True, about=answer.about)
-    picture = Picture.of(mismatch.wrong) if mismatch.wrong is not None else None
-    both = mismatch.actual, mismatch.expected
-    return Verdict(mismatch.category, *both, answer.shown, mismatch.advice, picture=picture)
 
 
 def kept_answers(old: Sequence[Answer], new: Sequence[Answer]) -> list[Answer]:
