@@ -10,27 +10,35 @@ for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 if TYPE_CHECKING:
-    from mugrade.values.judges import close, distribution, labels
+    from mugrade.values.figure import figure
+    from mugrade.values.judges import any_of, close, distribution, holds, labels, printed, raises
     from mugrade.values.observe import rng
     from mugrade.student.checks import check, load_ipython_extension
     from mugrade.student.overview import progress
     from mugrade.view.plots import show
     from mugrade.version import __version__
 
+JUDGES = ("any_of", "close", "distribution", "holds", "labels", "printed", "raises")
 __all__ = [
     "__version__",
+    "any_of",
     "check",
     "close",
     "distribution",
+    "figure",
+    "holds",
     "labels",
     "load_ipython_extension",
+    "printed",
     "progress",
+    "raises",
     "rng",
     "show",
 ]
 HOMES = {
     **dict.fromkeys(("check", "load_ipython_extension"), "mugrade.student.checks"),
-    **dict.fromkeys(("close", "distribution", "labels"), "mugrade.values.judges"),
+    **dict.fromkeys(JUDGES, "mugrade.values.judges"),
+    "figure": "mugrade.values.figure",
     "progress": "mugrade.student.overview",
     "rng": "mugrade.values.observe",
     "show": "mugrade.view.plots",

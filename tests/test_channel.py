@@ -31,7 +31,8 @@ from mugrade.sandbox.channel import (
     read_frames,
     value_frame,
 )
-from mugrade.values.judges import Close, Distribution
+from mugrade.values.close import Close
+from mugrade.values.distribution import Distribution
 from mugrade.values.observe import Observed
 
 quick = settings(max_examples=60)
@@ -106,7 +107,7 @@ def test_layout_and_byte_order_do_not_matter(x):
 @pytest.mark.parametrize("dtype", ["longdouble", "clongdouble"])
 def test_a_dtype_that_does_not_travel_is_named(dtype):
     value = sent(Observed("array", np.ones(2, dtype)))
-    assert (value.kind, value.array) == ("not an array", None)
+    assert (value.kind, value.array) == ("no datum", None)
     assert np.dtype(dtype).name in value.text
 
 
@@ -130,7 +131,7 @@ def test_only_a_trusted_sender_names_the_judge():
     assert sent(value).judge == Close()
 
 
-@pytest.mark.parametrize("kind", ["nothing", "not an array", "error"])
+@pytest.mark.parametrize("kind", ["nothing", "no datum", "error"])
 def test_text_is_cut(kind):
     value = sent(Observed(kind, text="x" * 5000, line=3))
     assert (value.kind, value.line, value.text) == (kind, 3, "x" * channel.MAX_TEXT)

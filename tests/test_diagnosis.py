@@ -15,10 +15,11 @@ from mugrade.course.manifest import CheckEntry
 from mugrade.course.reading import load_course
 from mugrade.errors import CourseError
 from mugrade.values.answers import Answer
+from mugrade.values.close import Close
 from mugrade.values.compare import judge
 from mugrade.values.diagnosis import diagnose
 from mugrade.values.diagnosis.evidence import Evidence
-from mugrade.values.judges import Close, Distribution
+from mugrade.values.distribution import Distribution
 from mugrade.values.mistakes import (
     Print,
     Trace,
@@ -263,10 +264,8 @@ def test_a_result_that_is_not_there_is_named_where_that_is_plain() -> None:
     assert said(none, "f(x)") == said(none, "y") == "nothing is returned"
     assert said(none, "distribution(f(x))") == "nothing is returned"
     assert said(none, "x.grad") == said(none, "close(x.grad, rtol=1)") == "there is no gradient"
-    assert said(none, "") == said(Observed("not an array", text="str"), "f(x)") == ""
-    assert said(Observed("not an array", text="list"), "") == (
-        "a list or tuple in place of an array"
-    )
+    assert said(none, "") == said(Observed("datum", "f", text="str"), "f(x)") == ""
+    assert said(Observed("datum", [1], text="list"), "") == ("a list or tuple in place of an array")
     assert said(None, "") == "fewer results than there should be"
 
 
@@ -373,7 +372,7 @@ def test_a_mistake_that_cannot_be_made_is_refused(
     tmp_path: Path, old: str, new: str, problem: str
 ) -> None:
     with pytest.raises(CourseError) as error:
-        load_course(course_with(tmp_path, TOML.replace(old, new)))
+        build_course(load_course(course_with(tmp_path, TOML.replace(old, new))))
     assert problem in str(error.value)
 
 

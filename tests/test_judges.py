@@ -11,17 +11,10 @@ from hypothesis.extra import numpy as hnp
 
 from mugrade.course.manifest import CheckEntry
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json, record
+from mugrade.values.close import TOLERANCES, Close
 from mugrade.values.compare import judge, kept_answers
-from mugrade.values.judges import (
-    TOLERANCES,
-    Close,
-    Distribution,
-    Labels,
-    close,
-    distribution,
-    judge_from_json,
-    judge_to_json,
-)
+from mugrade.values.distribution import Distribution
+from mugrade.values.judges import Labels, close, distribution, judge_from_json, judge_to_json
 from mugrade.values.observe import Observed
 from mugrade.view.report import Report
 
@@ -285,7 +278,8 @@ def answers_of(*arrays, hidden=False):
         ([Observed("array", np.zeros(2))], "value"),
         ([], "nothing"),
         ([Observed("nothing")], "nothing"),
-        ([Observed("not an array", text="list")], "not an array"),
+        ([Observed("datum", [1.0], text="list")], "not an array"),
+        ([Observed("no datum", text="generator")], "not an array"),
         ([Observed("error", text="ValueError: no")], "error"),
         ([Observed("error", text="NotImplementedError")], "unsolved"),
         ([Observed("array", np.ones(2)), Observed("error", text="ValueError: no")], "error"),

@@ -16,8 +16,8 @@ from rich.console import Console
 from mugrade.course.manifest import CheckEntry
 from mugrade.values import Category
 from mugrade.values.answers import Answer
+from mugrade.values.close import Close
 from mugrade.values.compare import judge
-from mugrade.values.judges import Close
 from mugrade.values.observe import Observed
 from mugrade.values.picture import (
     COLUMNS,

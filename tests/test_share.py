@@ -136,8 +136,9 @@ def published(course: Course, out: Path, jobs: int) -> dict[str, bytes]:
         publisher.finish(publisher.standings(), said.append)
         assert ("_pool" in vars(publisher.scribes)) == (jobs > 1)
     assert len(said) == 5 + 3
-    paths = [*out.rglob("feedback/*/*.html"), *out.rglob("autograded/*/*/*.ipynb")]
-    assert len(paths) == 2 * MANY
+    pages = [*out.rglob("feedback/*/*.html"), *out.rglob("autograded/*/*/*.ipynb")]
+    assert len(pages) == 2 * MANY
+    paths = [*pages, out / "grades.csv"]
     found = {str(path.relative_to(out)): path.read_bytes() for path in paths}
     for path in paths:
         path.unlink()
@@ -146,6 +147,31 @@ def published(course: Course, out: Path, jobs: int) -> dict[str, bytes]:
 
 def test_several_processes_write_what_one_does(tiny: Course, out: Path) -> None:
     assert published(tiny, out, 2) == published(tiny, out, 1)
+
+
+@pytest.mark.parametrize("harm", ["", "more", "less", "gone", "unknown"])
+def test_the_table_is_written_again_where_it_is_not_what_was_written(
+    tiny: Course, out: Path, harm: str
+) -> None:
+    path, note = out / "grades.csv", out / ".grades.csv"
+    published(tiny, out, 1)
+    with closing(Store.open(out / "results.db")) as store:
+        for _ in range(2):
+            with closing(Publisher(out, tiny, store, 1)) as publisher:
+                publisher.finish(publisher.standings(), lambda text: None)
+        whole, first = path.read_bytes(), path.stat()
+        if harm == "more":
+            path.write_bytes(whole + b"and more")
+        elif harm == "less":
+            path.write_bytes(whole[:100])
+        elif harm == "gone":
+            path.unlink()
+        elif harm == "unknown":
+            note.write_bytes(b"\xff")
+        with closing(Publisher(out, tiny, store, 1)) as publisher:
+            publisher.finish(publisher.standings(), lambda text: None)
+    assert path.read_bytes() == whole
+    assert (path.stat().st_ino == first.st_ino) == (harm == "")
 
 
 def test_what_a_dead_process_has_not_written_is_written_here(

@@ -38,8 +38,8 @@ from mugrade.sandbox.job import CheckTask, Death, Job, Limits
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.sandbox.tiers import WEAK
 from mugrade.values.answers import Answer
+from mugrade.values.close import Close
 from mugrade.values.compare import compare
-from mugrade.values.judges import Close
 from mugrade.values.mistakes import first_miss
 from mugrade.values.observe import Observed
 from tests.conftest import ROOT, STAGES

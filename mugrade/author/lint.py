@@ -8,6 +8,7 @@ from mugrade.course.model import Course
 from mugrade.reference.record import check_tasks, record_answers
 from mugrade.sandbox.plain import for_trusted
 from mugrade.values.answers import Answer
+from mugrade.values.datum import size_of
 
 
 def weak_checks(course: Course) -> Iterator[str]:
@@ -27,7 +28,10 @@ def weak_checks(course: Course) -> Iterator[str]:
 
 
 def is_guessable(answer: Answer) -> bool:
-    """A truth value, a single whole number, or zeros and ones throughout."""
+    """None, a truth value, a single whole number, zeros and ones throughout, or nothing in it."""
     array = answer.array
+    if array is None:
+        value = answer.value
+        return value is None or isinstance(value, bool | int) or not size_of(value) > 1
     whole = array.dtype.kind in "biu" and array.size <= 1
     return whole or bool(((array == 0) | (array == 1)).all())

@@ -1,6 +1,5 @@
 """One submission's stage with its checks: run in a sandbox, and compared."""
 
-import math
 import time
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -14,6 +13,8 @@ from mugrade.sandbox.tiers import call_name
 from mugrade.values import Category
 from mugrade.values.answers import Answer
 from mugrade.values.compare import UNSOLVED, compare
+from mugrade.values.datum import size_of
+from mugrade.values.holds import asked
 from mugrade.values.observe import Observed
 from mugrade.values.verdict import Verdict
 
@@ -196,7 +197,7 @@ def _ask(
 
 def _run(process: Process, part: CheckPart, seconds: float, outcome: Outcome) -> Verdict:
     try:
-        values = process.run(part.task, seconds)
+        values = process.run(replace(part.task, source=asked(part.task.source)), seconds)
     except Death as death:
         return Verdict(death.category, str(death))
     verdict = compare(values, part.answers)
@@ -207,9 +208,8 @@ def _run(process: Process, part: CheckPart, seconds: float, outcome: Outcome) ->
 
 def _is_small(values: Sequence[Observed], answers: Sequence[Answer]) -> bool:
     """Whether values are kept to name the mistake: they are no larger than it takes."""
-    given = sum(value.array.size for value in values if value.array is not None)
-    shapes = (getattr(answer.judge, "shape", answer.array.shape) for answer in answers)
-    return given <= max(MAX_KEPT, 4 * sum(map(math.prod, shapes)))
+    given = sum(size_of(value.value) for value in values)
+    return given <= max(MAX_KEPT, 4 * sum(answer.size for answer in answers))
 
 
 def _not_graded(exercise: str, why: str) -> Verdict:

@@ -9,8 +9,10 @@ from mugrade.grader.explain import Explained, Explanation, Step
 from mugrade.grader.inputs import Input
 from mugrade.grader.report import utc
 from mugrade.values.answers import Answer
-from mugrade.values.judges import Close, Distribution, number
-from mugrade.values.observe import Observed
+from mugrade.values.close import Close, number
+from mugrade.values.distribution import Distribution
+from mugrade.values.observe import Kind, Observed
+from mugrade.values.same import short
 from mugrade.view.report import printable
 
 LABEL = 12
@@ -75,9 +77,9 @@ def observed(value: Observed | None) -> str:
     """What a submission yielded, in words or numbers."""
     if value is None:
         return "none: it did not come to this yield"
-    if value.array is None:
-        return f"{value.kind} {value.text}".strip()
-    return _array(value.array)
+    if value.array is not None:
+        return _array(value.array)
+    return short(value.value) if value.kind == Kind.DATUM else f"{value.kind} {value.text}".strip()
 
 
 def answer(right: Answer) -> str:
@@ -86,7 +88,7 @@ def answer(right: Answer) -> str:
     if isinstance(judge, Distribution):
         said = f"mean {number(judge.mean)} and standard deviation {number(judge.std)}"
         return f"a sample of {judge.dtype} {judge.shape} with {said}"
-    return _array(right.array)
+    return short(right.value) if right.array is None else _array(right.array)
 
 
 def _array(array: np.ndarray) -> str:
@@ -96,12 +98,13 @@ def _array(array: np.ndarray) -> str:
 
 def difference(value: Observed | None, right: Answer) -> str:
     """By how much a value is off, what is allowed, and what the judge says."""
-    if value is None or value.array is None:
-        return "there is no array to compare"
-    miss = right.judge.compare(value.array, right.array)
+    if value is None or not (value.is_data if right.array is None else value.array is not None):
+        return "there is nothing to compare"
+    miss = right.judge.compare(value.value, right.value)
     verdict = "right" if miss is None else f"wrong: {miss.actual}, and right is {miss.expected}"
-    if isinstance(right.judge, Close) and value.array.shape == right.array.shape:
-        return f"{_largest(value.array, right.array)}, {_allowed(right.judge, right)}: {verdict}"
+    x, y = value.array, right.array
+    if isinstance(right.judge, Close) and x is not None and y is not None and x.shape == y.shape:
+        return f"{_largest(x, y)}, {_allowed(right.judge, y.dtype)}: {verdict}"
     return verdict
 
 
@@ -116,6 +119,6 @@ def _largest(value: np.ndarray, right: np.ndarray) -> str:
     return f"largest {number(off[place])}{at}"
 
 
-def _allowed(judge: Close, right: Answer) -> str:
-    rtol, atol = judge.tolerances(right.array.dtype)
+def _allowed(judge: Close, dtype: np.dtype) -> str:
+    rtol, atol = judge.tolerances(dtype)
     return f"allowed {atol:g} + {rtol:g} |answer|" if rtol or atol else "allowed none"

@@ -48,10 +48,17 @@ JUDGING = (
     "sandbox/tiers.py",
     "values/__init__.py",
     "values/answers.py",
+    "values/close.py",
     "values/compare.py",
+    "values/datum.py",
+    "values/distribution.py",
+    "values/figure.py",
+    "values/holds.py",
     "values/judges.py",
     "values/observe.py",
+    "values/same.py",
     "values/verdict.py",
+    "values/wire.py",
 )
 """The sources, below mugrade/, whose change may change a verdict."""
 NOTHING = "missing"

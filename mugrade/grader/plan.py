@@ -135,6 +135,11 @@ class Plan:
         return choose(attempts, settings, self.pins.get(key), said) if attempts else None
 
     @property
+    def standings(self) -> list[Standing]:
+        """What counts of everybody before this order."""
+        return [found for key in self.histories if (found := self.standing(key))]
+
+    @property
     def stale(self) -> int:
         """How many results of what lies in the folder no more another course or mugrade gave."""
         here = {(s.student, s.stage) for s in (*self.present, *self.again) if s.path}

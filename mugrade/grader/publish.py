@@ -16,6 +16,7 @@ from mugrade.grader.outputs.gradebook import Gradebook
 from mugrade.grader.outputs.notebooks import Notebooks
 from mugrade.grader.outputs.output import Output
 from mugrade.grader.outputs.pages import Pages
+from mugrade.grader.plan import Plan
 from mugrade.grader.policy import Standing
 from mugrade.grader.share import Scribe, Scribes, Share
 from mugrade.grader.store import Store
@@ -40,13 +41,19 @@ class Publisher:
     def outputs(self) -> list[Output]:
         return [output for step in self.steps for output in step]
 
-    def standings(self) -> list[Standing]:
-        """What counts now, and is to be written; the teacher's last word in the formgrader too."""
+    def standings(self, plan: Plan | None = None) -> list[Standing]:
+        """What counts now, and is to be written; the teacher's last word in the formgrader too.
+
+        A `plan` after which nothing was graded knows the rest.
+        """
+        is_news = False
         try:
-            listen(self.store, self.out / GRADEBOOK)
+            is_news = listen(self.store, self.out / GRADEBOOK) > 0
         except Unreadable as error:
             self.deaf = error  # what is known from before is written first
             log.warning("the gradebook cannot be read: %s", error)
+        if plan and not is_news:
+            return plan.standings
         return self.store.standings(self.course.settings)
 
     def finish(self, standings: Sequence[Standing], tell: Callable[[str], None]) -> dict[str, str]:

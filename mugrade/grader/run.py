@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FEW = 100  # results that are shown whenever a class is graded
 FINISHING = "finishing what is running; Ctrl-C again stops at once"
 
 
@@ -53,14 +54,16 @@ def grade_class(order: Order, console: Console) -> bool:
     with planned(order, console) as plan:
         todo = plan.todo
         gc.freeze()  # what is there now stays: looking through it takes longer than storing results
-        graded = 0
+        graded = set[Key]()
         with stopping(console) as (bar, interrupt), closing(Finished(plan)) as finished:
             for results in grading(plan, todo, bar, interrupt):
                 finished.add(results)
-                graded += len(results)
-        publish(plan, console)
-    left = len(todo) - graded
-    console.print(f"{graded} graded, {len(plan.chosen) - len(todo)} up to date", highlight=False)
+                graded |= {result.submission.key for result in results}
+        publish(plan, console, graded)
+    left = len(todo) - len(graded)
+    console.print(
+        f"{len(graded)} graded, {len(plan.chosen) - len(todo)} up to date", highlight=False
+    )
     if left:
         console.print(
             f"interrupted: {left} left; the same command again goes on with them", highlight=False
@@ -89,7 +92,7 @@ def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -
         with closing(Finished(plan)) as finished:
             for result in results:
                 finished.add([result])
-        publish(plan, console)
+        publish(plan, console, {result.submission.key for result in results})
     return True
 
 
@@ -243,14 +246,21 @@ class Finished:
         self.stored = time.monotonic()
 
 
-def publish(plan: Plan, console: Console) -> None:
-    """Show the table of what is there, and write what is out of date from the store."""
+def publish(plan: Plan, console: Console, graded: Collection[Key]) -> None:
+    """Show what has been graded, and write what is out of date from the store.
+
+    Of a class of few, what was up to date is shown too.
+    """
     order = plan.order
     with closing(Publisher(order.out, order.course, plan.store, order.jobs)) as publisher:
-        standings = publisher.standings()
+        standings = publisher.standings(None if graded else plan)
         stages = {s.stage for s in (*plan.present, *plan.again)}
-        shown = [s for s in standings if s.stage in stages and order.wants(*s.key)]
-        console.print(class_table(shown))
+        wanted = [s for s in standings if s.stage in stages and order.wants(*s.key)]
+        shown = wanted if len(wanted) <= FEW else [s for s in wanted if s.key in graded]
+        if shown:
+            console.print(class_table(shown))
+        if others := len(wanted) - len(shown):
+            console.print(f"{others} others as before: mugrade grades", highlight=False)
         with console.status("writing") as status:
             paths = publisher.finish(standings, status.update)
     for name, path in paths.items():

@@ -1,5 +1,6 @@
 """Make the course's own mistakes: run the reference with each edit through its checks."""
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -76,8 +77,8 @@ def trace_of(
     mistake: Mistake, values: Sequence[Observed], answers: Sequence[Answer]
 ) -> Trace | None:
     """What tells the mistake in a check that yielded `values`."""
-    arrays, judges = [a.array for a in answers], [a.judge for a in answers]
-    return trace(mistake.diagnosis, values, arrays, judges, mistake.plain, mistake.id)
+    rights, judges = [a.value for a in answers], [a.judge for a in answers]
+    return trace(mistake.diagnosis, values, rights, judges, mistake.plain, mistake.id)
 
 
 def declared_at(stage: Stage, mistake: Mistake) -> str:
@@ -86,9 +87,15 @@ def declared_at(stage: Stage, mistake: Mistake) -> str:
 
 
 def _with(stage: Stage, mistake: Mistake, job: Job) -> Job:
-    """The reference with the mistake in it."""
+    """The reference with the mistake in it; raises CourseError if that is no code."""
     (cell,) = (cell for cell in stage.role(Role.SOLUTION) if cell.id == mistake.of)
     source = cell_body(mistake.made_in(cell.source))
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        raise CourseError(
+            f"{declared_at(stage, mistake)}: its edits do not give Python: {error.msg}"
+        ) from None
     package = {
         path: [replace(p, source=source) if p.id == mistake.of else p for p in pieces]
         for path, pieces in job.package.items()

@@ -18,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from mugrade.values.datum import Datum
 from mugrade.values.judges import judge_from_json, judge_to_json
 from mugrade.values.observe import DEFAULT, Kind, Observed
+from mugrade.values.wire import from_json, to_json
 
 MAGIC = b"MGR1"
 FRAME = struct.Struct("<4s16sBIQ")
@@ -28,6 +30,7 @@ READY, FORK = b"!", b"+"  # what nursery and grader say on their socket
 MAX_HEADER = 1 << 16
 MAX_TEXT = 500
 MAX_DATA = 1 << 28  # of one reply, all its frames together
+MAX_DATUM = 1 << 22  # of one value in JSON
 MAX_FRAMES = 20_000  # of one reply
 MAX_DIMENSIONS = 64
 MAX_OUTPUT = 1 << 24  # bytes printed by one submission
@@ -167,13 +170,33 @@ def value_frame(value: Observed) -> Frame:
         header["turn"] = value.turn
     if value.judge != DEFAULT:
         header["judge"] = judge_to_json(value.judge)
+    if value.kind == Kind.DATUM:
+        return _datum_frame(header, value.value)
     if value.array is None:
         return Frame(VALUE, header)
     array = value.array.astype(value.array.dtype.newbyteorder("<"), copy=False)
     if array.dtype.str not in DTYPES:
-        kind, text = Kind.NOT_AN_ARRAY, f"array of {array.dtype}"
+        kind, text = Kind.NO_DATUM, f"array of {array.dtype}"
         return Frame(VALUE, {**header, "kind": kind, "text": text})
     return Frame(VALUE, {**header, "dtype": array.dtype.str, "shape": array.shape}, array.tobytes())
+
+
+def _datum_frame(header: dict[str, Any], datum: Datum) -> Frame:
+    data = json.dumps(to_json(datum)).encode()
+    if len(data) > MAX_DATUM:
+        text = f"value of more than {MAX_DATUM >> 20} MB"
+        return Frame(VALUE, {**header, "kind": Kind.NO_DATUM, "text": text})
+    return Frame(VALUE, header, data)
+
+
+def _datum(data: bytes) -> Datum:
+    """The data in a frame, if they are such."""
+    if len(data) > MAX_DATUM:
+        raise ProtocolError(f"data of more than {MAX_DATUM >> 20} MB")
+    try:
+        return from_json(json.loads(data))
+    except (ValueError, RecursionError):
+        raise ProtocolError("data that are none") from None
 
 
 def frame_value(frame: Frame, trusted: bool = False) -> Observed:
@@ -185,14 +208,16 @@ def frame_value(frame: Frame, trusted: bool = False) -> Observed:
     kind = next((kind for kind in Kind if kind == header.get("kind")), None)
     if kind is None:
         raise ProtocolError("a value of a kind that does not exist")
-    if kind != Kind.ARRAY:
+    if kind not in (Kind.ARRAY, Kind.DATUM):
         return Observed(kind, None, text[:MAX_TEXT], line)
-    array = _array(header.get("dtype"), header.get("shape"), frame.data)
+    is_array = kind == Kind.ARRAY
+    value = _array(header.get("dtype"), header.get("shape"), frame.data) if is_array else None
+    value = value if is_array else _datum(frame.data)
     if not trusted:
-        return Observed(kind, array)
+        return Observed(kind, value, "" if is_array else text[:MAX_TEXT])
     judge = judge_from_json(header["judge"]) if "judge" in header else DEFAULT
     turn = tuple((str(name), str(plain)) for name, plain in header.get("turn", ()))
-    return Observed(kind, array, text, line, judge, turn)
+    return Observed(kind, value, text, line, judge, turn)
 
 
 def _array(dtype: Any, shape: Any, data: bytes) -> np.ndarray:

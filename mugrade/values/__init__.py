@@ -10,6 +10,7 @@ class Category(StrEnum):
     UNSOLVED = "unsolved"
     SHAPE = "shape"
     DTYPE = "dtype"
+    TYPE = "type"
     VALUE = "value"
     NOTHING = "nothing"
     NOT_AN_ARRAY = "not an array"

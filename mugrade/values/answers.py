@@ -3,6 +3,7 @@
 import ast
 import base64
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from mugrade.values.judges import (
-    JUDGES,
-    Close,
-    Distribution,
-    Judge,
-    Labels,
-    judge_from_json,
-    judge_to_json,
-)
-from mugrade.values.observe import Observed
+from mugrade.values.close import Close, Judge
+from mugrade.values.datum import Datum, size_of
+from mugrade.values.distribution import Distribution
+from mugrade.values.holds import Holds, condition
+from mugrade.values.judges import JUDGES, Labels, judge_from_json, judge_to_json
+from mugrade.values.observe import Kind, Observed
+from mugrade.values.same import an, kind_of
+from mugrade.values.wire import from_json, to_json
 
 HIDDEN_MARK = "BEGIN HIDDEN TESTS"
 
@@ -34,12 +33,23 @@ class Answer:
     """
 
     judge: Judge
-    array: np.ndarray
+    value: Datum
     shown: str
     hidden: bool
     mixed: bool = False
     gradient: bool = False
     about: str = ""
+
+    @property
+    def array(self) -> np.ndarray | None:
+        """The value, if it is an array."""
+        return self.value if isinstance(self.value, np.ndarray) else None
+
+    @property
+    def size(self) -> int:
+        """About how many numbers it takes to answer right."""
+        shape = getattr(self.judge, "shape", None)
+        return size_of(self.value) if shape is None else math.prod(shape)
 
 
 Loops = tuple[tuple[tuple[str, ...], str], ...]
@@ -50,23 +60,28 @@ def record(
 ) -> list[Answer]:
     """The answers of one check from the reference's own run of its `source`.
 
-    Raises ValueError when the reference itself does not yield arrays.
+    Raises ValueError when the reference itself yields what is no data.
     """
     places = _yields(source)
     answers = []
     turns: Counter[tuple[int, str]] = Counter()
     for value in values:
-        if value.array is None:
-            raise ValueError(f"the reference yields {value.kind} {value.text}".strip())
+        if not value.is_data:
+            refused = f"{an(value.text)}, which cannot be compared"
+            error = value.kind == Kind.ERROR
+            raise ValueError(f"the reference yields {value.text if error else refused}")
         place = places.get(value.line, Place())
         turn = dict(value.turn)
         key = value.line, place.variables(turn)
         turns[key] += 1
         shown = place.at(turn, turns[key])
-        judge, array = _recorded(value.judge, value.array, truths)
+        asked = value.judge
+        if isinstance(asked, Holds):
+            asked = asked.recorded(place.condition)
+        judge, recorded = _recorded(asked, value.value, truths)
         what = place.judged
         kind = _mixed(what), _gradient(what)
-        answers.append(Answer(judge, array, shown, place.hidden, *kind, place.about))
+        answers.append(Answer(judge, recorded, shown, place.hidden, *kind, place.about))
     return answers
 
 
@@ -74,7 +89,7 @@ def record(
 class Place:
     """A yield in a check: its text, and the loops that it stands in, (names, over what).
 
-    `about` is the last `#: text` above a hidden one.
+    `about` is the last `#: text` above a hidden one, `condition` what `holds` asks for.
     """
 
     text: str = ""
@@ -82,6 +97,7 @@ class Place:
     judged: ast.expr | None = None
     loops: Loops = ()
     about: str = ""
+    condition: str = ""
 
     def variables(self, turn: Mapping[str, str]) -> str:
         """What the loops' variables are in a turn, as far as they are plain."""
@@ -98,20 +114,22 @@ class Place:
         return f"{self.text}{place}" + (f"   {variables}" if variables else "")
 
 
-def _recorded(
-    judge: Judge, array: np.ndarray, truths: Mapping[str, np.ndarray]
-) -> tuple[Judge, np.ndarray]:
-    """The judge, and the array that it compares with: not always the reference's value."""
+def _recorded(judge: Judge, value: Datum, truths: Mapping[str, np.ndarray]) -> tuple[Judge, Datum]:
+    """The judge, and what it compares with: not always the reference's value."""
+    if not isinstance(value, np.ndarray):
+        if isinstance(judge, Distribution | Labels):
+            raise ValueError(f"{judge.name}(...) judges arrays, and this is {an(kind_of(value))}")
+        return judge, value
     match judge:
         case Distribution():
-            return judge.recorded(array)
+            return judge.recorded(value)
         case Labels(truth=truth) if truth not in truths:
             raise ValueError(f"there are no labels called {truth!r} in solutions/labels")
         case Labels(truth=truth):
             return judge, truths[truth]
         case Close():
-            return judge, judge.recorded(array)
-    return judge, array
+            return judge, judge.recorded(value)
+    return judge, value
 
 
 def _yields(source: str) -> dict[int, Place]:
@@ -133,7 +151,8 @@ def _yields(source: str) -> dict[int, Place]:
         if isinstance(node, ast.Yield | ast.YieldFrom) and node.value is not None:
             hidden = node.lineno in hidden_lines
             about = hidden_lines.get(node.lineno, "")
-            place = Place(ast.unparse(node.value), hidden, judged(node.value), loops, about)
+            what = judged(node.value), loops, about, condition(node.value, function)
+            place = Place(ast.unparse(node.value), hidden, *what)
             for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                 places[number - first] = place
     return places
@@ -174,19 +193,30 @@ def answers_to_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
             **({"mixed": True} if a.mixed else {}),
             **({"gradient": True} if a.gradient else {}),
             **({"about": a.about} if a.about else {}),
-            "dtype": a.array.dtype.str,
-            "shape": list(a.array.shape),
-            "data": base64.b64encode(np.ascontiguousarray(a.array).tobytes()).decode("ascii"),
+            **_value_to_json(a.value),
         }
         for a in answers
     ]
+
+
+def _value_to_json(value: Datum) -> dict[str, Any]:
+    if not isinstance(value, np.ndarray):
+        return {"datum": to_json(value)}
+    data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode("ascii")
+    return {"dtype": value.dtype.str, "shape": list(value.shape), "data": data}
+
+
+def _value_from_json(d: Mapping[str, Any]) -> Datum:
+    if "datum" in d:
+        return from_json(d["datum"])
+    return np.frombuffer(base64.b64decode(d["data"]), d["dtype"]).reshape(d["shape"])
 
 
 def answers_from_json(data: Sequence[dict[str, Any]]) -> list[Answer]:
     return [
         Answer(
             judge_from_json(d["judge"]),
-            np.frombuffer(base64.b64decode(d["data"]), d["dtype"]).reshape(d["shape"]),
+            _value_from_json(d),
             d["shown"],
             d["hidden"],
             d.get("mixed", False),

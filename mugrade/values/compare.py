@@ -9,7 +9,9 @@ import numpy as np
 
 from mugrade.values import Category
 from mugrade.values.answers import Answer, judged
+from mugrade.values.close import Close, Judge
 from mugrade.values.diagnosis import diagnose
+from mugrade.values.diagnosis.data import diagnose_data
 from mugrade.values.diagnosis.evidence import Evidence
 from mugrade.values.diagnosis.exceptions import (
     A_COLLECTION,
@@ -18,9 +20,10 @@ from mugrade.values.diagnosis.exceptions import (
     TOO_FEW,
     explain_exception,
 )
-from mugrade.values.judges import Close, Distribution, Judge
+from mugrade.values.distribution import Distribution
 from mugrade.values.mistakes import Trace, recognise
 from mugrade.values.observe import Kind, Observed
+from mugrade.values.same import an, kind_of
 from mugrade.values.verdict import PASS, Diagnosis, Verdict
 
 UNSOLVED = "NotImplementedError"
@@ -62,21 +65,30 @@ def _diagnosis(
     """The mistake behind the first miss: one that the course has made too, or a rule's finding."""
     if at >= len(values):
         return TOO_FEW
-    arrays, judges = [a.array for a in answers], [a.judge for a in answers]
-    if found := recognise(at, values, arrays, judges, known):
+    rights, judges = [a.value for a in answers], [a.judge for a in answers]
+    if found := recognise(at, values, rights, judges, known):
         return found
+    answer = answers[at]
+    if answer.array is None and values[at].kind in (Kind.ARRAY, Kind.DATUM):
+        judge = answer.judge
+        if not isinstance(judge, Close):
+            return None
+        return diagnose_data(values[at].value, answer.value, judge)
     if values[at].array is None:
-        return _without_a_value(values[at], answers[at])
-    actuals, answer = [value.array for value in values], answers[at]
-    return diagnose(Evidence(judges[at], arrays, actuals, at, answer.mixed, answer.hidden))
+        return _without_a_value(values[at], answer)
+    actuals = [value.array for value in values]
+    return diagnose(
+        Evidence(judges[at], [a.array for a in answers], actuals, at, answer.mixed, answer.hidden)
+    )
 
 
 def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
     """The mistake behind an exception, a list, or a gradient or result that is not there."""
     if value.kind == Kind.ERROR:
         return None if value.text.startswith(UNSOLVED) else explain_exception(value.text)
-    if value.kind == Kind.NOT_AN_ARRAY:
-        return A_COLLECTION if value.text in ("list", "tuple", "generator") else None
+    if value.kind in (Kind.DATUM, Kind.NO_DATUM):
+        is_many = value.text in ("list", "tuple", "generator") and answer.array is not None
+        return A_COLLECTION if is_many else None
     if answer.gradient:
         return NO_GRADIENT
     what = judged(ast.parse(answer.shown, mode="eval").body) if answer.shown else None
@@ -91,10 +103,14 @@ def _judge_extra(value: Observed, hidden: bool) -> Verdict:
 
 
 def _judge_one(value: Observed, answer: Answer) -> Verdict:
-    if value.array is None:
-        wrong: Verdict | None = _no_array(value, getattr(answer.judge, "shape", answer.array.shape))
+    right = answer.array
+    if value.array is None and right is not None:
+        wanted = f"an array of shape {getattr(answer.judge, 'shape', right.shape)}"
+        wrong: Verdict | None = _no_value(value, wanted)
+    elif value.is_data and (value.kind != Kind.NOTHING or answer.value is None):
+        wrong = answer.judge.compare(value.value, answer.value)
     else:
-        wrong = answer.judge.compare(value.array, answer.array)
+        wrong = _no_value(value, an(kind_of(answer.value)))
     if wrong is None:
         return PASS
     if answer.hidden:
@@ -102,15 +118,14 @@ def _judge_one(value: Observed, answer: Answer) -> Verdict:
     return replace(wrong, at=answer.shown)
 
 
-def _no_array(value: Observed, shape: Sequence[int]) -> Verdict:
-    """The verdict where an array of this shape is expected and none came."""
-    expected = f"an array of shape {shape}"
+def _no_value(value: Observed, expected: str) -> Verdict:
+    """The verdict where something is expected that none of this is."""
     match value.kind:
         case Kind.ERROR if value.text.startswith(UNSOLVED):
             said = Category.UNSOLVED, "not written yet", "fill the cell in and run it"
         case Kind.ERROR:
             said = Category.ERROR, value.text, _advice(value.text)
-        case Kind.NOT_AN_ARRAY:
+        case Kind.DATUM | Kind.NO_DATUM:
             advice = "return what the docstring says, a Tensor or an array"
             said = Category.NOT_AN_ARRAY, f"a {value.text}", advice
         case _:
@@ -142,7 +157,7 @@ def _agree(old: Answer, new: Answer) -> bool:
     return (
         forms[0] == forms[1]
         and _same_judge(old.judge, new.judge)
-        and judge.compare(new.array, old.array) is None
+        and judge.compare(new.value, old.value) is None
     )
 
 

@@ -7,6 +7,7 @@ first miss on. A submission that errs at the same place in the same way has made
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +16,19 @@ from typing import Any
 
 import numpy as np
 
+from mugrade.values.close import Close, Judge
+from mugrade.values.datum import Datum
 from mugrade.values.diagnosis.evidence import ENOUGH, distinct
-from mugrade.values.judges import Close, Distribution, Judge
-from mugrade.values.observe import Observed
+from mugrade.values.distribution import Distribution
+from mugrade.values.observe import Kind, Observed
 from mugrade.values.verdict import Diagnosis
+from mugrade.values.wire import to_json
 
 MISTAKES = "mistakes.json"
 PROJECTIONS = 4
 MOST = 6  # values of a check that are compared, from the first miss on
 HUGE = 1e30  # beyond it, squares overflow: there every value is as good as infinite
+FRACTION = r"-?\d+\.\d+(e[-+]?\d+)?|-?\d+e[-+]?\d+"
 RELATIVE, ROUNDING = 1e-4, {"float16": 4e-3, "float32": 4e-6, "float64": 1e-11}
 
 
@@ -66,9 +71,11 @@ class Trace:
 Known = Mapping[str, Sequence[Trace]]  # by check
 
 
-def fingerprint(value: Observed, answer: np.ndarray, judge: Judge) -> Print:
+def fingerprint(value: Observed, answer: Datum, judge: Judge) -> Print:
     """The fingerprint of a value where `answer` was expected."""
     a = value.array
+    if value.kind == Kind.DATUM:
+        return _print_of_datum(value.value)
     if a is None or a.dtype.kind == "c":
         error = value.text.partition(":")[0]
         return Print(f"{value.kind} {error}".strip(), np.zeros(PROJECTIONS), 0.0)
@@ -78,7 +85,8 @@ def fingerprint(value: Observed, answer: np.ndarray, judge: Judge) -> Print:
     if not isinstance(judge, Close):
         return Print(form, np.zeros(PROJECTIONS), 0.0)
     x = a.astype(np.float64).ravel()
-    y = answer.astype(np.float64).ravel() if answer.shape == a.shape else np.zeros_like(x)
+    fits = isinstance(answer, np.ndarray) and answer.shape == a.shape
+    y = answer.astype(np.float64).ravel() if fits else np.zeros_like(x)
     strange = ~np.isfinite(x)
     if strange.any():
         codes = np.where(np.isnan(x), 3, np.where(x > 0, 1, 2)) * strange
@@ -92,6 +100,14 @@ def fingerprint(value: Observed, answer: np.ndarray, judge: Judge) -> Print:
     enough = distinct(error, least) >= min(ENOUGH, 1 + x.size // 2)
     telling = enough and bool(x.any()) and not _round(error)
     return Print(form, _projections(error), RELATIVE * size + rounding + 2 * allowed, telling)
+
+
+def _print_of_datum(datum: Datum) -> Print:
+    """Numbers count with six digits: the others may be another processor's."""
+    text = re.sub(FRACTION, lambda found: f"{float(found[0]):.6g}", json.dumps(to_json(datum)))
+    is_trivial = datum is None or isinstance(datum, bool | int | float) or not datum
+    form = f"datum {zlib.crc32(text.encode()):x}"
+    return Print(form, np.zeros(PROJECTIONS), 0.0, not is_trivial)
 
 
 def _print_of_sample(form: str, x: np.ndarray) -> Print:
@@ -119,33 +135,43 @@ def _projections(error: np.ndarray) -> np.ndarray:
 def trace(
     diagnosis: Diagnosis,
     values: Sequence[Observed],
-    answers: Sequence[np.ndarray],
+    answers: Sequence[Datum],
     judges: Sequence[Judge],
     plain: bool = False,
     mistake: str = "0",
 ) -> Trace | None:
     """The trace of a mistake in a check, or None if it passes or its values are too close."""
     at = first_miss(values, answers, judges)
-    if at is None or at >= len(values) or values[at].array is None:
+    if at is None or at >= len(values) or not _tells(values[at]):
         return None
     return Trace(diagnosis, at, _prints(at, values, answers, judges), plain, mistake)
 
 
+def _tells(value: Observed) -> bool:
+    """Whether a value may be known again; None and exceptions have many causes."""
+    return value.kind in (Kind.ARRAY, Kind.DATUM)
+
+
 def first_miss(
-    values: Sequence[Observed], answers: Sequence[np.ndarray], judges: Sequence[Judge]
+    values: Sequence[Observed], answers: Sequence[Datum], judges: Sequence[Judge]
 ) -> int | None:
     """The first place at which a value is not the answer."""
     for at, (answer, judge) in enumerate(zip(answers, judges, strict=True)):
-        found = values[at].array if at < len(values) else None
-        if found is None or judge.compare(found, answer) is not None:
+        if at >= len(values) or not is_right(values[at], answer, judge):
             return at
     return None
+
+
+def is_right(value: Observed, answer: Datum, judge: Judge) -> bool:
+    """Whether a judge has nothing to say against a value."""
+    comparable = value.is_data if not isinstance(answer, np.ndarray) else value.array is not None
+    return comparable and judge.compare(value.value, answer) is None
 
 
 def _prints(
     at: int,
     values: Sequence[Observed],
-    answers: Sequence[np.ndarray],
+    answers: Sequence[Datum],
     judges: Sequence[Judge],
 ) -> list[Print]:
     places = range(at, min(len(values), len(answers), at + MOST))
@@ -155,13 +181,13 @@ def _prints(
 def recognise(
     at: int,
     values: Sequence[Observed],
-    answers: Sequence[np.ndarray],
+    answers: Sequence[Datum],
     judges: Sequence[Judge],
     known: Sequence[Trace],
 ) -> Diagnosis | None:
     """The recorded mistake that gives these values from the first miss on, if only one does."""
     here = [k for k in known if k.at == at]
-    if not here or values[at].array is None:
+    if not here or not _tells(values[at]):
         return None
     prints = _prints(at, values, answers, judges)
     found = [k for k in here if _agree(k.prints, prints)]

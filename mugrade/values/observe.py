@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from mugrade.values.judges import Close, Judge, Judged
+from mugrade.values.close import Close, Judge, Judged
+from mugrade.values.datum import Datum, NotData, copied, to_datum
 
-ALLOWED_KINDS = "biufc"
 DEFAULT = Close()
 PLAIN = {bool, int, float, str}
 LONGEST_PLAIN = 40
@@ -24,11 +24,15 @@ rng = np.random.default_rng(0)
 
 
 class Kind(StrEnum):
-    """What a `yield` gave: an array, None, something else, or an exception that ended the check."""
+    """What a `yield` gave: an array, None, other data, something that is none, or an exception.
+
+    An exception ended the check.
+    """
 
     ARRAY = "array"
     NOTHING = "nothing"
-    NOT_AN_ARRAY = "not an array"
+    DATUM = "datum"
+    NO_DATUM = "no datum"
     ERROR = "error"
 
 
@@ -36,16 +40,27 @@ class Kind(StrEnum):
 class Observed:
     """What one `yield` of a check gave.
 
-    `text` is the type's name or the exception; `line` counts from the check's first line.
+    `value` is the array or other data (datum.py), `text` the name of its type or the exception;
+    `line` counts from the check's first line.
     `turn` are the check's plain variables at that moment, (name, text), which say where it was.
     """
 
     kind: Kind
-    array: np.ndarray | None = None
+    value: Datum = None
     text: str = ""
     line: int = 0
     judge: Judge = DEFAULT
     turn: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def array(self) -> np.ndarray | None:
+        """The value, if it is an array."""
+        return self.value if isinstance(self.value, np.ndarray) else None
+
+    @property
+    def is_data(self) -> bool:
+        """Whether there is something that can be compared."""
+        return self.kind in (Kind.ARRAY, Kind.NOTHING, Kind.DATUM)
 
 
 def seed_of(check_id: str) -> int:
@@ -107,12 +122,12 @@ def _observed(value: Any, line: int) -> Observed:
         value = value.numpy()
     if value is None:
         return Observed(Kind.NOTHING, line=line, judge=judge)
-    if not isinstance(value, np.ndarray | np.generic):
-        return Observed(Kind.NOT_AN_ARRAY, text=type(value).__name__, line=line, judge=judge)
-    array = np.array(value, order="C", subok=False)
-    if array.dtype.kind not in ALLOWED_KINDS:
-        return Observed(Kind.NOT_AN_ARRAY, text=f"array of {array.dtype}", line=line, judge=judge)
-    return Observed(Kind.ARRAY, array, line=line, judge=judge)
+    try:
+        if isinstance(value, np.ndarray | np.generic):
+            return Observed(Kind.ARRAY, copied(value), line=line, judge=judge)
+        return Observed(Kind.DATUM, to_datum(value), type(value).__name__, line, judge)
+    except NotData as refused:
+        return Observed(Kind.NO_DATUM, None, str(refused), line, judge)
 
 
 def describe(error: BaseException) -> str:

@@ -26,6 +26,7 @@ MEANING = {
     Category.UNSOLVED: "not written yet",
     Category.SHAPE: "the shape is wrong",
     Category.DTYPE: "the dtype is wrong",
+    Category.TYPE: "the type is wrong",
     Category.VALUE: "the value is wrong",
     Category.NOTHING: "there is no value",
     Category.NOT_AN_ARRAY: "the value is neither a Tensor nor an array",

@@ -20,8 +20,8 @@ from mugrade.grader.report import write_feedback
 from mugrade.grader.results import Grade, Result
 from mugrade.grader.submissions import Submission
 from mugrade.values.answers import Answer
+from mugrade.values.close import Close
 from mugrade.values.compare import judge
-from mugrade.values.judges import Close
 from mugrade.values.observe import Observed
 from mugrade.view import visible
 from tests.browser.jupyter import (

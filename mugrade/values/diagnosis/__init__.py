@@ -12,7 +12,8 @@ import numpy as np
 from mugrade.values.diagnosis import dtypes, rows, samples, shapes, values
 from mugrade.values.diagnosis.evidence import LARGEST, Evidence, Rule
 from mugrade.values.verdict import Diagnosis
-from mugrade.values.judges import Close, Distribution
+from mugrade.values.close import Close
+from mugrade.values.distribution import Distribution
 
 VALUE_RULES = [*values.RULES, *rows.RULES]
 

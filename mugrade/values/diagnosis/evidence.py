@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mugrade.values.judges import TOLERANCES, Distribution, Judge
+from mugrade.values.close import TOLERANCES, Judge
+from mugrade.values.distribution import Distribution
 from mugrade.values.verdict import Diagnosis
 
 LARGEST = 1 << 20
@@ -16,13 +17,13 @@ ENOUGH = 3  # distinct entries below which agreement may be chance
 class Evidence:
     """One check's values: the expected arrays, the actual ones, and the place `at` of the miss.
 
-    An actual value that is no array is None; both lists may go on behind the miss. A `mixed` value
+    A value that is no array is None; both lists may go on behind the miss. A `mixed` value
     was computed from results by the check itself, so that it says little about them. Of a `hidden`
     input no shape is told.
     """
 
     judge: Judge
-    expecteds: Sequence[np.ndarray]
+    expecteds: Sequence[np.ndarray | None]
     actuals: Sequence[np.ndarray | None]
     at: int
     mixed: bool = False
@@ -31,7 +32,17 @@ class Evidence:
     @property
     def expected(self) -> np.ndarray:
         """The array that is missed."""
-        return self.expecteds[self.at]
+        found = self.expecteds[self.at]
+        assert found is not None
+        return found
+
+    @property
+    def before(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The expected and the actual array of the yield before, if both are arrays."""
+        if not self.at:
+            return None
+        expected, actual = self.expecteds[self.at - 1], self.actuals[self.at - 1]
+        return None if expected is None or actual is None else (expected, actual)
 
     @property
     def dtype(self) -> np.dtype:
@@ -56,7 +67,7 @@ class Evidence:
     def others(self) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
         """Place, expected and actual value of the other yields that look like this one."""
         for i, (expected, actual) in enumerate(zip(self.expecteds, self.actuals, strict=False)):
-            if i != self.at and expected.shape == self.expected.shape:
+            if i != self.at and expected is not None and expected.shape == self.expected.shape:
                 yield i, expected, actual
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from mugrade.values.diagnosis.evidence import Evidence, Rule, rule
-from mugrade.values.judges import Distribution
+from mugrade.values.distribution import Distribution
 from mugrade.values.verdict import Diagnosis
 
 RULES: list[Rule] = []

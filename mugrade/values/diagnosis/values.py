@@ -139,12 +139,14 @@ def swapped(e: Evidence) -> Diagnosis | None:
 
 @rule(RULES)
 def unchanged(e: Evidence) -> Diagnosis | None:
-    previous = e.actuals[e.at - 1] if e.at else None
-    if previous is None or not telling(e.expected) or same(e.expected, e.expecteds[e.at - 1]):
+    if e.before is None:
+        return None
+    right, previous = e.before
+    if not telling(e.expected) or same(e.expected, right):
         return None
     if previous.dtype != e.actual.dtype or not same(e.actual, previous):
         return None
-    if _variants(e.expected, e.expecteds[e.at - 1]):
+    if _variants(e.expected, right):
         return None
     return Diagnosis(
         "nothing has changed since the value before",
@@ -162,9 +164,9 @@ def _variants(a: np.ndarray, b: np.ndarray) -> bool:
 
 @rule(RULES)
 def accumulated(e: Evidence) -> Diagnosis | None:
-    if not e.at or not telling(e.expected):
+    if e.before is None or not telling(e.expected):
         return None
-    previous = e.expecteds[e.at - 1]
+    previous, _ = e.before
     if previous.shape != e.expected.shape or not telling(previous):
         return None
     if same(e.expected, previous) or not same(e.actual - e.expected, previous):
