@@ -1,0 +1,159 @@
+"""The courses in `examples/`: built, and graded with right, unusual and wrong answers."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from mugrade.author.build import build_course
+from mugrade.author.lint import weak_checks
+from mugrade.course.model import Course
+from mugrade.course.reading import load_course
+from mugrade.grader.grade import Grader
+from mugrade.grader.report import write_feedback
+from mugrade.grader.results import Result
+from mugrade.grader.submissions import Submission
+from mugrade.sandbox.job import Limits
+from sample_class.students import Notebook, edit, rewrite, solved
+from tests.conftest import ROOT, make_grader, standing_of
+
+
+@dataclass(frozen=True)
+class Case:
+    """An answer: edits of the reference, or another source; the checks that it fails, the name."""
+
+    stage: str
+    exercise: str
+    edits: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+    fails: set[str] = field(default_factory=set)
+    named: str = ""
+
+    def write(self, notebook: Notebook) -> None:
+        for old, new in self.edits:
+            edit(notebook, self.exercise, old, new)
+        if self.source:
+            rewrite(notebook, self.exercise, self.source)
+
+
+def wrong(stage: str, of: str, old: str, new: str, named: str, *fails: str) -> Case:
+    return Case(stage, of, ((old, new),), "", set(fails), named)
+
+
+DISTANCES = "distances-are-shortest"
+UPPER = "[(c.upper(), n) for c, n in found]"
+RUNS, STAIRS = "runs-of-a-text", "staircase-has-n-steps"
+ORDER, CIRCLES = "order-leads-forwards", "order-refuses-circles"
+ALGORITHMS = [
+    Case(
+        "00_sequences",
+        "runs",
+        source="import itertools\n\ndef runs(text):\n"
+        "    return [(c, len(list(same))) for c, same in itertools.groupby(text)]",
+    ),
+    Case(
+        "00_sequences",
+        "find",
+        source="import bisect\n\nclass Gone(KeyError):\n    pass\n\ndef find(items, wanted):\n"
+        "    i = bisect.bisect_right(items, wanted) - 1\n"
+        "    if i < 0 or items[i] != wanted:\n        raise Gone\n    return i",
+    ),
+    Case("00_sequences", "staircase", (('print("#" * width)', 'print("#" * width, "")'),)),
+    Case(
+        "01_graphs",
+        "order",
+        source="from graphlib import CycleError, TopologicalSorter\n\ndef order(graph):\n"
+        "    before = {node: [a for a in graph if node in graph[a]] for node in graph}\n"
+        "    return list(TopologicalSorter(before).static_order())",
+    ),
+    wrong("00_sequences", "runs", "(character, 1)", "[character, 1]", "a list where a tuple", RUNS),
+    wrong("00_sequences", "runs", "+ 1", "+ 2", "", RUNS),
+    wrong("00_sequences", "runs", "return found", "return found[::-1]", "is reversed", RUNS),
+    wrong("00_sequences", "runs", "return found", "return found[:-1]", "is missing", RUNS),
+    wrong("00_sequences", "runs", "return found", f"return {UPPER}", "case", RUNS),
+    wrong("00_sequences", "runs", "return found", "return None", "nothing is returned", RUNS),
+    wrong("00_sequences", "find", "return low", "return low + 1", "off by one", "find-finds"),
+    wrong(
+        "00_sequences", "find", "raise Lookup", "raise Value", "another exception", "find-says-no"
+    ),
+    wrong(
+        "00_sequences",
+        "find",
+        'raise LookupError(f"{wanted} is not there")',
+        "return -1",
+        "no exception is raised",
+        "find-says-no",
+    ),
+    wrong("00_sequences", "staircase", '"#"', '"x"', "", STAIRS),
+    wrong("00_sequences", "staircase", "n + 1", "n", "ends too early", STAIRS),
+    wrong("00_sequences", "staircase", "print(", "str(", "nothing is printed", STAIRS),
+    wrong(
+        "01_graphs",
+        "distances",
+        "for node in border:\n",
+        "while border:\n        node = border.pop()\n",
+        "the way of a depth-first search",
+        DISTANCES,
+    ),
+    wrong("01_graphs", "distances", "{start: 0}", "{start: 1}", "off by one", DISTANCES),
+    wrong("01_graphs", "order", "return found", "return found[::-1]", "leads backwards", ORDER),
+    wrong("01_graphs", "order", "return found", "return sorted(found)", "", ORDER),
+    wrong("01_graphs", "order", "raise ValueError", "raise KeyError", "another exception", CIRCLES),
+]
+FOREIGN = ("numpy", "array", "tensor", "gradient", "matplotlib", "dtype", "shape", "axis")
+
+
+@pytest.fixture(scope="module")
+def algorithms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
+    yield from built("algorithms", tmp_path_factory.mktemp("algorithms"))
+
+
+def built(name: str, folder: Path) -> Iterator[Grader]:
+    """The example, built, ready to grade."""
+    shutil.copytree(ROOT / "examples" / name, folder, dirs_exist_ok=True)
+    course = load_course(folder)
+    build_course(course)
+    stages = [stage.name for stage in course.stages]
+    with closing(make_grader(course, stages, Limits(check=5.0), secret=b"a term")) as grader:
+        yield grader
+
+
+def graded(grader: Grader, folder: Path, case: Case) -> Result:
+    course = grader.key.course
+    notebook = solved(course, course.find(case.stage))
+    case.write(notebook)
+    path = folder / f"{case.stage}.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return grader.grade(Submission("ada", case.stage, path), {})
+
+
+@pytest.mark.parametrize("case", ALGORITHMS, ids=lambda case: f"{case.exercise}-{case.named}")
+def test_answers_to_algorithms(algorithms: Grader, tmp_path: Path, case: Case) -> None:
+    result = graded(algorithms, tmp_path, case)
+    assert {g.check.id for g in result.grades if not g.verdict.passed} == case.fails
+    for grade in result.grades:
+        if case.named and not grade.verdict.passed:
+            assert grade.verdict.diagnosis and case.named in grade.verdict.diagnosis.name
+
+
+@pytest.mark.parametrize("case", [case for case in ALGORITHMS if case.fails], ids=str)
+def test_plain_python_is_spoken_of_in_its_own_words(
+    algorithms: Grader, tmp_path: Path, case: Case
+) -> None:
+    result = graded(algorithms, tmp_path, case)
+    page = tmp_path / "page.html"
+    write_feedback(page, standing_of(result), "a title")
+    text = page.read_text("utf-8").partition("<body>")[2].lower() + str(
+        [grade.message.lower() for grade in result.grades]
+    )
+    assert [word for word in FOREIGN if word in text] == []
+
+
+def test_nothing_of_an_example_can_be_guessed(algorithms: Grader) -> None:
+    course: Course = algorithms.key.course
+    assert list(weak_checks(course)) == []
+    assert {stage.points for stage in course.stages} == {100}
