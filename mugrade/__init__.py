@@ -11,14 +11,15 @@ for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 if TYPE_CHECKING:
     from mugrade.values.figure import figure
-    from mugrade.values.judges import any_of, close, distribution, holds, labels, printed, raises
+    from mugrade.values.judges import any_of, close, distribution, holds, labels
+    from mugrade.values.judges import printed, raises, worth
     from mugrade.values.observe import rng
     from mugrade.student.checks import check, load_ipython_extension
     from mugrade.student.overview import progress
     from mugrade.view.plots import show
     from mugrade.version import __version__
 
-JUDGES = ("any_of", "close", "distribution", "holds", "labels", "printed", "raises")
+JUDGES = ("any_of", "close", "distribution", "holds", "labels", "printed", "raises", "worth")
 __all__ = [
     "__version__",
     "any_of",
@@ -34,6 +35,7 @@ __all__ = [
     "raises",
     "rng",
     "show",
+    "worth",
 ]
 HOMES = {
     **dict.fromkeys(("check", "load_ipython_extension"), "mugrade.student.checks"),

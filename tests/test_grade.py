@@ -19,10 +19,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import mugrade.grader.bundle
+from mugrade.author.build import build_course
 from mugrade.cli import app
 from mugrade.course.model import Course
 from mugrade.course.notebooks import release, source_notebook
 from mugrade.course.reading import load_course
+from mugrade.errors import CourseError
 from mugrade.grader.final import Reviews
 from mugrade.grader.grade import Grader, Result
 from mugrade.grader.outputs.autograded import autograded_notebook
@@ -658,3 +660,61 @@ def test_mistakes_are_one_sentence(
     *table, sentence = outcome.output.splitlines()
     assert says in sentence and "geheim" not in sentence
     assert not table or "student" in "".join(table)
+
+
+PARTS = (
+    "    yield Scaler(x)(x)\n    ### BEGIN HIDDEN TESTS\n",
+    "    yield worth(Scaler(x)(x), 1)\n    ### BEGIN HIDDEN TESTS\n"
+    "    yield worth(np.ones(2) * bool(Scaler(x).width), 1)\n",
+)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Grader:
+    """The tiny course with a check of three parts, of which one is shown."""
+    root = write_course(tmp_path_factory.mktemp("parts"), stage_01=PARTS)
+    script = root / "solutions" / "01_scale.py"
+    text = script.read_text().replace("import check, distribution, rng", "import check, rng, worth")
+    text = text.replace("    yield Scaler(x)(3 * x)\n", "    yield worth(Scaler(x)(3 * x), 1)\n")
+    script.write_text(text.replace("yield distribution(noise(20_000))", "yield noise(3).dtype.num"))
+    course = load_course(root)
+    build_course(course)
+    return make_grader(course, ["01_scale"], LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("statement", "points"),
+    [
+        ("return y", 3),
+        ("return y + (len(x) == 6)", 2),
+        ("return y + (len(x) == 50)", 2),
+        ("return y + 1", 1),
+        ("os._exit(1)", 0),
+    ],
+)
+def test_parts_of_a_check_give_points_shown_or_not(
+    parts: Grader, tmp_path: Path, statement: str, points: int
+) -> None:
+    path = hand_in(parts.key.course, tmp_path, **scaled(statement))
+    result = parts.grade(Submission("ada", "01_scale", path), {})
+    (grade,) = [g for g in result.grades if g.check.id == "scaler-centres"]
+    assert grade.points == grade.columns["points"] == points
+    assert f"{points} of 3 points" in grade.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("3 * x), 1)", "3 * x), 2)", "its parts give 4 points, and the check 3"),
+        ("worth(Scaler(x)(3 * x), 1)", "Scaler(x)(3 * x)", "behind the last part"),
+    ],
+)
+def test_parts_that_do_not_add_up_are_refused(
+    parts: Grader, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    source = parts.key.course.root / "solutions"
+    (tmp_path / "solutions").mkdir()
+    for script in source.glob("*.py"):
+        (tmp_path / "solutions" / script.name).write_text(script.read_text().replace(old, new))
+    with pytest.raises(CourseError, match=said):
+        make_grader(load_course(tmp_path), ["01_scale"], LIMITS)

@@ -4,6 +4,7 @@ import json
 import math
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mugrade import any_of, figure, holds, printed, raises
+from mugrade import any_of, figure, holds, printed, raises, worth
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json, record
 from mugrade.values.compare import judge
 from mugrade.values.datum import Printed, Raised
@@ -20,6 +21,7 @@ from mugrade.values.observe import Observed, observe
 from mugrade.values.verdict import Verdict
 
 NAMES = {"any_of": any_of, "holds": holds, "raises": raises, "printed": printed, "figure": figure}
+NAMES["worth"] = worth
 
 
 def yielded(body: str, **names: Any) -> tuple[list[Observed], str]:
@@ -33,7 +35,7 @@ def yielded(body: str, **names: Any) -> tuple[list[Observed], str]:
 def recorded(body: str, **names: Any) -> list[Answer]:
     """The answers of a check, written and read."""
     values, source = yielded(body, **names)
-    values = [Observed(v.kind, v.value, v.text, v.line + 1, v.judge, v.turn) for v in values]
+    values = [replace(value, line=value.line + 1) for value in values]
     return answers_from_json(json.loads(json.dumps(answers_to_json(record(values, source, {})))))
 
 
@@ -236,3 +238,35 @@ def test_a_figure_is_judged_by_what_it_shows(draw: Callable[[], None], at: str) 
     assert verdict(body, {"draw": drawn()}, {"draw": drawn()}).passed
     found = verdict(body, {"draw": drawn()}, {"draw": draw})
     assert not found.passed and at in found.actual
+
+
+PARTS = """
+yield f(0)
+yield worth(f(1), 2)
+yield worth(f(2), 1)
+yield worth(holds(f(3), lambda y: y > 5), 4)
+"""
+
+
+@given(st.sets(st.integers(0, 3)))
+def test_parts_that_are_right_give_their_points(wrong: set[int]) -> None:
+    reference = {"f": lambda n: 10 + n}
+    found = verdict(PARTS, reference, {"f": lambda n: -1 if n in wrong else 10 + n})
+    earned = 2 * (not wrong & {0, 1}) + (2 not in wrong) + 4 * (3 not in wrong)
+    assert found.passed == (not wrong) and found.points(7) == earned
+    assert found.concealed.points(7) == earned
+
+
+def test_an_exception_costs_the_part_that_it_ends_and_those_behind_it() -> None:
+    def student(n: int) -> int:
+        if n == 2:
+            raise ValueError("no")
+        return 10 + n
+
+    found = verdict(PARTS, {"f": lambda n: 10 + n}, {"f": student})
+    assert (found.category, found.earned) == ("error", 2)
+
+
+def test_without_parts_it_is_all_or_nothing() -> None:
+    found = verdict("yield f(1)\nyield f(2)", {"f": lambda n: n}, {"f": lambda n: min(n, 1)})
+    assert found.points(7) == 0

@@ -30,6 +30,11 @@ class CheckPart:
     answers: Sequence[Answer]
     hidden: bool
 
+    @property
+    def has_points(self) -> bool:
+        """Whether parts of the check give points of their own, also behind a miss."""
+        return any(answer.points for answer in self.answers)
+
     @classmethod
     def of(cls, task: CheckTask, answers: Sequence[Answer]) -> "Iterator[CheckPart]":
         """The shown part of a check and, if it hides something, the whole."""
@@ -187,8 +192,12 @@ def _ask(
         id = part.task.id
         verdict = _run(process, part, min(bundle.limits.check, seconds), outcome)
         seen = seen or part.hidden
-        outcome.verdicts[id] = verdict.concealed if seen else verdict
-        if not verdict.passed:
+        told = verdict.concealed if seen else verdict
+        before = outcome.verdicts.get(id)
+        if before and not before.passed:  # a miss that was shown is told; all that is right counts
+            told = before if verdict.passed else replace(before, earned=verdict.earned)
+        outcome.verdicts[id] = told
+        if not verdict.passed and not part.has_points:
             left = [part for part in left if part.task.id != id]
         if verdict.category in DEATHS:
             return left, [bundle.exercises[id]]

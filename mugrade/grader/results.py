@@ -25,7 +25,7 @@ class Grade:
 
     @property
     def points(self) -> int:
-        return self.check.points if self.verdict.passed else 0
+        return self.verdict.points(self.check.points)
 
     @property
     def report(self) -> Report:

@@ -41,6 +41,7 @@ def record_answers(
 ) -> dict[str, list[Answer]]:
     """What the reference yields for every check; raises CourseError where it fails."""
     lines = {cell.id: cell.line for cell in stage.cells}
+    whole = {cell.source: cell.points for cell in stage.role(Role.CHECK)}
     where = stage.path.name
     answers = {}
     try:
@@ -51,9 +52,20 @@ def record_answers(
             for task in tasks:
                 where = f"{stage.path.name}:{lines[task.id]}: {task.id}"
                 answers[task.id] = record(process.run(task), task.source, labels_of(course))
+                if task.source in whole:
+                    _demand_points(answers[task.id], whole[task.source])
     except (Death, ValueError) as error:
         raise CourseError(f"{where}: the reference fails: {error}") from None
     return answers
+
+
+def _demand_points(answers: Sequence[Answer], points: int) -> None:
+    """Raise ValueError if the parts of a whole check give other points than the check."""
+    parts = sum(answer.points for answer in answers)
+    if parts and not answers[-1].points:
+        raise ValueError("what comes behind the last part gives nothing: it must be worth(...) too")
+    if parts and parts != points:
+        raise ValueError(f"its parts give {parts} points, and the check {points}")
 
 
 def check_tasks(stage: Stage) -> list[CheckTask]:

@@ -168,6 +168,8 @@ def value_frame(value: Observed) -> Frame:
     header: dict[str, Any] = {"kind": value.kind, "text": value.text, "line": value.line}
     if value.turn:
         header["turn"] = value.turn
+    if value.points:
+        header["points"] = value.points
     if value.judge != DEFAULT:
         header["judge"] = judge_to_json(value.judge)
     if value.kind == Kind.DATUM:
@@ -217,7 +219,7 @@ def frame_value(frame: Frame, trusted: bool = False) -> Observed:
         return Observed(kind, value, "" if is_array else text[:MAX_TEXT])
     judge = judge_from_json(header["judge"]) if "judge" in header else DEFAULT
     turn = tuple((str(name), str(plain)) for name, plain in header.get("turn", ()))
-    return Observed(kind, value, text, line, judge, turn)
+    return Observed(kind, value, text, line, judge, turn, header.get("points", 0))
 
 
 def _array(dtype: Any, shape: Any, data: bytes) -> np.ndarray:

@@ -29,7 +29,8 @@ class Answer:
     """What the reference yielded at one place of a check, and the judge that compares with it.
 
     A `mixed` value is computed in the yield itself, as in `yield w.grad * (1 + w.requires_grad)`;
-    a `gradient` is what the yield reads from `grad`. `about` says of what kind a hidden input is.
+    a `gradient` is what the yield reads from `grad`. `about` says of what kind a hidden input is;
+    `points` are those of the part of the check that ends here.
     """
 
     judge: Judge
@@ -39,6 +40,7 @@ class Answer:
     mixed: bool = False
     gradient: bool = False
     about: str = ""
+    points: int = 0
 
     @property
     def array(self) -> np.ndarray | None:
@@ -81,7 +83,9 @@ def record(
         judge, recorded = _recorded(asked, value.value, truths)
         what = place.judged
         kind = _mixed(what), _gradient(what)
-        answers.append(Answer(judge, recorded, shown, place.hidden, *kind, place.about))
+        answers.append(
+            Answer(judge, recorded, shown, place.hidden, *kind, place.about, value.points)
+        )
     return answers
 
 
@@ -180,7 +184,7 @@ def _gradient(value: ast.expr | None) -> bool:
 def judged(value: ast.expr | None) -> ast.expr | None:
     """What is yielded, without the judge around it."""
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.args:
-        return value.args[0] if value.func.id in JUDGES else value
+        return judged(value.args[0]) if value.func.id in {*JUDGES, "worth"} else value
     return value
 
 
@@ -193,6 +197,7 @@ def answers_to_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
             **({"mixed": True} if a.mixed else {}),
             **({"gradient": True} if a.gradient else {}),
             **({"about": a.about} if a.about else {}),
+            **({"points": a.points} if a.points else {}),
             **_value_to_json(a.value),
         }
         for a in answers
@@ -222,6 +227,7 @@ def answers_from_json(data: Sequence[dict[str, Any]]) -> list[Answer]:
             d.get("mixed", False),
             d.get("gradient", False),
             d.get("about", ""),
+            d.get("points", 0),
         )
         for d in data
     ]

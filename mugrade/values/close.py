@@ -23,10 +23,11 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class Judged:
-    """A value and the judge that its check asks for."""
+    """A value and the judge that its check asks for; `points` if it ends a part that has some."""
 
     value: Any
     judge: Judge
+    points: int = 0
 
 
 @dataclass(frozen=True)

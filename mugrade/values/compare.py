@@ -21,7 +21,7 @@ from mugrade.values.diagnosis.exceptions import (
     explain_exception,
 )
 from mugrade.values.distribution import Distribution
-from mugrade.values.mistakes import Trace, recognise
+from mugrade.values.mistakes import Trace, is_right, recognise
 from mugrade.values.observe import Kind, Observed
 from mugrade.values.same import an, kind_of
 from mugrade.values.verdict import PASS, Diagnosis, Verdict
@@ -31,7 +31,8 @@ UNSOLVED = "NotImplementedError"
 
 def compare(values: Sequence[Observed], answers: Sequence[Answer]) -> Verdict:
     """Compare what a submission yielded with the answers, in order; the first miss counts."""
-    return _first_miss(values, answers)[1]
+    verdict = _first_miss(values, answers)[1]
+    return verdict if verdict.passed else replace(verdict, earned=_earned(values, answers))
 
 
 def judge(
@@ -42,9 +43,26 @@ def judge(
     `known` are the recorded mistakes of the check.
     """
     at, verdict = _first_miss(values, answers)
+    if verdict.passed:
+        return verdict
+    verdict = replace(verdict, earned=_earned(values, answers))
     if at == len(answers):
         return verdict
     return replace(verdict, diagnosis=_diagnosis(at, values, answers, known))
+
+
+def _earned(values: Sequence[Observed], answers: Sequence[Answer]) -> int:
+    """The points of the parts that are right."""
+    earned, right = 0, True
+    for value, answer in zip(values, answers, strict=False) if _has_parts(answers) else ():
+        right = right and is_right(value, answer.value, answer.judge)
+        if answer.points:
+            earned, right = earned + answer.points * right, True
+    return earned
+
+
+def _has_parts(answers: Sequence[Answer]) -> bool:
+    return any(answer.points for answer in answers)
 
 
 def _first_miss(values: Sequence[Observed], answers: Sequence[Answer]) -> tuple[int, Verdict]:
@@ -152,7 +170,7 @@ def kept_answers(old: Sequence[Answer], new: Sequence[Answer]) -> list[Answer]:
 
 def _agree(old: Answer, new: Answer) -> bool:
     """Whether both say the same of the yield, and the new value is right by the old one."""
-    forms = [(a.shown, a.hidden, a.mixed, a.gradient, a.about) for a in (old, new)]
+    forms = [(a.shown, a.hidden, a.mixed, a.gradient, a.about, a.points) for a in (old, new)]
     judge = old.judge if isinstance(old.judge, Close) else Close()
     return (
         forms[0] == forms[1]

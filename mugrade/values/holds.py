@@ -120,6 +120,8 @@ def condition(yielded: ast.expr | None, function: ast.FunctionDef) -> str:
 
     Raises ValueError if it is neither a lambda nor a function in the check that only returns.
     """
+    if isinstance(yielded, ast.Call) and _name(yielded) == "worth" and yielded.args:
+        return condition(yielded.args[0], function)
     if not isinstance(yielded, ast.Call) or _name(yielded) != Holds.name or len(yielded.args) < 2:
         return ""
     found = yielded.args[1]

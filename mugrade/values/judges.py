@@ -7,7 +7,7 @@ below. The judge that counts is the one of the reference's own run.
 import contextlib
 import io
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -99,6 +99,15 @@ def holds(value: Any, condition: Callable[[Any], Any], what: str = "") -> Judged
     the check as they were in the reference's run. `what` says in words what is asked for.
     """
     return Judged(value, Holds.of(condition, what) if callable(condition) else Holds())
+
+
+def worth(value: Any, points: int) -> Judged:
+    """Let a part of a check give points of its own: this value, and those since the part before.
+
+    The points of all parts are those of the check. A part is right if all its values are.
+    """
+    judged = value if isinstance(value, Judged) else Judged(value, Close())
+    return replace(judged, points=points)
 
 
 def raises(call: Callable[[], Any], message: bool = False) -> Any:

@@ -51,6 +51,7 @@ class Observed:
     line: int = 0
     judge: Judge = DEFAULT
     turn: tuple[tuple[str, str], ...] = ()
+    points: int = 0
 
     @property
     def array(self) -> np.ndarray | None:
@@ -99,6 +100,8 @@ def _values(function: Callable[[], Any]) -> Iterator[Observed]:
         for value in generator:
             frame = generator.gi_frame
             seen = _observed(value, frame.f_lineno - first if frame else 0)
+            if isinstance(value, Judged) and value.points:
+                seen = replace(seen, points=value.points)
             yield replace(seen, turn=tuple(_plain(frame.f_locals))) if frame else seen
     except (Exception, SystemExit) as error:
         yield Observed(Kind.ERROR, text=describe(error), line=_line_of(error, function) - first)

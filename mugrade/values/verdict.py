@@ -22,6 +22,7 @@ class Verdict:
     A judge says it of one value; a check's is that of the first value which is wrong, `at` a place.
     There is a `picture` of where arrays differ. Of hidden inputs `actual`, `expected`, `at` and
     `picture` are empty; `about` may say of what kind they are. `diagnosis` names the mistake.
+    `earned` are the points of those parts of a check that are right, where parts have points.
     """
 
     category: Category
@@ -33,6 +34,7 @@ class Verdict:
     diagnosis: Diagnosis | None = None
     picture: Picture | None = None
     about: str = ""
+    earned: int = 0
 
     @property
     def passed(self) -> bool:
@@ -43,7 +45,13 @@ class Verdict:
         """The same without anything that the student's process chose, be it a number."""
         if self.passed:
             return self
-        return Verdict(self.category, advice=self.advice, hidden=True, about=self.about)
+        return Verdict(
+            self.category, advice=self.advice, hidden=True, about=self.about, earned=self.earned
+        )
+
+    def points(self, of: int) -> int:
+        """What it gives of a check's points."""
+        return of if self.passed else self.earned
 
     def advised(self, advice: str) -> "Verdict":
         """The same with other advice, also where the mistake is named."""

@@ -107,7 +107,7 @@ class Report:
     @property
     def points(self) -> int:
         """What the check gives now."""
-        return self.check.points if self.passed else 0
+        return self.verdict.points(self.check.points)
 
     @property
     def score(self) -> str:
