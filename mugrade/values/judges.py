@@ -142,7 +142,12 @@ class Distribution:
         if not abs(mean - self.mean) <= mean_bound:
             return _statistic("mean", mean, self.mean, "check where the sample is centred")
         if not abs(std - self.std) <= std_bound:
-            return _statistic("standard deviation", std, self.std, "check gain, fans and the root")
+            return _statistic(
+                "standard deviation",
+                std,
+                self.std,
+                "check what scales the sample: a factor, or a root",
+            )
         x = np.sort(x)
         if _ks_distance(x, expected) > KS_COEFFICIENT * math.sqrt(2 / x.size) + 1 / QUANTILES:
             return Verdict(
@@ -184,7 +189,7 @@ class Labels:
             Category.VALUE,
             f"{accuracy:.1%} of the labels right",
             f"at least {self.at_least:.1%}",
-            advice="train before you predict, and predict in eval mode",
+            advice="look at some of those that are wrong, and at what they have in common",
         )
 
 
