@@ -6,7 +6,7 @@ class MugradeError(Exception):
 
 
 class MissingExtra(MugradeError):
-    """A command whose packages are not installed; says which extra brings them."""
+    """What a command or a course needs is not installed; says how to install it."""
 
 
 class CourseError(MugradeError):

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
+from mugrade.extras import LIBRARIES
 from mugrade.grader.cluster import Cluster, Sent, judge_there
 from mugrade.grader.grade import CourseKey
 from mugrade.grader.plan import Order
@@ -143,7 +144,7 @@ def test_a_sandbox_that_is_not_strong_is_refused_there(
     sent = Sent(submission, PackedNotebook.of(b""), {}, 1.0)
     monkeypatch.setattr("mugrade.grader.cluster.strongest", lambda: weak)
     with pytest.raises(SandboxError, match=r"no strong sandbox \(there is none"):
-        judge_there(pickle.dumps(key), False, sent)
+        judge_there(pickle.dumps(key), LIBRARIES, False, sent)
 
 
 def _alive(pid: int) -> bool:

@@ -3,10 +3,10 @@
 import gzip
 import hashlib
 import re
-import shutil
 import struct
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,15 +16,17 @@ import pytest
 from typer.testing import CliRunner
 
 from mugrade.cli import app
-from mugrade.student import data
-from mugrade.student.data import DataError, GzippedFile, fetch
+from mugrade.course.datasets import DataFile, DataSet
+from mugrade.course.manifest import Manifest, dump
+from mugrade.course.settings import read_settings
+from mugrade.student.data import DataError, fetch
 from tests.conftest import ROOT
 
 MNIST = ROOT.parent / "shared" / "data" / "mnist"
 CONTENTS = {name: np.random.default_rng(7).bytes(200_000) for name in ("images.gz", "labels.gz")}
 PACKED = {name: gzip.compress(content) for name, content in CONTENTS.items()}
 FILES = tuple(
-    GzippedFile(name, len(content), hashlib.sha256(content).hexdigest())
+    DataFile(name, len(content), hashlib.sha256(content).hexdigest())
     for name, content in CONTENTS.items()
 )
 CUT = 70_000
@@ -267,9 +269,10 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A student's folder, in which the data set is the small one."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    shutil.copy(ROOT / "notebooks" / "course.json", folder)
+    manifest = Manifest.read(ROOT / "notebooks")
+    small = replace(manifest, data={"mnist": DataSet(("/nowhere",), FILES)})
+    (folder / "course.json").write_text(dump(small.to_json()), encoding="utf-8")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(data.fetch, "__defaults__", (data.MIRRORS, FILES, lambda *seen: None))
     return folder
 
 
@@ -291,15 +294,37 @@ def test_the_command_fails_with_one_sentence(workspace: Path) -> None:
 
 
 def test_the_command_knows_no_other_data(workspace: Path) -> None:
-    assert CliRunner().invoke(app, ["data", "imagenet"]).exit_code == 2
+    result = CliRunner().invoke(app, ["data", "imagenet"])
+    assert result.exit_code == 2
+    assert "no data set imagenet: there is mnist" in " ".join(result.output.split())
+    assert CliRunner().invoke(app, ["data"]).exit_code == 2
+
+
+def test_any_course_may_name_data(server: Server, tmp_path: Path) -> None:
+    """What is not packed is known by its own bytes."""
+    content = b"name,age\nada,36\n"
+    server.files["people.csv"] = content
+    sha256 = hashlib.sha256(content).hexdigest()
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "course.toml").write_text(
+        f'[data.people]\nmirrors = ["{server.url}/"]\n'
+        f'files = [{{name = "people.csv", size = {len(content)}, sha256 = "{sha256}"}}]\n'
+    )
+    named = read_settings(tmp_path).data["people"]
+    assert fetch(tmp_path / "out", named.mirrors, named.files) == ["people.csv"]
+    assert found(tmp_path / "out") == {"people.csv": content}
+    server.files["people.csv"] = content.upper()
+    with pytest.raises(DataError, match="another checksum"):
+        fetch(tmp_path / "other", named.mirrors, named.files)
 
 
 @pytest.mark.skipif(not MNIST.is_dir(), reason="MNIST is not on this machine")
 def test_mnist_itself_is_recognized_and_read(tmp_path: Path) -> None:
     from needle.data import MNISTDataset
 
-    assert fetch(tmp_path, [str(MNIST)]) == [file.name for file in data.MNIST]
-    images, labels = (str(tmp_path / file.name) for file in data.MNIST[2:])
+    files = read_settings(ROOT).data["mnist"].files
+    assert fetch(tmp_path, [str(MNIST)], files) == [file.name for file in files]
+    images, labels = (str(tmp_path / file.name) for file in files[2:])
     test = MNISTDataset(images, labels)
     batch, digits = test[np.array([0, 1, 9999])]
     assert batch.shape == (3, 28, 28, 1)

@@ -32,10 +32,12 @@ from mugrade.course.notebooks import notebook, release, source_notebook
 from mugrade.errors import CourseError
 from mugrade.package.blocks import render_module
 from mugrade.reference.cache import Records, last_records, records_of
+from mugrade.reference.world import demand_world
 from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.plain import for_trusted
 from mugrade.values.answers import Answer, answers_to_json, read_answers
 from mugrade.values.compare import kept_answers
+from mugrade.values.diagnosis.exceptions import KEY, rules_to_json
 from mugrade.values.judges import Labels
 from mugrade.values.mistakes import (
     MISTAKES,
@@ -85,6 +87,7 @@ def not_run(course: Course, only: Sequence[Stage]) -> list[str]:
 
 def render_course(course: Course, tell: Tell, only: Sequence[Stage] = ()) -> tuple[Tree, Tree]:
     """The committed files and the instructor's nbgrader tree, as path -> text."""
+    demand_world(course)
     tell("notebooks")
     instructor = {stage: source_notebook(stage) for stage in course.stages}
     student = {stage: release(instructor[stage]) for stage in course.stages}
@@ -116,7 +119,7 @@ def _records(
 ) -> Records:
     """What the reference yields in all stages; it is run again in `only`, if that names some."""
     every = Records({}, {}, {})
-    with closing(for_trusted()) as sandbox:
+    with closing(for_trusted(course.settings.libraries)) as sandbox:
         for stage, shown in student.items():
             tell(f"answers and mistakes of {stage.name}")
             tasks = shown_tasks(stage, shown)
@@ -144,7 +147,7 @@ def _instructor_tree(
         for id in records.full
     }
     tree[f"{INSTRUCTOR}/{ANSWERS}"] = dump(answers)
-    tree[f"{INSTRUCTOR}/{MISTAKES}"] = dump(known_to_json(records.known))
+    tree[f"{INSTRUCTOR}/{MISTAKES}"] = _mistakes(course, records.known)
     return tree
 
 
@@ -192,7 +195,13 @@ def _public_mistakes(course: Course, known: Known, public: Mapping[str, Sequence
     shown = {id: shown_part(traces, len(public[id])) for id, traces in known.items()}
     new = {id: traces for id, traces in shown.items() if traces}
     kept = {id: kept_traces(old.get(id, []), traces) for id, traces in new.items()}
-    return dump(known_to_json(kept))
+    return _mistakes(course, kept)
+
+
+def _mistakes(course: Course, known: Known) -> str:
+    """What is known of mistakes, with the course's own rules about exceptions, if it has some."""
+    rules = {KEY: rules_to_json(course.rules)} if course.rules else {}
+    return dump({**known_to_json(known), **rules})
 
 
 def differences(course: Course, committed: Tree) -> list[str]:

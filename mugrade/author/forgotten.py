@@ -12,11 +12,13 @@ from mugrade.sandbox.loader import module_name
 
 def forgotten(course: Course) -> Iterator[str]:
     """One line `file: what is missing` for what need not be wrong, and mostly is."""
-    totals = Counter(stage.points for stage in course.stages)
-    (usual, count), *_ = totals.most_common(1)
+    said = course.settings.points_of
+    totals = Counter(stage.points for stage in course.stages if said(stage.name) is None)
+    (usual, count), *_ = totals.most_common(1) or [(0, 0)]
     imported = {name for s in course.stages for cell in s.cells for name in _imports(cell)}
     for stage in course.stages:
-        if stage.points != usual and 2 * count > len(course.stages):
+        guessed = said(stage.name) is None and 2 * count > totals.total()
+        if guessed and stage.points != usual:
             yield f"{stage.path.name}: {stage.points} points in all, where most stages have {usual}"
         yield from _unserved(stage)
         yield from _imported_nowhere(stage, imported)

@@ -6,6 +6,7 @@ from contextlib import closing
 from mugrade.course.cells import Role
 from mugrade.course.model import Course
 from mugrade.reference.record import check_tasks, record_answers
+from mugrade.reference.world import demand_world
 from mugrade.sandbox.plain import for_trusted
 from mugrade.values.answers import Answer
 from mugrade.values.datum import size_of
@@ -14,10 +15,12 @@ from mugrade.values.datum import size_of
 def weak_checks(course: Course) -> Iterator[str]:
     """One line `file:line: warning` for each check whose answers are easy to guess.
 
-    Raises CourseError if the reference does not answer its own checks.
+    Raises CourseError if the reference does not answer its own checks or a cell imports what is no
+    library of the course, and MissingExtra where one of these is not installed.
     """
+    demand_world(course)
     for stage in course.stages:
-        with closing(for_trusted()) as sandbox:
+        with closing(for_trusted(course.settings.libraries)) as sandbox:
             answers = record_answers(course, stage, check_tasks(stage), sandbox)
         for cell in stage.role(Role.CHECK):
             if all(is_guessable(answer) for answer in answers[cell.id]):

@@ -19,6 +19,7 @@ from mugrade.cli.shared import (
     say_of_hidden,
 )
 from mugrade.errors import WorkspaceError
+from mugrade.extras import demand_libraries
 from mugrade.view import visible
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from mugrade.student.whole import Whole
     from mugrade.student.workspace import Workspace
     from mugrade.view.report import Report
+
+
+SECONDS = 10.0  # for one check, if neither the course nor the command line says it
 
 
 @dataclass
@@ -64,7 +68,10 @@ def check(
     stages: Annotated[
         list[str] | None, typer.Argument(help="Stages, e.g. 02; by default all that you built.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Time limit of one check.", min=0.1)] = 10.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="Time limit of one check; by default the course's.", min=0.1),
+    ] = None,
     hidden: Annotated[
         bool, typer.Option("--hidden", help="Hidden inputs too, where the solutions are there.")
     ] = False,
@@ -79,6 +86,7 @@ def check(
     What your code prints is not shown.
     """
     workspace = find_workspace()
+    demand_libraries(workspace.manifest.libraries)
     names = [find_stage(workspace, name) for name in stages or []] or _built(workspace)
     look = _solutions(workspace, solutions) if hidden or solutions else None
     ran: list[Ran] = []
@@ -87,7 +95,8 @@ def check(
         with _progress(workspace, names, quiet=json) as advance:
             for name in names:
                 ran.append(_of_stage(workspace, name))
-                _run(workspace, ran[-1], seconds, advance, look)
+                limit = seconds or workspace.manifest.seconds.get(name, SECONDS)
+                _run(workspace, ran[-1], limit, advance, look)
     except KeyboardInterrupt:
         complete = False
     if json:
@@ -150,7 +159,7 @@ def _run(
     from mugrade.student.runner import run_checks
 
     manifest, code = workspace.manifest, StudentCode(workspace.exported(ran.stage))
-    ran.findings += import_findings(ran.stage, code, manifest.package)
+    ran.findings += import_findings(ran.stage, code, manifest)
     whole = look(ran.stage) if look else None
     try:
         for report in run_checks(workspace, ran.stage, seconds, whole):

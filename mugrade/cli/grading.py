@@ -55,7 +55,10 @@ OnOption = Annotated[
     On, typer.Option("--on", help="Earlier stages from the reference, or the student's own.")
 ]
 Jobs = Annotated[int, typer.Option("--jobs", help="Submissions graded at once.", min=1)]
-Seconds = Annotated[float, typer.Option("--seconds", help="Time limit of one check.", min=0.1)]
+Seconds = Annotated[
+    float | None,
+    typer.Option("--seconds", help="Time limit of one check; by default the course's.", min=0.1),
+]
 Force = Annotated[bool, typer.Option("--force", help="Grade again what is up to date too.")]
 Regrade = Annotated[
     bool,
@@ -89,7 +92,7 @@ def grade(
     policy: PolicyOption = None,
     on: OnOption = On.reference,
     jobs: Jobs = CORES,
-    seconds: Seconds = 10.0,
+    seconds: Seconds = None,
     force: Force = False,
     regrade: Regrade = False,
     roster: RosterFile = None,
@@ -105,14 +108,13 @@ def grade(
     """
     demand_fork()
     require("grade", "cluster" if scheduler else "grade")
-    found = _course(course, policy)
+    found = _course(course, policy, seconds)
     from mugrade.grader.plan import Order
     from mugrade.grader.roster import read_roster
     from mugrade.sandbox.job import Limits
 
-    limits = Limits(check=seconds, total=max(60.0, 6 * seconds))
     names = [found.find(name).name for name in stage or []]
-    order = Order(found, submissions, out or found.root / RESULTS, limits, names, student or ())
+    order = Order(found, submissions, out or found.root / RESULTS, Limits(), names, student or ())
     order = replace(order, own=on is On.own, jobs=jobs, url=db, force=force)
     order = replace(order, scheduler=scheduler, trust_network=trust_network)
     order = replace(order, roster=read_roster(roster) if roster else None, accept_weak=accept_weak)
@@ -120,10 +122,12 @@ def grade(
     _run(order, regrade, lambda: yes or _confirmed())
 
 
-def _course(folder: Path | None, policy: Policy | None) -> "Course":
-    """The course, and what its settings warn of."""
+def _course(folder: Path | None, policy: Policy | None, seconds: float | None) -> "Course":
+    """The course with what the options say instead of its settings; these' warnings are shown."""
     with console().status("reading the course"):
         found = read_course(folder)
+    if seconds:
+        found = replace(found, settings=found.settings.with_seconds(seconds))
     if policy:
         found = replace(found, settings=replace(found.settings, policy=policy))
     for warning in found.settings.warnings:

@@ -1,7 +1,6 @@
 """Commands of a student: take, status, hint, data."""
 
 import difflib
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,13 +22,8 @@ from mugrade.view import visible
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from mugrade.course.datasets import DataSet
     from mugrade.student.workspace import Workspace
-
-
-class DataSet(StrEnum):
-    """What `mugrade data` can fetch."""
-
-    mnist = "mnist"
 
 
 def take(
@@ -103,6 +97,8 @@ def hint(
     passes = solved(workspace, exercise)
     if not hints and (number or every or not passes):
         known = sorted(workspace.manifest.hints)
+        if not known:
+            raise fail("this course has no hints")
         close = difflib.get_close_matches(exercise, known, n=3) or known
         raise fail(f"no hints for {exercise}: try {', '.join(close)}")
     if passes and number is None and not every:
@@ -162,12 +158,12 @@ def reset(
 
 
 def data(
-    name: Annotated[DataSet, typer.Argument(help="The data set.")],
+    name: Annotated[str, typer.Argument(help="The data set, as the course names it.")],
     mirror: Annotated[
         str | None, typer.Option(help="A URL or a folder to take the files from.")
     ] = None,
 ) -> None:
-    """Download a data set into data/ beside the notebooks.
+    """Download a data set of the course into data/ beside the notebooks.
 
     Files that are there are left alone, and a download that broke off is continued.
     """
@@ -179,9 +175,11 @@ def data(
         TransferSpeedColumn,
     )
 
-    from mugrade.student.data import MIRRORS, fetch
+    from mugrade.student.data import fetch
 
-    folder = find_workspace().folder / "data" / name.value
+    workspace = find_workspace()
+    asked = _data_set(workspace, name)
+    folder = workspace.folder / "data" / name
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, TransferSpeedColumn(), console=console()) as progress:
         tasks: dict[str, TaskID] = {}
@@ -192,5 +190,13 @@ def data(
                 task = tasks[file] = progress.add_task(file, total=total)
             progress.update(task, completed=done, total=total)
 
-        fetched = fetch(folder, (mirror,) if mirror else MIRRORS, report=report)
+        fetched = fetch(folder, (mirror,) if mirror else asked.mirrors, asked.files, report)
     say(f"{f'fetched {len(fetched)} files into' if fetched else 'everything is in'} {folder}")
+
+
+def _data_set(workspace: "Workspace", name: str) -> "DataSet":
+    known = workspace.manifest.data
+    if name not in known:
+        there = f"there is {', '.join(known)}" if known else "the course has none"
+        raise typer.BadParameter(f"no data set {name}: {there}", param_hint="name")
+    return known[name]

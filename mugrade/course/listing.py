@@ -12,6 +12,7 @@ from mugrade.values.answers import HIDDEN_MARK
 def make_manifest(course: Course) -> Manifest:
     """What a student's folder may know of the course."""
     blocks = [(s.name, c.role, c.export, c.block) for s in course.stages for c in s.exports]
+    hints = {cell.of: split_hints(cell) for s in course.stages for cell in s.role(Role.HINTS)}
     checks = [
         CheckEntry(
             cell.id,
@@ -20,13 +21,24 @@ def make_manifest(course: Course) -> Manifest:
             cell.of,
             _docstring(cell),
             HIDDEN_MARK in cell.source,
+            bool(hints.get(cell.of)),
         )
         for stage in course.stages
         for cell in stage.role(Role.CHECK)
     ]
-    hints = {cell.of: split_hints(cell) for s in course.stages for cell in s.role(Role.HINTS)}
     titles = {stage.name: stage.title for stage in course.stages}
-    return Manifest(course.package, titles, manifest_blocks(blocks), checks, hints)
+    settings = course.settings
+    limits = {name: settings.limits_of(name) for name in titles}
+    return Manifest(
+        course.package,
+        titles,
+        manifest_blocks(blocks),
+        checks,
+        hints,
+        settings.libraries,
+        dict(settings.data),
+        {name: said["check"] for name, said in limits.items() if "check" in said},
+    )
 
 
 def _docstring(cell: Cell) -> str:

@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mugrade.course.cells import Role
+from mugrade.course.datasets import DataSet
 from mugrade.errors import WorkspaceError
+from mugrade.extras import LIBRARIES
 from mugrade.package.blocks import Block
 
 FORMAT = 1  # of all these files; what an older mugrade may ignore does not raise it
@@ -43,7 +45,10 @@ class BlockEntry:
 
 @dataclass(frozen=True)
 class CheckEntry:
-    """A check: its points, the exercise it belongs to, and whether it has hidden inputs too."""
+    """A check: its points, the exercise it belongs to, and whether it has hidden inputs too.
+
+    `hints`: whether there are some to its exercise.
+    """
 
     id: str
     stage: str
@@ -51,6 +56,7 @@ class CheckEntry:
     of: str
     why: str
     hidden: bool = False
+    hints: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,13 +72,20 @@ class ReleasedCell:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The public part of a course, without solutions."""
+    """The public part of a course, without solutions.
+
+    `libraries` as requirements; `data` is what can be fetched; `seconds`: stage -> the time limit
+    of each of its checks, where the course sets one.
+    """
 
     package: str
     stages: dict[str, str]
     blocks: list[BlockEntry]
     checks: list[CheckEntry]
     hints: dict[str, list[str]]
+    libraries: tuple[str, ...] = LIBRARIES
+    data: dict[str, DataSet] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -92,7 +105,8 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """What `read` reads, as `course.json` holds it."""
-        return {"format": FORMAT, **asdict(self)}
+        checks = [_without_defaults(entry) for entry in self.checks]
+        return {"format": FORMAT, **asdict(self), "checks": checks}
 
     @cached_property
     def order(self) -> list[str]:
@@ -155,6 +169,11 @@ class Manifest:
             if entry.id == block.id or entry.digest == digest(block.source):
                 return entry
         return None
+
+
+def _without_defaults(entry: CheckEntry) -> dict[str, Any]:
+    """The entry, but for what older files do not say either."""
+    return {name: said for name, said in asdict(entry).items() if (name, said) != ("hints", True)}
 
 
 def digest(source: str) -> str:

@@ -11,6 +11,7 @@ from mugrade.course.cells import Cell, Role, plain_python
 from mugrade.course.settings import Settings
 from mugrade.errors import CourseError
 from mugrade.package.blocks import Block, indices
+from mugrade.values.diagnosis.exceptions import ExceptionRule
 from mugrade.values.verdict import Diagnosis
 
 
@@ -93,16 +94,18 @@ class Stage:
 
 @dataclass(frozen=True)
 class Course:
-    """All stages of a course folder, in order."""
+    """All stages of a course folder, in order, and its own rules about exceptions."""
 
     root: Path
     stages: tuple[Stage, ...]
     settings: Settings = field(default_factory=Settings)
+    rules: tuple[ExceptionRule, ...] = ()
 
     @property
     def package(self) -> str:
         """The name of the package that the cells build."""
-        return next(cell.export for stage in self.stages for cell in stage.exports).split("/")[0]
+        paths = (cell.export for stage in self.stages for cell in stage.exports)
+        return self.settings.package or next(paths, "").partition("/")[0]
 
     def modules(self, stages: Iterable[Stage] | None = None) -> dict[str, list[Block]]:
         """The reference package: module path -> its blocks; every folder has an `__init__.py`."""

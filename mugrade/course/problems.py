@@ -17,6 +17,7 @@ from mugrade.course.cells import (
 )
 from mugrade.course.index import offered
 from mugrade.course.model import Course, Stage
+from mugrade.course.tables import NAME
 from mugrade.package.blocks import is_module_path
 
 LONGEST_SHARED_LINE = 20
@@ -30,6 +31,8 @@ def problems(course: Course) -> Iterator[Problem]:
             yield stage.path, 1, "no cell in it: a cell begins with # %% and an id"
         for cell in stage.cells:
             yield from ((stage.path, line, text) for line, text in _cell_problems(cell))
+    yield from _other_package(course)
+    yield from _other_points(course)
     yield from _repeated_ids(course)
     yield from _missing_data(course)
     yield from _module_owners(course)
@@ -121,6 +124,26 @@ def _offset(source: str, text: str) -> int:
     return 1 + source[: source.find(text)].count("\n") if text in source else 0
 
 
+def _other_package(course: Course) -> Iterator[Problem]:
+    """That course.toml names another package than the cells build, or that they build none."""
+    cells = [cell for stage in course.stages for cell in stage.exports]
+    named, first = course.settings.package, cells[0].export.partition("/")[0] if cells else ""
+    where = course.root / "solutions" / NAME, 1
+    if named and first and named != first:
+        yield *where, f"package: the cells build {first}, and not {named}"
+    elif not cells and any(stage.cells for stage in course.stages):
+        path = course.stages[0].path
+        yield path, 1, 'no cell is exported: write export="package/module.py" on an exercise'
+
+
+def _other_points(course: Course) -> Iterator[Problem]:
+    for stage in course.stages:
+        wanted = course.settings.points_of(stage.name)
+        if wanted is not None and stage.points != wanted:
+            text = f"its checks give {stage.points} points, and {NAME} says {wanted}: change one"
+            yield stage.path, 1, text
+
+
 def _repeated_ids(course: Course) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for stage in course.stages:
@@ -146,7 +169,7 @@ def _module_owners(course: Course) -> Iterator[Problem]:
             owner = owners.setdefault(cell.export, stage)
             if owner is not stage and not cell.export.endswith("/__init__.py"):
                 yield stage.path, cell.line, f"{cell.export} belongs to {owner.path.name}"
-            if cell.export.split("/")[0] != course.package:
+            if cell.export.split("/")[0] != course.package and not course.settings.package:
                 yield (
                     stage.path,
                     cell.line,

@@ -1,6 +1,5 @@
-"""`solutions/NN_name.py` and `solutions/mistakes/NN_name.toml`, read into a course."""
+"""`solutions/NN_name.py`, and what lies beside it, read into a course."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +9,15 @@ from mugrade import files
 from mugrade.course.cells import Cell, Role
 from mugrade.course.index import with_imports
 from mugrade.course.manifest import START
-from mugrade.course.model import Course, Mistake, Stage
+from mugrade.course.mistakes import RULES, read_mistakes, read_rules
+from mugrade.course.model import Course, Stage
 from mugrade.course.percent import FormatError, RawCell, read_percent
 from mugrade.course.problems import problems
 from mugrade.course.settings import read_settings
 from mugrade.errors import CourseError
-from mugrade.values.verdict import Diagnosis
-from mugrade.view.formula import readable
 
 ATTRIBUTES = {n: kind for n, kind in get_type_hints(Cell).items() if n not in ("source", "line")}
 KINDS = {int: "a whole number", str: 'text in "..."'}
-MISTAKE_KEYS = {"of", "name", "why", "try", "edits", "plain"}
-LONGEST_TEXT = 100  # what a line of a message holds
 
 
 def find_course(start: Path) -> Path:
@@ -42,7 +38,8 @@ def load_course(root: Path) -> Course:
         replace(stage, cells=(*stage.cells, links_cell(stages, i))) if stage.cells else stage
         for i, stage in enumerate(stages)
     )
-    course = Course(root, tuple(linked), read_settings(root))
+    rules = tuple(read_rules(root / "solutions" / "mistakes" / RULES))
+    course = Course(root, tuple(linked), read_settings(root), rules)
     if found := [f"{path.name}:{line}: {text}" for path, line, text in problems(course)]:
         raise CourseError("\n".join(found))
     return course
@@ -110,34 +107,3 @@ def progress_cell(stage: str, line: int) -> Cell:
     """The cell at the end of a notebook that says how far the student has come."""
     source = f'from mugrade import progress\n\nprogress("{stage}")'
     return Cell(f"progress-{stage[:2]}", Role.DEMO, source, line)
-
-
-def read_mistakes(path: Path) -> list[Mistake]:
-    """The mistakes that a course declares for a stage; none if there is no such file."""
-    if not path.is_file():
-        return []
-    text = path.read_text(encoding="utf-8")
-    try:
-        entries = tomllib.loads(text).get("mistake", [])
-    except tomllib.TOMLDecodeError as error:
-        raise CourseError(f"mistakes/{path.name}: {error}") from None
-    lines = [i for i, line in enumerate(text.splitlines(), 1) if line.strip() == "[[mistake]]"]
-    return [_mistake(path, line, entry) for line, entry in zip(lines, entries, strict=True)]
-
-
-def _mistake(path: Path, line: int, entry: dict[str, Any]) -> Mistake:
-    where = f"mistakes/{path.name}:{line}"
-    texts = [entry.get(key, "") for key in ("of", "name", "why", "try")]
-    edits = entry.get("edits", [])
-    if set(entry) - MISTAKE_KEYS or not all(isinstance(t, str) and t for t in texts):
-        raise CourseError(f"{where}: a mistake has of, name, why, try, edits and perhaps plain")
-    if not edits or not all(
-        isinstance(e, list) and len(e) == 2 and all(isinstance(text, str) for text in e)
-        for e in edits
-    ):
-        raise CourseError(f"{where}: edits is a list of pairs [old text, new text]")
-    if long := [text for text in texts if len(readable(text)) > LONGEST_TEXT]:
-        raise CourseError(f"{where}: more than {LONGEST_TEXT} characters: {long[0]}")
-    of, name, why, advice = texts
-    pairs = tuple((old, new) for old, new in edits)
-    return Mistake(of, pairs, Diagnosis(name, why, advice), line, bool(entry.get("plain")))

@@ -2,23 +2,31 @@
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from mugrade.course.datasets import DataSet
+from mugrade.course.tables import (
+    NAME,
+    data_sets_of,
+    libraries_of,
+    limits_of,
+    package_of,
+    points_of,
+    refused,
+    table,
+    unknown,
+    value,
+)
 from mugrade.errors import CourseError
+from mugrade.extras import LIBRARIES
 
-NAME = "course.toml"
 FORMAT = 1
-LIMITS = {"percent_per_day": 100, "most": 100, "grace_minutes": math.inf}
-KEYS = {
-    "": {"format", "title", "grading", "deadlines", "late"},
-    "grading": {"policy"},
-    "late": set(LIMITS),
-}
+LATE = {"percent_per_day": 100, "most": 100, "grace_minutes": math.inf}
 DAY = timedelta(days=1)
 
 
@@ -50,13 +58,22 @@ class Late:
 
 @dataclass(frozen=True)
 class Settings:
-    """`deadlines` are by a stage's name or number; what was not understood is in `warnings`."""
+    """What a course says of itself; what was not understood is in `warnings`.
+
+    `deadlines`, `limits` and `points` are by a stage's name or number, limits for all of them by
+    nothing; `libraries` are requirements. Without a `package` the cells say what they build.
+    """
 
     title: str = ""
     policy: Policy = Policy.last
     deadlines: Mapping[str, datetime] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     late: Late = Late()
+    package: str = ""
+    libraries: tuple[str, ...] = LIBRARIES
+    limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    points: Mapping[str, int] = field(default_factory=dict)
+    data: Mapping[str, DataSet] = field(default_factory=dict)
 
     def deadline(self, stage: str) -> datetime | None:
         """When a stage had to be handed in, or None if it never had to be."""
@@ -66,6 +83,26 @@ class Settings:
         """What lateness costs of a stage's points; nothing where it is not known."""
         deadline = self.deadline(stage)
         return self.late.percent(handed_in - deadline) if deadline and handed_in else 0
+
+    def limits_of(self, stage: str) -> dict[str, float]:
+        """What is said of the limits of a stage, and of all stages; `memory` is in MB."""
+        found: dict[str, float] = {}
+        for name in ("", *reversed(_names(stage))):
+            found |= self.limits.get(name, {})
+        return found
+
+    def points_of(self, stage: str) -> int | None:
+        """What the checks of a stage are to give together, or None if that is not said."""
+        return next((self.points[n] for n in _names(stage) if n in self.points), None)
+
+    def with_seconds(self, seconds: float) -> "Settings":
+        """The same with one time limit for every check, whatever was said."""
+        others = {
+            name: {limit: said[limit] for limit in said.keys() - {"check", "total"}}
+            for name, said in self.limits.items()
+        }
+        others[""] = {**others.get("", {}), "check": seconds}
+        return replace(self, limits=others)
 
 
 def read_settings(root: Path) -> Settings:
@@ -80,24 +117,23 @@ def read_settings(root: Path) -> Settings:
         return Settings()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CourseError(f"{NAME}: cannot be read: {error}") from None
-    number = _value(data, "format", int, FORMAT, f"the number {FORMAT}")
+    number = value(data, "format", int, FORMAT, f"the number {FORMAT}")
     if number > FORMAT:
         raise CourseError(f"{NAME}: format {number} is of a newer mugrade: upgrade mugrade")
-    grading, late = (_value(data, key, dict, {}, "a table") for key in ("grading", "late"))
+    grading, late = (table(data, key) for key in ("grading", "late"))
+    stages = {name for p in path.parent.glob("*.py") for name in _names(p.stem)}
     return Settings(
-        _value(data, "title", str, "", "text"),
+        value(data, "title", str, "", "text"),
         _policy(grading),
-        {stage: _deadline(stage, time) for stage, time in _deadlines(data).items()},
-        tuple(_unknown(data, {name for p in path.parent.glob("*.py") for name in _names(p.stem)})),
-        _late(late),
+        {stage: _deadline(stage, time) for stage, time in table(data, "deadlines").items()},
+        late=_late(late),
+        package=package_of(data),
+        libraries=libraries_of(data),
+        limits=limits_of(data),
+        points=points_of(data),
+        data=data_sets_of(data),
+        warnings=tuple(unknown(data, stages)),
     )
-
-
-def _value(table: Mapping[str, Any], key: str, kind: type, default: Any, wanted: str) -> Any:
-    found = table.get(key, default)
-    if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-        raise CourseError(f"{NAME}: {key}: {found!r} is not {wanted}")
-    return found
 
 
 def _policy(grading: Mapping[str, Any]) -> Policy:
@@ -107,19 +143,14 @@ def _policy(grading: Mapping[str, Any]) -> Policy:
     return Policy(found)
 
 
-def _late(table: Mapping[str, Any]) -> Late:
-    found = {name: table[name] for name in LIMITS.keys() & table.keys()}
-    for name, value in sorted(found.items()):
-        most = LIMITS[name]
-        if type(value) not in (int, float) or not 0 <= value <= most or value == math.inf:
+def _late(said: Mapping[str, Any]) -> Late:
+    found = {name: said[name] for name in LATE.keys() & said.keys()}
+    for name, number in sorted(found.items()):
+        most = LATE[name]
+        if type(number) not in (int, float) or not 0 <= number <= most or number == math.inf:
             wanted = "a number that is not negative" if most == math.inf else f"from 0 to {most}"
-            raise CourseError(f"{NAME}: late.{name}: {value!r} is not {wanted}")
+            raise refused(f"late.{name}", number, wanted)
     return Late(**found)
-
-
-def _deadlines(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = _value(data, "deadlines", dict, {}, "a table")
-    return found
 
 
 def _deadline(stage: str, time: Any) -> datetime:
@@ -135,11 +166,3 @@ def _deadline(stage: str, time: Any) -> datetime:
 def _names(stage: str) -> tuple[str, str]:
     """What a stage can be called."""
     return stage, stage[:2]
-
-
-def _unknown(data: Mapping[str, Any], stages: set[str]) -> Iterator[str]:
-    for table, known in {**KEYS, "deadlines": stages}.items():
-        found = data.get(table, {}) if table else data
-        for key in sorted(found.keys() - known):
-            name = f"{table}.{key}" if table else key
-            yield f"{NAME}: {name} is nothing that this mugrade knows, and changes nothing"

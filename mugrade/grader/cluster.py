@@ -6,6 +6,7 @@ A submission travels once, as its compressed notebook; the key of the course onc
 import contextlib
 import logging
 import pickle
+import platform
 import tempfile
 import threading
 from collections import deque
@@ -16,13 +17,15 @@ from queue import Empty, Queue
 from typing import Any
 from urllib.parse import urlsplit
 
-from mugrade.errors import Unreadable
+from mugrade.errors import MissingExtra, Unreadable
+from mugrade.extras import demand_libraries
 from mugrade.grader.grade import CourseKey, Grader
 from mugrade.grader.pool import KILLED, LATE, TICK, TOO_SLOW, TRIES, Ended, Worker, longest, unread
 from mugrade.grader.results import PackedNotebook, Result
 from mugrade.grader.submissions import Submission, by_student
 from mugrade.package.ipynb import read_bytes
 from mugrade.sandbox.job import SandboxError
+from mugrade.sandbox.libraries import Libraries
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
@@ -141,10 +144,16 @@ class ClusterPool:
         if content is None:
             return self.grader.grade(submission, of_student)
         earlier = self.key.earlier(submission.stage, of_student)
-        return Sent(submission, PackedNotebook.of(content), earlier, longest(self.key.limits))
+        return Sent(
+            submission,
+            PackedNotebook.of(content),
+            earlier,
+            longest(self.key.limits_of(submission.stage)),
+        )
 
     def _submit(self, sent: Sent) -> Any:
-        arguments = self.pickled, self.cluster.accept_weak, sent
+        libraries = self.key.course.settings.libraries
+        arguments = self.pickled, libraries, self.cluster.accept_weak, sent
         return self.client.submit(judge_there, *arguments, pure=False, retries=TRIES)
 
     def _result(
@@ -174,12 +183,15 @@ def _arrived(done: Queue[Any]) -> Iterator[Any]:
             yield done.get_nowait()
 
 
-def judge_there(pickled: bytes, accept_weak: bool, sent: Sent) -> Result | int:
+def judge_there(
+    pickled: bytes, libraries: Libraries, accept_weak: bool, sent: Sent
+) -> Result | int:
     """Judge a submission with the worker of this thread; the status of one that took too long.
 
-    Raises Ended where it is worth trying again, and SandboxError if the sandbox is not strong.
+    Raises Ended where it is worth trying again, SandboxError if the sandbox is not strong, and
+    MissingExtra where a library of the course is not installed.
     """
-    worker = _worker(pickled, accept_weak)
+    worker = _worker(pickled, libraries, accept_weak)
     try:
         worker.ask("judge", sent.submission, sent.notebook, sent.earlier)
         result: Result = worker.answer(sent.seconds)
@@ -191,16 +203,18 @@ def judge_there(pickled: bytes, accept_weak: bool, sent: Sent) -> Result | int:
         raise
 
 
-def _worker(pickled: bytes, accept_weak: bool) -> Worker:
+def _worker(pickled: bytes, libraries: Libraries, accept_weak: bool) -> Worker:
     """The worker of this thread, which has this key."""
     if getattr(_own, "pickled", None) != pickled and hasattr(_own, "worker"):
         _own.worker.close()
         del _own.worker
     if not hasattr(_own, "worker"):
+        demand_there(libraries)
         found = strongest()
         if found.reason and not accept_weak:
             raise SandboxError(f"a worker has no strong sandbox ({found.reason})")
-        worker = Worker(pickled, found.tier, tempfile.gettempdir())
+        tier = replace(found.tier, libraries=libraries)
+        worker = Worker(pickled, tier, tempfile.gettempdir())
         try:
             worker.answer()  # that it is ready
         except Ended as ended:
@@ -208,3 +222,11 @@ def _worker(pickled: bytes, accept_weak: bool) -> Worker:
         _own.worker, _own.pickled = worker, pickled
     mine: Worker = _own.worker
     return mine
+
+
+def demand_there(libraries: Libraries) -> None:
+    """Raise MissingExtra, which names this machine, where a library of the course is missing."""
+    try:
+        demand_libraries(libraries)
+    except MissingExtra as error:
+        raise MissingExtra(f"on the worker {platform.node()}: {error}") from None

@@ -13,6 +13,7 @@ from mugrade.course.model import Course, Mistake, Stage
 from mugrade.grader.bundle import CheckPart
 from mugrade.reference.record import record_answers, reference_job
 from mugrade.reference.rehearse import declared_at, made, own_first, trace_of
+from mugrade.reference.world import reference_limits
 from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.process import Sandbox
 from mugrade.values.compare import compare
@@ -87,6 +88,7 @@ class Rehearsal:
     ) -> None:
         self.course, self.stage, self.parts, self.sandbox = course, stage, parts, sandbox
         self.job = reference_job(course, stage)
+        self.limits = reference_limits(course, stage)
         self.missed = self._make(stage.mistakes, self._own_first)
 
     def draw(self, secret: bytes) -> dict[str, Draw]:
@@ -142,7 +144,7 @@ class Rehearsal:
     def _made(self, mistake: Mistake, groups: Sequence[Sequence[CheckPart]]) -> list[Missed]:
         """What it misses of the first group of which it misses anything."""
         missed: dict[str, Missed] = {}
-        with made(self.stage, mistake, self.job, self.sandbox) as process:
+        with made(self.stage, mistake, self.job, self.sandbox, self.limits) as process:
             for group in groups:
                 for part in [] if missed else group:
                     if part.task.id in missed:

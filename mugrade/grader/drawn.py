@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Draws:
         kept = self._kept.get(stage)
         if kept and kept.of == self._what(stage):
             return kept.draws
-        with contextlib.closing(Sandbox(WEAK)) as sandbox:  # only the course's own code runs there
+        with contextlib.closing(_sandbox(self.course)) as sandbox:
             return self.key(stage, sandbox).draws
 
     def key(self, name: str, sandbox: Sandbox) -> StageKey:
@@ -86,7 +86,7 @@ class Draws:
 
     def _what_key(self, stage: Stage) -> str:
         """The digest of all that decides the key of a stage."""
-        return sha256(self._what(stage.name), stage.mistakes, recording(), machine())
+        return sha256(self._what(stage.name), stage.mistakes, recording(), machine(self.course))
 
     @cached_property
     def _kept(self) -> dict[str, Drawn]:
@@ -99,6 +99,11 @@ class Draws:
         """The digest of all that decides the draws of a stage."""
         mistakes = [(m.of, m.edits) for m in self.course.find(stage).mistakes]
         return sha256(self.secret, self.contents[stage], judging(), mistakes)
+
+
+def _sandbox(course: Course) -> Sandbox:
+    """Where only the course's own code runs."""
+    return Sandbox(replace(WEAK, libraries=course.settings.libraries))
 
 
 def own_secret(path: Path) -> bytes:

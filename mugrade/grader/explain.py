@@ -1,13 +1,14 @@
 """An attempt graded again from what was kept, with every input, value and answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
+from mugrade.extras import versions
 from mugrade.grader.bundle import Bundle, CheckPart, Outcome
 from mugrade.grader.drawn import SECRET
 from mugrade.grader.fingerprint import judging
@@ -20,7 +21,9 @@ from mugrade.grader.results import Grade, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.grader.versions import GradedCourse, course_of
-from mugrade.reference.record import REFERENCE_LIMITS, reference_job
+from mugrade.reference.digest import named
+from mugrade.reference.record import reference_job
+from mugrade.reference.world import demand_world, reference_limits
 from mugrade.sandbox.job import Death, Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import Tier
@@ -79,6 +82,9 @@ def explain_attempt(
         course_of(course, stage, digest, when) as version,
         TemporaryDirectory(prefix="mugrade-") as scratch,
     ):
+        demand_world(version.course)
+        settings = version.course.settings
+        tier = replace(tier, libraries=settings.libraries)
         submission = written(attempt, store, Path(scratch))
         earlier = dict(_earlier(store, attempt, Path(scratch)))
         own = attempt.rules.get("on") == "own"
@@ -86,7 +92,8 @@ def explain_attempt(
         with closing(Sandbox(tier)) as sandbox:
             there = version.course.find(stage)
             found = StageKey(version.course, there, sandbox, secret, attempt.draws)
-            key = CourseKey(version.course, {stage: found}, limits, own)
+            recorded = replace(version.course, settings=replace(settings, limits={}))
+            key = CourseKey(recorded, {stage: found}, limits, own)
             return _explained(Listening(key, sandbox), attempt, submission, earlier, version)
 
 
@@ -162,9 +169,9 @@ def _inputs(grader: Grader, part: CheckPart) -> list[list[Input]]:
     """What goes into each yield, from the reference's run of the same check with the same seed."""
     check = traced(part.task)
     (key,) = grader.key.stages.values()
-    job = reference_job(key.course, key.stage)
+    job, limits = reference_job(key.course, key.stage), reference_limits(key.course, key.stage)
     try:
-        with closing(grader.sandbox.start(job, REFERENCE_LIMITS, trusted=True)) as process:
+        with closing(grader.sandbox.start(job, limits, trusted=True)) as process:
             return steps(process.run(check.task), check.marks)
     except Death:
         return []
@@ -175,8 +182,17 @@ def _about(attempt: Attempt, result: Result, version: GradedCourse) -> Iterator[
     yield version.text
     if attempt.grader != judging():
         yield f"judged by mugrade {attempt.mugrade} then, and {__version__} now"
+    then, now = attempt.rules.get("libraries", {}), versions(named(version.course))
+    if then != now:
+        yield f"with {_named(then)} then, and {_named(now)} now"
     if attempt.tier != result.tier:
         yield f"in the {attempt.tier or 'unknown'} sandbox then, the {result.tier or 'unknown'} now"
+
+
+def _named(libraries: Mapping[str, str]) -> str:
+    return (
+        ", ".join(f"{name} {version}" for name, version in libraries.items()) or "other libraries"
+    )
 
 
 def _differences(attempt: Attempt, result: Result) -> Iterator[str]:

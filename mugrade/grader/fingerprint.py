@@ -8,11 +8,13 @@ from pathlib import Path
 
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
+from mugrade.extras import versions
 from mugrade.grader.attempts import Basis
 from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
 from mugrade.package.ipynb import read_bytes
-from mugrade.reference.digest import course_digest, sha256, sources
+from mugrade.reference.digest import course_digest, named, sha256, sources
+from mugrade.reference.world import stage_limits
 from mugrade.sandbox.job import Limits
 from mugrade.version import __version__
 
@@ -35,6 +37,7 @@ JUDGING = (
     "package/ipynb.py",
     "reference/record.py",
     "reference/rehearse.py",
+    "reference/world.py",
     "sandbox/channel.py",
     "sandbox/confine.py",
     "sandbox/guest.py",
@@ -72,7 +75,16 @@ class Fingerprints:
 
     def __init__(self, course: Course, limits: Limits, own: bool) -> None:
         self.course, self.own = course, own
-        self.rules = {"on": "own" if own else "reference", "limits": asdict(limits)}
+        on = "own" if own else "reference"
+        libraries = {"libraries": versions(named(course))} if named(course) else {}
+        self.rules = {
+            stage.name: {
+                "on": on,
+                "limits": asdict(stage_limits(course, stage, limits)),
+                **libraries,
+            }
+            for stage in course.stages
+        }
         self.courses = {s.name: course_digest(course, s) for s in course.stages}
 
     def of(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> str:
@@ -91,7 +103,7 @@ class Fingerprints:
             __version__,
             self.courses[stage],
             judging(),
-            self.rules,
+            self.rules[stage],
         )
 
     def _earlier(self, stage: str) -> list[str]:
@@ -101,7 +113,7 @@ class Fingerprints:
 
     def _of(self, submission: Submission, handed_in: str, own: Sequence[str]) -> str:
         said = submission.others if submission.path is None else submission.notes
-        rules = [judging(), self.rules, self.courses[submission.stage]]
+        rules = [judging(), self.rules[submission.stage], self.courses[submission.stage]]
         return sha256(rules, handed_in, own, said)
 
 

@@ -17,6 +17,7 @@ from mugrade.grader.key import StageKey
 from mugrade.grader.results import Grade, PackedNotebook, Result, Status
 from mugrade.grader.submissions import Submission
 from mugrade.package.ipynb import cells_in, read_bytes
+from mugrade.reference.world import stage_limits
 from mugrade.sandbox.job import Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.values import Category
@@ -30,7 +31,8 @@ TOO_DEEP = "its code is nested too deeply to read"
 class CourseKey:
     """A course ready to grade: data that a worker is sent, with the keys of stages.
 
-    With `own`, a stage is graded on top of the student's own earlier ones.
+    `limits` are the usual ones, of which the course may say others. With `own`, a stage is graded
+    on top of the student's own earlier ones.
     """
 
     def __init__(
@@ -38,6 +40,10 @@ class CourseKey:
     ) -> None:
         self.course, self.stages, self.limits, self.own = course, stages, limits, own
         self.manifest: Manifest = make_manifest(course)
+
+    def limits_of(self, stage: str) -> Limits:
+        """The limits within which a stage is graded."""
+        return stage_limits(self.course, self.course.find(stage), self.limits)
 
     @property
     def too_weak(self) -> list[str]:
@@ -156,7 +162,7 @@ class Grader:
             submission_job(key, code),
             key.parts(),
             key.exercises,
-            self.key.limits,
+            self.key.limits_of(submission.stage),
             code[submission.stage].problems,
         )
         outcome = self._on_reference(bundle, self.run(bundle), code, key)

@@ -11,13 +11,13 @@ from mugrade.grader.draw import Draw, Missed, Rehearsal, known_of, too_weak
 from mugrade.grader.reaching import Reaching
 from mugrade.grader.rehearsed import Rehearsed, parts_of
 from mugrade.reference.record import (
-    REFERENCE_LIMITS,
     check_names,
     check_tasks,
     record_answers,
     reference,
     reference_job,
 )
+from mugrade.reference.world import reference_limits
 from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.loader import Package
 from mugrade.sandbox.process import Sandbox
@@ -104,7 +104,7 @@ class StageKey:
             miss = outcome.misses[id]
             here = known_of(known for known in missed if known.part.hidden == miss.part.hidden)
             traces = uncontradicted(here.get(id, ()), outcome.passed, known_of(missed))
-            found = judge(miss.values, miss.part.answers, traces).diagnosis
+            found = judge(miss.values, miss.part.answers, traces, self.course.rules).diagnosis
             verdicts[id] = replace(verdicts[id], diagnosis=found)
         return verdicts
 
@@ -117,7 +117,8 @@ class StageKey:
 
     def _grade_reference(self, sandbox: Sandbox) -> None:
         job = reference_job(self.course, self.stage)
-        bundle = Bundle(job, self.parts(), self.exercises, REFERENCE_LIMITS)
+        limits = reference_limits(self.course, self.stage)
+        bundle = Bundle(job, self.parts(), self.exercises, limits)
         for id, verdict in run_bundle(bundle, sandbox).verdicts.items():
             if not verdict.passed:
                 where = f"{self.stage.path.name}: {id}"

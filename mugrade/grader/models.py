@@ -188,7 +188,8 @@ class CheckRow(Base):
 
     def grade(self, stage: str) -> Grade:
         """The grade again; `stage` is that of the attempt."""
-        entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why)
+        hints = "\n  hint " in self.message  # a failing check's text names them, if there are any
+        entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why, hints=hints)
         return Grade(entry, codec.read(self.verdict, Verdict), self.code)
 
 

@@ -26,6 +26,7 @@ from mugrade.grader.results import Result, Status
 from mugrade.grader.roster import Roster
 from mugrade.grader.store import NAME, Store
 from mugrade.grader.submissions import Confirm, Key, Submission, by_student, find_submissions
+from mugrade.reference.world import demand_world
 from mugrade.sandbox.job import Limits
 from mugrade.view.report import printable
 
@@ -154,7 +155,11 @@ class Plan:
 
 @contextmanager
 def planned(order: Order, console: Console) -> Iterator[Plan]:
-    """What there is to do, with the store open and nobody else writing there."""
+    """What there is to do, with the store open and nobody else writing there.
+
+    Raises MissingExtra and CourseError where the course cannot be run here.
+    """
+    demand_world(order.course)
     with tempfile.TemporaryDirectory(prefix="mugrade-") as name:
         stages = [stage.name for stage in order.course.stages]
         present = find_submissions(

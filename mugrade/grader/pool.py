@@ -148,7 +148,6 @@ class Pool:
     ) -> None:
         self.key, self.tier, self.jobs, self.allowance = key, tier, jobs, allowance
         self.pickled = pickle.dumps(key)
-        self.patience = longest(key.limits)
         self.scratch = tempfile.TemporaryDirectory(prefix="mugrade-")
         self.workers: dict[Connection, Worker] = {}
         self.tries: Counter[Submission] = Counter()
@@ -183,7 +182,7 @@ class Pool:
             try:
                 worker.ask("grade", submission, of[submission.student])
                 worker.task = submission
-                worker.deadline = time.monotonic() + self.patience
+                worker.deadline = time.monotonic() + longest(self.key.limits_of(submission.stage))
             except Ended as ended:
                 log.warning("a worker has ended (%s), and another one is started", ended)
                 del self.workers[worker.connection]
@@ -252,7 +251,10 @@ def unread(
     elif status == KILLED:
         kind, reason = Status.FAILED, "its workers were killed"
     elif status == LATE:
-        kind, reason = Status.FAILED, f"no answer within {longest(key.limits):.0f} s"
+        kind, reason = (
+            Status.FAILED,
+            f"no answer within {longest(key.limits_of(submission.stage)):.0f} s",
+        )
     return key.unread(submission, of_student, kind, reason)
 
 

@@ -8,7 +8,8 @@ from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.grader.bundle import CheckPart, Outcome
 from mugrade.package.blocks import Block
-from mugrade.reference.record import REFERENCE_LIMITS, reference_job
+from mugrade.reference.record import reference_job
+from mugrade.reference.world import reference_limits
 from mugrade.sandbox.job import Death, Job
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.values import Category
@@ -20,6 +21,7 @@ class Reaching:
 
     def __init__(self, course: Course, stage: Stage, parts: Sequence[CheckPart]) -> None:
         self.job = reference_job(course, stage)
+        self.limits = reference_limits(course, stage)
         self.whole = {part.task.id: part for part in parts}
         self.exercises = {cell.id: cell.of for cell in stage.role(Role.CHECK)}
         self.solutions = {cell.id: cell for cell in stage.role(Role.SOLUTION)}
@@ -61,7 +63,7 @@ class Reaching:
         found = dict.fromkeys(checks, True)
         try:
             job = self._without(exercise)
-            with closing(sandbox.start(job, REFERENCE_LIMITS, True)) as process:
+            with closing(sandbox.start(job, self.limits, True)) as process:
                 for id in checks:
                     found[id] = self._fails_in(process, self.whole[id])
         except Death:

@@ -133,6 +133,7 @@ def grading(
             cluster = stack.enter_context(closing(found))
         else:
             tier = demand_sandbox(order.accept_weak, bar.console)
+        tier = replace(tier, libraries=order.course.settings.libraries)
         key = make_key(plan, {s.stage for s in todo}, tier)
         for text in key.too_weak:
             bar.console.print(text, markup=False, highlight=False)

@@ -14,9 +14,11 @@ import numpy as np
 from mugrade import files
 from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
-from mugrade.reference.digest import course_digest, recording, sha256
+from mugrade.extras import versions
+from mugrade.reference.digest import course_digest, named, recording, sha256
 from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.reference.rehearse import rehearse
+from mugrade.reference.world import reference_limits
 from mugrade.sandbox.job import CheckTask
 from mugrade.sandbox.plain import Plain
 from mugrade.sandbox.process import Sandbox
@@ -85,7 +87,7 @@ def _depends_on(course: Course, stage: Stage, shown: Sequence[CheckTask]) -> str
 
 
 def _path(course: Course, stage: Stage) -> Path:
-    return course.root / "build" / "records" / f"{stage.name}-{machine()}.json"
+    return course.root / "build" / "records" / f"{stage.name}-{machine(course)}.json"
 
 
 def _recorded(
@@ -94,7 +96,8 @@ def _recorded(
     tasks = check_tasks(stage)
     public = record_answers(course, stage, shown, sandbox)
     full = record_answers(course, stage, tasks, sandbox)
-    known = rehearse(stage, reference_job(course, stage), tasks, full, sandbox)
+    limits = reference_limits(course, stage)
+    known = rehearse(stage, reference_job(course, stage), tasks, full, sandbox, limits)
     return {
         "public": {id: answers_to_json(answers) for id, answers in public.items()},
         "full": {id: answers_to_json(answers) for id, answers in full.items()},
@@ -111,10 +114,11 @@ def _records(found: dict[str, Any]) -> Records:
     return Records(public, full, known_from_json(found["known"]))
 
 
-def machine() -> str:
-    """A digest of what the last digits of a result hang on."""
+def machine(course: Course) -> str:
+    """A digest of what the last digits of a result hang on: processor, NumPy, the libraries."""
     told = np.show_config(mode="dicts") or {}
     features = told.get("SIMD Extensions", {})
     settings = [os.environ.get(name) for name in KERNELS]
-    versions = np.__version__, platform.python_version(), platform.machine()
-    return sha256(versions, features, settings)[:8]
+    libraries = versions(named(course)) if named(course) else ()
+    here = np.__version__, platform.python_version(), platform.machine(), libraries
+    return sha256(here, features, settings)[:8]

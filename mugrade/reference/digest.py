@@ -10,6 +10,7 @@ from typing import Any
 import mugrade
 from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
+from mugrade.extras import LIBRARIES
 
 GRADED = (Role.GIVEN, Role.INDEX, Role.SOLUTION, Role.CHECK)
 RECORDING = ("course", "package", "values", "sandbox", "reference")
@@ -18,7 +19,13 @@ EVIDENCE = "evidence.py"  # of the diagnosis: what tells values apart, known mis
 
 def course_digest(course: Course, stage: Stage) -> str:
     """The hash of all of a course that a stage is graded with; prose and hints are not."""
-    return sha256(_labels(course), _content(course, stage))
+    return sha256(_labels(course), _content(course, stage), *([n] if (n := named(course)) else []))
+
+
+def named(course: Course) -> tuple[str, ...]:
+    """The libraries that the course has chosen; none where it leaves that to mugrade."""
+    libraries = course.settings.libraries
+    return () if libraries == LIBRARIES else libraries
 
 
 @cache

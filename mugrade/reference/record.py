@@ -8,14 +8,13 @@ import numpy as np
 from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.errors import CourseError
-from mugrade.sandbox.job import CheckTask, Death, Job, Limits
+from mugrade.reference.world import reference_limits
+from mugrade.sandbox.job import CheckTask, Death, Job
 from mugrade.sandbox.loader import Package, Piece, module_name
 from mugrade.sandbox.plain import Plain
 from mugrade.sandbox.process import Sandbox
 from mugrade.values.answers import Answer, record
 from mugrade.values.observe import seed_of
-
-REFERENCE_LIMITS = Limits(load=60, check=60, total=600)
 
 
 def reference_job(course: Course, stage: Stage) -> Job:
@@ -46,7 +45,7 @@ def record_answers(
     answers = {}
     try:
         job = reference_job(course, stage)
-        with closing(sandbox.start(job, REFERENCE_LIMITS, trusted=True)) as process:
+        with closing(sandbox.start(job, reference_limits(course, stage), trusted=True)) as process:
             if process.failures:
                 raise CourseError(_failures(stage, process.failures))
             for task in tasks:

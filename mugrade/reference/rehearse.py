@@ -17,8 +17,6 @@ from mugrade.values.answers import Answer
 from mugrade.values.mistakes import Known, Trace, trace
 from mugrade.values.observe import Observed
 
-LIMITS = Limits(load=60, check=60, total=600)
-
 
 def rehearse(
     stage: Stage,
@@ -26,6 +24,7 @@ def rehearse(
     tasks: Sequence[CheckTask],
     answers: Mapping[str, Sequence[Answer]],
     sandbox: Sandbox | Plain,
+    limits: Limits,
 ) -> Known:
     """The traces of a stage's mistakes in each check of their exercise.
 
@@ -35,7 +34,7 @@ def rehearse(
     """
 
     def traces(mistake: Mistake) -> dict[str, Trace]:
-        with made(stage, mistake, job, sandbox) as process:
+        with made(stage, mistake, job, sandbox, limits) as process:
             for group in own_first(stage, mistake):
                 runs = ((t.id, process.run(t)) for t in tasks if t.id in group)
                 told = {id: trace_of(mistake, values, answers[id]) for id, values in runs}
@@ -59,12 +58,12 @@ def own_first(stage: Stage, mistake: Mistake) -> tuple[set[str], set[str]]:
 
 @contextmanager
 def made(
-    stage: Stage, mistake: Mistake, job: Job, sandbox: Sandbox | Plain
+    stage: Stage, mistake: Mistake, job: Job, sandbox: Sandbox | Plain, limits: Limits
 ) -> Iterator[Process | PlainJob]:
     """A process with the reference in which the mistake is made; raises CourseError."""
     try:
         wrong = _with(stage, mistake, job)
-        with closing(sandbox.start(wrong, LIMITS, trusted=True)) as process:
+        with closing(sandbox.start(wrong, limits, trusted=True)) as process:
             if process.failures:
                 why = f"it does not load: {process.failures}"
                 raise CourseError(f"{declared_at(stage, mistake)}: {why}")

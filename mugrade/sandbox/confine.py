@@ -30,11 +30,10 @@ from mugrade.sandbox.refusals import Refusals, filter_calls
 
 CLONE_USER, CLONE_MOUNTS = 0x10000000, 0x00020000
 CLONE_REST = 0x6E000000  # control groups, host name, IPC, processes, network
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_RDONLY, MS_PRIVATE = 2, 4, 8, 1, 0x44000
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_RDONLY, MS_REMOUNT, MS_PRIVATE = 2, 4, 8, 1, 32, 0x44000
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 36, 38
 CAPABILITIES_V3 = 0x20080522
 POLL = 50  # milliseconds between two looks at the memory
-MAX_PROCESSES = 64  # and threads; twice as many are a hard limit
 MAX_FILES = 256
 SCRATCH = 64 << 20  # bytes that a submission may keep in files
 
@@ -46,7 +45,8 @@ class Walls:
     `namespaces`: it has users, processes, mounts, network and IPC of its own. `seccomp`: the
     program that filters its system calls, or nothing. `readable`: the only paths that it sees,
     beside its scratch folder and the names in folders that are `listable`; None for all. `memory`:
-    bytes for all its processes.
+    bytes for all its processes; `processes`: how many of these and their threads there may be,
+    twice as many being a hard limit.
     """
 
     namespaces: bool = False
@@ -54,6 +54,7 @@ class Walls:
     readable: Sequence[str] | None = None
     listable: Sequence[str] = ()
     memory: int = 2 << 30
+    processes: int = 64
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def be_keeper(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoR
         _init(ends, walls, scratch, mouth, work)
     _close_all_but(ends.leash, ends.fate, life, ears.fileno())
     refusals = Refusals(ears, select.poll())
-    cause: dict[str, Any] = _watch(init, ends.leash, life, walls.memory, refusals)
+    cause: dict[str, Any] = _watch(init, ends.leash, life, walls, refusals)
     if refusals.calls:
         cause["refused"] = sorted(refusals.calls)
     if cause:
@@ -95,7 +96,7 @@ def be_keeper(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoR
     os._exit(0)
 
 
-def _watch(init: int, leash: int, life: int, memory: int, refusals: Refusals) -> dict[str, int]:
+def _watch(init: int, leash: int, life: int, walls: Walls, refusals: Refusals) -> dict[str, int]:
     """Wait for the end of the init or of the leash; returns which limit was passed, if any."""
     poll = refusals.poll
     poll.register(leash, 0)  # a hang-up is always reported
@@ -111,9 +112,9 @@ def _watch(init: int, leash: int, life: int, memory: int, refusals: Refusals) ->
             continue
         looked = time.monotonic()
         count, pages = _tree(init, usual)
-        if count > MAX_PROCESSES:
+        if count > walls.processes:
             return {"processes": count}
-        if pages * resource.getpagesize() > memory:
+        if pages * resource.getpagesize() > walls.memory:
             return {"memory": pages * resource.getpagesize()}
 
 
@@ -225,7 +226,7 @@ def _enter(ends: Ends, walls: Walls, scratch: str, mouth: socket.socket) -> None
     if sys.platform == "linux":  # macOS refuses to lower it
         limits[resource.RLIMIT_AS] = walls.memory + (1 << 30)
     if walls.namespaces:
-        limits[resource.RLIMIT_NPROC] = 2 * MAX_PROCESSES
+        limits[resource.RLIMIT_NPROC] = 2 * walls.processes
     for limit, value in limits.items():
         hard = resource.getrlimit(limit)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -264,13 +265,19 @@ def _leave_namespaces() -> None:
 
 
 def _furnish() -> None:
-    """Mounts of its own: an empty /tmp and /dev/shm of limited size, and nothing in /proc."""
+    """Mounts of its own: an empty /tmp and /dev/shm of limited size, and next to nothing in /proc.
+
+    Libraries that look there for shared ones, to set their threads, find an empty list.
+    """
     demand(c_library().unshare(CLONE_MOUNTS))
     _mount(b"none", b"/", None, MS_PRIVATE)
     plain = MS_NOSUID | MS_NODEV
     _mount(b"tmpfs", b"/tmp", b"tmpfs", plain, b"size=%d,nr_inodes=8192,mode=0700" % SCRATCH)
     _mount(b"tmpfs", b"/dev/shm", b"tmpfs", plain, b"size=%d,nr_inodes=256,mode=0700" % SCRATCH)
-    _mount(b"tmpfs", b"/proc", b"tmpfs", plain | MS_NOEXEC | MS_RDONLY, b"size=4k,nr_inodes=2")
+    _mount(b"tmpfs", b"/proc", b"tmpfs", plain | MS_NOEXEC, b"size=4k,nr_inodes=3")
+    os.mkdir("/proc/self")
+    os.close(os.open("/proc/self/maps", os.O_CREAT | os.O_RDONLY, 0o444))
+    _mount(b"none", b"/proc", None, plain | MS_NOEXEC | MS_RDONLY | MS_REMOUNT, None)
 
 
 def _mount(

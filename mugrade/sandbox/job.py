@@ -1,7 +1,7 @@
 """What a sandbox is told: the code, the checks, the limits; and how it says that a process died."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from mugrade.errors import MugradeError
 from mugrade.sandbox.loader import Package
@@ -44,13 +44,29 @@ class CheckTask:
 class Limits:
     """Wall-clock seconds: to load the package, for one check, and for the whole submission.
 
-    `memory`: bytes for all processes of a submission together.
+    `memory`: bytes for all processes of a submission together; `processes`: how many of these and
+    of their threads there may be.
     """
 
     load: float = 20.0
     check: float = 10.0
     total: float = 60.0
     memory: int = 2 << 30
+    processes: int = 64
+
+    def but(self, said: Mapping[str, float]) -> "Limits":
+        """These, but for what a course says; there `memory` is in MB."""
+        found = dict(said)
+        if "memory" in found:
+            found["memory"] = int(found["memory"]) << 20
+        if "check" in found:
+            found.setdefault("total", max(self.total, 6 * found["check"]))
+        return replace(self, **found)  # type: ignore[arg-type]
+
+    def at_least(self, other: "Limits") -> "Limits":
+        """What leaves room for both."""
+        mine, others = asdict(self), asdict(other)
+        return Limits(**{name: max(mine[name], others[name]) for name in mine})
 
 
 class Death(Exception):

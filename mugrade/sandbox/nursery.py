@@ -1,4 +1,4 @@
-"""Inside the sandbox: a process with NumPy and the reference loaded, which forks per submission.
+"""Inside the sandbox: a process with all loaded that submissions share; it forks for each.
 
 Started as `python -m mugrade.sandbox.nursery FD`, with its settings in one line of JSON on stdin.
 For each FORK on the socket FD, which brings the descriptors of one submission, it forks a
@@ -8,6 +8,7 @@ keeper. It never runs student code itself, and ends when the grader closes the s
 import base64
 import contextlib
 import gc
+import importlib
 import json
 import os
 import resource
@@ -30,11 +31,25 @@ def main(fd: int) -> None:
     with socket.socket(fileno=fd) as control:
         settings = json.loads(sys.stdin.buffer.readline())
         base = package_from_json(settings["base"])
+        for name in settings["loaded"]:
+            load_library(name)
         load_package(base)
         control.send(READY)
         gc.collect()
         gc.freeze()
         serve(control, settings, base)
+
+
+def load_library(name: str) -> None:
+    """Import a module, if it is one and can be; a submission that needs it says why it cannot."""
+    before = {*sys.modules}
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        pass
+    except Exception:
+        for new in sys.modules.keys() - before:
+            del sys.modules[new]
 
 
 def serve(control: socket.socket, settings: dict[str, Any], base: Package) -> None:
@@ -45,6 +60,7 @@ def serve(control: socket.socket, settings: dict[str, Any], base: Package) -> No
         readable=settings.get("readable"),
         listable=settings.get("listable", ()),
         memory=settings["memory"],
+        processes=settings["processes"],
     )
     while True:
         message, fds, _, _ = socket.recv_fds(control, len(FORK), 5)

@@ -9,11 +9,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 from mugrade.sandbox.guest import load, run_check, write_files
 from mugrade.sandbox.job import CheckTask, Death, Job, Limits
+from mugrade.sandbox.libraries import Libraries
 from mugrade.sandbox.loader import BlockImporter
 from mugrade.sandbox.process import Sandbox, first_request
 from mugrade.sandbox.tiers import WEAK
@@ -152,6 +154,6 @@ def _forget() -> None:
             sys.modules.pop(name, None)
 
 
-def for_trusted() -> Sandbox | Plain:
+def for_trusted(libraries: Libraries) -> Sandbox | Plain:
     """Where an author's reference runs: in processes that a sandbox forks, if there is fork."""
-    return Sandbox(WEAK) if hasattr(os, "fork") else Plain()
+    return Sandbox(replace(WEAK, libraries=libraries)) if hasattr(os, "fork") else Plain()

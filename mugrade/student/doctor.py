@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mugrade.course.cells import Role
 from mugrade.course.exercises import StudentCode, find_code
-from mugrade.course.manifest import ReleasedCell
+from mugrade.course.manifest import Manifest, ReleasedCell
 from mugrade.errors import Unreadable, WorkspaceError
 from mugrade.package.blocks import render_module
 from mugrade.package.ipynb import read_cells
@@ -31,7 +31,7 @@ MOST_NAMES = 6
 
 def examine(workspace: Workspace) -> Iterator[Finding]:
     """Everything that is wrong, the installation first."""
-    yield from installation_findings()
+    yield from installation_findings(workspace.manifest.libraries)
     yield from kernel_findings(workspace)
     yield from _folder_findings(workspace)
     try:
@@ -115,7 +115,7 @@ def _stage_findings(workspace: Workspace, stage: str, path: Path) -> Iterator[Fi
         notebook = Notebook.read(path)
         yield from _notebook_findings(workspace, stage, notebook)
         code = find_code(read_cells(path), workspace.manifest, stage)
-        yield from import_findings(path.name, code, workspace.manifest.package)
+        yield from import_findings(path.name, code, workspace.manifest)
         yield from difference_findings(workspace, stage, notebook)
         yield from _lost_findings(workspace, stage, notebook)
     except (WorkspaceError, Unreadable) as error:
@@ -168,12 +168,12 @@ def _kernel_name(notebook: Notebook) -> str:
     return name if isinstance(name, str) else "python3"
 
 
-def import_findings(where: str, code: StudentCode, package: str) -> Iterator[Finding]:
+def import_findings(where: str, code: StudentCode, manifest: Manifest) -> Iterator[Finding]:
     """Libraries that exercises and helpers import and the grader does not have."""
     helpers = (block for blocks in code.helpers.values() for block in blocks)
     sources = {**code.exercises, **{block.id: block.source for block in helpers}}
     for id, source in sources.items():
-        if names := unknown_imports(source, package):
+        if names := unknown_imports(source, manifest.package, manifest.libraries):
             what = f"{id} imports {', '.join(names)}, which the grader does not have"
             yield Finding(where, what, f"write {id} without, or it is not graded")
 

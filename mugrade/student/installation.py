@@ -4,17 +4,18 @@ import importlib.metadata
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.specifiers import SpecifierSet
 
 import mugrade
 from mugrade.course.manifest import MANIFEST
-from mugrade.extras import install, is_installed
+from mugrade.extras import install, is_installed, lacking
 from mugrade.student.kernels import Kernel, running
 from mugrade.student.workspace import Workspace
 
@@ -34,15 +35,18 @@ class Finding:
         return f"{self.where}: {self.what}" + (f"; {self.todo}" if self.todo else "")
 
 
-def installation_findings() -> Iterator[Finding]:
-    """Python and packages that mugrade does not work with, or notebooks do not run on."""
+def installation_findings(libraries: Iterable[str] = ()) -> Iterator[Finding]:
+    """A Python and packages with which mugrade, the course or notebooks do not work."""
     python, packages = asked_for()
     version = ".".join(map(str, sys.version_info[:3]))
     if version not in SpecifierSet(python):
         todo = f"make an environment with Python {python}"
         yield Finding(sys.executable, f"this is Python {version}, mugrade needs {python}", todo)
-    for text in packages:
-        yield from _package_findings(text)
+    for who, texts in (("mugrade", packages), ("the course", libraries)):
+        for text in texts:
+            with suppress(InvalidRequirement):
+                if found := lacking(text, who):
+                    yield Finding(sys.prefix, *found)
     if not is_installed("ipykernel"):
         what = "ipykernel is not installed, without which no notebook runs here"
         yield Finding(sys.prefix, what, install("lab"))
@@ -66,25 +70,6 @@ def asked_for() -> tuple[str, list[str]]:
         return "", []
     asked = [text for text in found.get_all("Requires-Dist") or () if "extra ==" not in text]
     return found["Requires-Python"] or "", asked
-
-
-def _package_findings(text: str) -> Iterator[Finding]:
-    try:
-        asked = Requirement(text)
-    except InvalidRequirement:
-        return
-    if asked.marker and not asked.marker.evaluate():
-        return
-    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
-    todo = f'{python} -m pip install "{asked.name}{asked.specifier}"'
-    try:
-        version = importlib.metadata.version(asked.name)
-    except importlib.metadata.PackageNotFoundError:
-        yield Finding(sys.prefix, f"{asked.name} is not installed", todo)
-        return
-    if not asked.specifier.contains(version, prereleases=True):
-        what = f"{asked.name} {version} is installed, mugrade needs {asked.specifier}"
-        yield Finding(sys.prefix, what, todo)
 
 
 def kernel_findings(workspace: Workspace) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def hand_in(workspace: Workspace, stage: str, chosen: Path | None = None) -> Han
     missing = tuple(i for i in ids if i not in written)
     warnings = [f"{i} cannot be loaded: {text}" for i, text in code.problems.items()]
     findings = [
-        *import_findings(path.name, code, workspace.manifest.package),
+        *import_findings(path.name, code, workspace.manifest),
         *difference_findings(workspace, stage, notebook),
     ]
     warnings += [f"{finding.what}: {finding.todo}" for finding in findings]

@@ -12,6 +12,7 @@ from mugrade.course.reading import find_course, load_course
 from mugrade.errors import CourseError
 from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.reference.rehearse import rehearse
+from mugrade.reference.world import demand_world, reference_limits
 from mugrade.sandbox.plain import for_trusted
 from mugrade.student.checks import compared
 from mugrade.student.workspace import Workspace
@@ -57,15 +58,20 @@ def solutions_of(workspace: Workspace, folder: Path | None) -> Course:
 
 
 def whole_checks(workspace: Workspace, course: Course, stage: str) -> Whole:
-    """The checks of a stage in full, and what the reference makes of them; raises CourseError."""
+    """The checks of a stage in full, and what the reference makes of them.
+
+    Raises CourseError, and MissingExtra where a library of the course is not installed.
+    """
     found = course.find(stage)
     tasks = [replace(task, source=_laid_open(task.source)) for task in check_tasks(found)]
     wanted = {check.id for check in workspace.manifest.checks if check.stage == stage}
     if lacking := wanted - {task.id for task in tasks}:
         raise CourseError(f"{course.root} holds another course: it lacks {min(lacking)}")
-    with closing(for_trusted()) as sandbox:
+    demand_world(course)
+    with closing(for_trusted(course.settings.libraries)) as sandbox:
         answers = record_answers(course, found, tasks, sandbox)
-        known = rehearse(found, reference_job(course, found), tasks, answers, sandbox)
+        limits = reference_limits(course, found)
+        known = rehearse(found, reference_job(course, found), tasks, answers, sandbox, limits)
     return Whole({task.id: task.source for task in tasks}, answers, known)
 
 

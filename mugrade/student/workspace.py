@@ -32,6 +32,7 @@ from mugrade.package.blocks import Block, indices, parse_module, render_module
 
 if TYPE_CHECKING:  # they need NumPy, which most commands do without
     from mugrade.values.answers import Answer
+    from mugrade.values.diagnosis.exceptions import ExceptionRule
     from mugrade.values.mistakes import Known
 
 COURSE = "MUGRADE_COURSE"  # names the course's folder, whoever owns it
@@ -113,6 +114,13 @@ class Workspace:
         from mugrade.values.mistakes import read_known
 
         return read_known(self.instructor or self.folder)
+
+    @cached_property
+    def rules(self) -> "list[ExceptionRule]":
+        """What the course says of its own exceptions."""
+        from mugrade.values.mistakes import read_rules
+
+        return read_rules(self.instructor or self.folder)
 
     def read_module(self, path: str) -> list[Block]:
         """The blocks of a module of the student's package; none if it is not built."""

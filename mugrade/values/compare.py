@@ -18,6 +18,7 @@ from mugrade.values.diagnosis.exceptions import (
     NO_GRADIENT,
     NO_RETURN,
     TOO_FEW,
+    ExceptionRule,
     explain_exception,
 )
 from mugrade.values.distribution import Distribution
@@ -36,11 +37,14 @@ def compare(values: Sequence[Observed], answers: Sequence[Answer]) -> Verdict:
 
 
 def judge(
-    values: Sequence[Observed], answers: Sequence[Answer], known: Sequence[Trace] = ()
+    values: Sequence[Observed],
+    answers: Sequence[Answer],
+    known: Sequence[Trace] = (),
+    rules: Sequence[ExceptionRule] = (),
 ) -> Verdict:
     """Compare, and name the mistake behind the first miss.
 
-    `known` are the recorded mistakes of the check.
+    `known` are the recorded mistakes of the check, `rules` the course's own about exceptions.
     """
     at, verdict = _first_miss(values, answers)
     if verdict.passed:
@@ -48,7 +52,7 @@ def judge(
     verdict = replace(verdict, earned=_earned(values, answers))
     if at == len(answers):
         return verdict
-    return replace(verdict, diagnosis=_diagnosis(at, values, answers, known))
+    return replace(verdict, diagnosis=_diagnosis(at, values, answers, known, rules))
 
 
 def _earned(values: Sequence[Observed], answers: Sequence[Answer]) -> int:
@@ -78,7 +82,11 @@ def _first_miss(values: Sequence[Observed], answers: Sequence[Answer]) -> tuple[
 
 
 def _diagnosis(
-    at: int, values: Sequence[Observed], answers: Sequence[Answer], known: Sequence[Trace]
+    at: int,
+    values: Sequence[Observed],
+    answers: Sequence[Answer],
+    known: Sequence[Trace],
+    rules: Sequence[ExceptionRule],
 ) -> Diagnosis | None:
     """The mistake behind the first miss: one that the course has made too, or a rule's finding."""
     if at >= len(values):
@@ -93,17 +101,19 @@ def _diagnosis(
             return None
         return diagnose_data(values[at].value, answer.value, judge)
     if values[at].array is None:
-        return _without_a_value(values[at], answer)
+        return _without_a_value(values[at], answer, rules)
     actuals = [value.array for value in values]
     return diagnose(
         Evidence(judges[at], [a.array for a in answers], actuals, at, answer.mixed, answer.hidden)
     )
 
 
-def _without_a_value(value: Observed, answer: Answer) -> Diagnosis | None:
+def _without_a_value(
+    value: Observed, answer: Answer, rules: Sequence[ExceptionRule]
+) -> Diagnosis | None:
     """The mistake behind an exception, a list, or a gradient or result that is not there."""
     if value.kind == Kind.ERROR:
-        return None if value.text.startswith(UNSOLVED) else explain_exception(value.text)
+        return None if value.text.startswith(UNSOLVED) else explain_exception(value.text, rules)
     if value.kind in (Kind.DATUM, Kind.NO_DATUM):
         is_many = value.text in ("list", "tuple", "generator") and answer.array is not None
         return A_COLLECTION if is_many else None
@@ -144,10 +154,10 @@ def _no_value(value: Observed, expected: str) -> Verdict:
         case Kind.ERROR:
             said = Category.ERROR, value.text, _advice(value.text)
         case Kind.DATUM | Kind.NO_DATUM:
-            advice = "return what the docstring says, a Tensor or an array"
+            advice = "return what the docstring says: an array, or what holds one"
             said = Category.NOT_AN_ARRAY, f"a {value.text}", advice
         case _:
-            said = Category.NOTHING, "None", "is a return missing, or a gradient never set?"
+            said = Category.NOTHING, "None", "is a return missing, or something never set?"
     category, actual, advice = said
     return Verdict(category, actual, expected, advice=advice)
 

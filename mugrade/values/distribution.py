@@ -77,7 +77,9 @@ class Distribution:
         if not abs(mean - self.mean) <= mean_bound:
             return _statistic("mean", mean, self.mean, "check where the sample is centred")
         if not abs(std - self.std) <= std_bound:
-            return _statistic("standard deviation", std, self.std, "check gain, fans and the root")
+            return _statistic(
+                "standard deviation", std, self.std, "check what scales it: a factor, or a root"
+            )
         x = np.sort(x)
         if _ks_distance(x, expected) > KS_COEFFICIENT * math.sqrt(2 / x.size) + 1 / QUANTILES:
             return Verdict(

@@ -42,7 +42,7 @@ class Labels:
             Category.VALUE,
             f"{accuracy:.1%} of the labels right",
             f"at least {self.at_least:.1%}",
-            advice="train before you predict, and predict in eval mode",
+            advice="look at some of those that are wrong, and at what they have in common",
         )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from mugrade.values.close import Close, Judge
 from mugrade.values.datum import Datum
 from mugrade.values.diagnosis.evidence import ENOUGH, distinct
+from mugrade.values.diagnosis.exceptions import ExceptionRule, rules_from_json
 from mugrade.values.distribution import Distribution
 from mugrade.values.observe import Kind, Observed
 from mugrade.values.verdict import Diagnosis
@@ -273,3 +274,11 @@ def read_known(folder: Path) -> dict[str, list[Trace]]:
         return known_from_json(json.loads((folder / MISTAKES).read_text(encoding="utf-8")))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
+
+
+def read_rules(folder: Path) -> list[ExceptionRule]:
+    """The course's rules about exceptions in a folder; none if they cannot be read."""
+    try:
+        return rules_from_json(json.loads((folder / MISTAKES).read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []

@@ -29,7 +29,7 @@ MEANING = {
     Category.TYPE: "the type is wrong",
     Category.VALUE: "the value is wrong",
     Category.NOTHING: "there is no value",
-    Category.NOT_AN_ARRAY: "the value is neither a Tensor nor an array",
+    Category.NOT_AN_ARRAY: "the value is neither an array nor what holds one",
     Category.ERROR: "an exception was raised",
     Category.TIMEOUT: "it took too long",
     Category.CRASH: "the process died",
@@ -42,7 +42,7 @@ VALUES = ("you", "expected", "from")  # may come from a student's code; the rest
 
 
 class ReportedCheck(Protocol):
-    """What of a check a report tells: its id and docstring, its points, and whose it is."""
+    """What of a check a report tells; `of` is its exercise, `hints` says whether that has some."""
 
     @property
     def id(self) -> str: ...
@@ -52,6 +52,8 @@ class ReportedCheck(Protocol):
     def points(self) -> int: ...
     @property
     def why(self) -> str: ...
+    @property
+    def hints(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Report:
             "mistake": known.name if known else "",
             "why": "" if self.note else known.why if known else self.check.why,
             "try": known.advice if known else verdict.advice,
-            "hint": f"mugrade hint {self.check.of}" if self.check.of else "",
+            "hint": f"mugrade hint {self.check.of}" if self.check.of and self.check.hints else "",
         }
         lines = {key: printable(" ".join(text.split())) for key, text in rows.items()}
         return {

@@ -1,12 +1,27 @@
 """Name the mistake behind an exception, where its text tells.
 
-A rule is a pattern over `Kind: text` and what it means. The first that is found counts; what it
-says holds whatever the numbers in the text are, so that it may be shown for hidden inputs too.
+A rule is a pattern over `Kind: text` and what it means. The first that is found counts, and those
+of a course come first; what it says holds whatever the numbers in the text are, so that it may be
+shown for hidden inputs too.
 """
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from mugrade.values.verdict import Diagnosis
+
+KEY = "exceptions"  # of the rules, beside what is known of mistakes
+
+
+@dataclass(frozen=True)
+class ExceptionRule:
+    """What an exception means whose description as `Kind: text` the regular expression finds."""
+
+    pattern: str
+    diagnosis: Diagnosis
+
 
 RULES = [
     (
@@ -19,11 +34,11 @@ RULES = [
     (
         r"NoneType",
         "None is used as if it were a value",
-        "an argument that was left out, or a gradient that never came, is None",
+        "an argument that was left out, or something that was never set, is None",
         "decide what None means here before you use it",
     ),
     (
-        r"(could not be broadcast|could not broadcast|got shapes|not aligned)(?!.*\(\))",
+        r"(could not be broadcast|could not broadcast|not aligned)(?!.*\(\))",
         "two shapes do not fit together",
         "axes are aligned from the right, and only an axis of length 1 can stretch",
         "print both shapes; keep a reduced axis as length 1 before broadcasting",
@@ -51,18 +66,6 @@ RULES = [
         "the axes that are named are not those of the array",
         "an array with n axes is transposed by a list that names each of them once",
         "print the shape and the list of axes; a stack of matrices has more than two",
-    ),
-    (
-        r"out_grad of shape",
-        "the output and the gradient that goes into it have different shapes",
-        "backward takes one number for each entry of the output, in the output's shape",
-        "print the shape of the tensor whose backward is called",
-    ),
-    (
-        r"a gradient of shape .* for (a leaf|the output)",
-        "a gradient has another shape than its tensor",
-        "a gradient has one derivative for each entry of its tensor, so both have one shape",
-        "print both shapes: what an op repeats, its gradient adds up; what it adds up, it repeats",
     ),
     (
         r"cannot reshape array",
@@ -101,18 +104,6 @@ RULES = [
         "compare entry by entry and use np.where, or reduce with .any() or .all()",
     ),
     (
-        r"data of dtype \w+ for a tensor of dtype",
-        "a dtype is not handed on",
-        "what is stored has another dtype than the tensor that it is stored in",
-        "make both with the same dtype: an argument dtype goes to everything that is made",
-    ),
-    (
-        r"does not support ufuncs",
-        "a function of NumPy is called on a tensor",
-        "np.exp and its like take arrays; a tensor has its own ops, which know their derivatives",
-        "use the library's op, or the array inside where no gradient has to flow",
-    ),
-    (
         r"inhomogeneous shape",
         "parts of different shapes are put into one array",
         "an array is made of rows that are equally long",
@@ -123,14 +114,6 @@ RULES = [
         "a result of another dtype is written in place",
         "what is float64 does not fit into a float32 array",
         "keep every operand in the array's dtype, or convert with astype",
-    ),
-    (
-        r"without a graph|does not require grad",
-        "the graph is cut",
-        "the result was computed from arrays, or from tensors that require no gradient; the "
-        "gradient of a linear function depends on nothing, and has no graph either",
-        "find where it is lost: .numpy(), .data, .detach(), an argument not handed on; where there "
-        "is nothing to lose, ask requires_grad first",
     ),
     (
         r"'slice'",
@@ -218,22 +201,10 @@ RULES = [
         "write yield in __iter__, or return iter(...) of a list",
     ),
     (
-        r"^MemoryError: .*still in memory",
-        "what should be forgotten is kept",
-        "whoever keeps a result keeps the whole graph behind it",
-        "keep numbers, not tensors: float(x.numpy())",
-    ),
-    (
         r"^FileNotFoundError",
         "a file that is not there",
         "the folder is wrong, or an argument that names it is not used",
         "print the path, and look where its parts come from",
-    ),
-    (
-        r"tensor requires a gradient",
-        "data that require a gradient",
-        "a tensor is asked for its gradient unless it is made otherwise, and data need none",
-        "say so where the tensor is made",
     ),
     (
         r"has no attribute",
@@ -242,7 +213,7 @@ RULES = [
         "look at what the object is: print(type(...))",
     ),
 ]
-COMPILED = [(re.compile(pattern), Diagnosis(*text)) for pattern, *text in RULES]
+GENERAL = [ExceptionRule(pattern, Diagnosis(*text)) for pattern, *text in RULES]
 NO_GRADIENT = Diagnosis(
     "there is no gradient",
     "grad is None: the graph is cut on the way to this tensor, or grad was not set, or was reset",
@@ -255,7 +226,7 @@ NO_RETURN = Diagnosis(
 )
 A_COLLECTION = Diagnosis(
     "a list or tuple in place of an array",
-    "the result is to be one tensor or array; this one is a Python collection",
+    "the result is to be one array; this one is a Python collection",
     "return what is in it, or put its parts together into one array",
 )
 TOO_FEW = Diagnosis(
@@ -265,6 +236,19 @@ TOO_FEW = Diagnosis(
 )
 
 
-def explain_exception(text: str) -> Diagnosis | None:
-    """What an exception, described as `Kind: text`, tells of the mistake; None if too little."""
-    return next((found for pattern, found in COMPILED if pattern.search(text)), None)
+def explain_exception(text: str, rules: Sequence[ExceptionRule] = ()) -> Diagnosis | None:
+    """What an exception, described as `Kind: text`, tells of the mistake; None if too little.
+
+    `rules` are the course's own.
+    """
+    found = (rule for rule in (*rules, *GENERAL) if re.search(rule.pattern, text))
+    return next((rule.diagnosis for rule in found), None)
+
+
+def rules_to_json(rules: Sequence[ExceptionRule]) -> list[list[str]]:
+    return [[r.pattern, r.diagnosis.name, r.diagnosis.why, r.diagnosis.advice] for r in rules]
+
+
+def rules_from_json(data: Mapping[str, Any]) -> list[ExceptionRule]:
+    """The rules in what a file of known mistakes holds; none in one of an older course."""
+    return [ExceptionRule(pattern, Diagnosis(*text)) for pattern, *text in data.get(KEY, ())]

@@ -63,7 +63,7 @@ def wrong_spread(e: Evidence) -> Diagnosis | None:
                 return Diagnosis(
                     f"the sample's spread is too {size} by {text}",
                     f"its standard deviation is too {size} by {text}",
-                    "check the gain, the fans and the root; U(-a, a) has deviation a / sqrt(3)",
+                    "check what scales it: a factor, or a root; U(-a, a) has deviation a / sqrt(3)",
                 )
     return None
 

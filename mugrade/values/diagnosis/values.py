@@ -132,7 +132,7 @@ def swapped(e: Evidence) -> Diagnosis | None:
             return Diagnosis(
                 "two results are exchanged",
                 "this value is right for another yield of the check, and that one's is right here",
-                "look for two things in the wrong order, such as gradients, operands or layers",
+                "look for two things in the wrong order, such as operands, steps or parts",
             )
     return None
 
