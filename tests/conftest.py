@@ -6,6 +6,7 @@ What they need is imported in them: it takes seconds, and most files of tests ne
 import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,8 @@ def make_grader(
     from mugrade.sandbox.probe import strongest
     from mugrade.sandbox.process import Sandbox
 
-    sandbox = Sandbox(tier or strongest().tier)
+    found = tier or strongest().tier
+    sandbox = Sandbox(replace(found, libraries=course.settings.libraries))
     return Grader(course_key(course, stages, limits, sandbox, secret, draws), sandbox)
 
 

@@ -2,9 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -107,9 +108,92 @@ ALGORITHMS = [
 FOREIGN = ("numpy", "array", "tensor", "gradient", "matplotlib", "dtype", "shape", "axis")
 
 
+ROOTS, TABLES = "00_roots", "00_tables"
+NUMERICS = [
+    Case(
+        ROOTS,
+        "bisect",
+        source="from scipy import optimize\n\ndef bisect(f, low, high, tol=1e-9):\n"
+        "    return optimize.brentq(f, low, high, xtol=1e-12)",
+    ),
+    Case(ROOTS, "draw", (("axes.plot(x, f(x))", 'axes.plot(x, f(x), "r--", lw=3)'),)),
+    Case(
+        "01_walks",
+        "ends",
+        source="def ends(walks, n, rng):\n"
+        "    return rng.choice([-1, 1], (walks, n)).sum(1).astype('int64')",
+    ),
+    wrong(
+        ROOTS,
+        "bisect",
+        "(low + high) / 2\n    ###",
+        "low + high\n    ###",
+        "",
+        "bisect-finds-a-root",
+    ),
+    wrong(ROOTS, "bisect", "raise ValueError", "raise KeyError", "another", "bisect-refuses"),
+    wrong(ROOTS, "area", "limit=200)[0]", "limit=200)", "a tuple where", "area-between-curves"),
+    wrong(
+        ROOTS, "area", "abs(f(x) - g(x))", "f(x) - g(x)", "of the difference", "area-between-curves"
+    ),
+    wrong(ROOTS, "draw", "101", "100", "", "draw-shows-the-root"),
+    wrong(ROOTS, "draw", '"x"', '"X"', "case", "draw-shows-the-root"),
+    wrong(ROOTS, "draw", "axes.scatter([root], [0.0])", "pass", "missing", "draw-shows-the-root"),
+    wrong("01_walks", "ends", "2 * rng", "rng", "", "ends-follow-the-law", "ends-are-even"),
+]
+WRANGLING = [
+    Case(
+        TABLES,
+        "table",
+        source="def table(rows):\n"
+        "    frame = pd.DataFrame(rows, columns=['name', 'day', 'amount'])\n"
+        "    frame['name'] = frame['name'].map(clean)\n    frame['day'] = frame['day'].map(day)\n"
+        "    frame['amount'] = pd.to_numeric(frame['amount']).astype('float64')\n    return frame",
+    ),
+    Case(
+        TABLES,
+        "day",
+        source="from datetime import datetime\n\ndef day(text):\n"
+        "    form = '%d.%m.%Y' if '.' in text else '%Y-%m-%d'\n"
+        "    return datetime.strptime(text.strip(), form).date()",
+    ),
+    wrong(TABLES, "clean", "word.capitalize()", "word.upper()", "case", "clean-names"),
+    wrong(TABLES, "clean", '" ".join', '"".join', "blanks", "clean-names"),
+    wrong(
+        TABLES,
+        "day",
+        "int(part) for part in",
+        "part for part in",
+        "",
+        "day-in-two-forms",
+        "table-of-rows",
+    ),
+    wrong(TABLES, "table", '"amount": pd', '"Amount": pd', "a column is missing", "table-of-rows"),
+    wrong(TABLES, "table", '"nan"', '"0"', "", "table-of-rows"),
+    wrong(TABLES, "totals", "ascending=False", "ascending=True", "order", "totals-by-name"),
+    wrong(
+        TABLES,
+        "totals",
+        '["amount"].sum()',
+        '[["amount"]].sum()',
+        "a DataFrame where",
+        "totals-by-name",
+    ),
+]
+NEED = {"algorithms": (), "numerics": ("scipy",), "wrangling": ("pandas",)}
+
+
 @pytest.fixture(scope="module")
-def algorithms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
-    yield from built("algorithms", tmp_path_factory.mktemp("algorithms"))
+def graders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Grader]]:
+    """An example's grader, built when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def grader(name: str) -> Grader:
+            folder = tmp_path_factory.mktemp(name)
+            return stack.enter_context(contextmanager(built)(name, folder))
+
+        yield grader
 
 
 def built(name: str, folder: Path) -> Iterator[Grader]:
@@ -131,29 +215,41 @@ def graded(grader: Grader, folder: Path, case: Case) -> Result:
     return grader.grade(Submission("ada", case.stage, path), {})
 
 
-@pytest.mark.parametrize("case", ALGORITHMS, ids=lambda case: f"{case.exercise}-{case.named}")
-def test_answers_to_algorithms(algorithms: Grader, tmp_path: Path, case: Case) -> None:
-    result = graded(algorithms, tmp_path, case)
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        (name, case)
+        for name, cases in (
+            ("algorithms", ALGORITHMS),
+            ("numerics", NUMERICS),
+            ("wrangling", WRANGLING),
+        )
+        for case in cases
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.exercise}-{value.named}",
+)
+def test_answers_to_an_example(
+    graders: Callable[[str], Grader], tmp_path: Path, name: str, case: Case
+) -> None:
+    """All that has to be said of plain Python is said in its own words."""
+    for library in NEED[name]:
+        pytest.importorskip(library)
+    result = graded(graders(name), tmp_path, case)
     assert {g.check.id for g in result.grades if not g.verdict.passed} == case.fails
     for grade in result.grades:
         if case.named and not grade.verdict.passed:
             assert grade.verdict.diagnosis and case.named in grade.verdict.diagnosis.name
-
-
-@pytest.mark.parametrize("case", [case for case in ALGORITHMS if case.fails], ids=str)
-def test_plain_python_is_spoken_of_in_its_own_words(
-    algorithms: Grader, tmp_path: Path, case: Case
-) -> None:
-    result = graded(algorithms, tmp_path, case)
     page = tmp_path / "page.html"
     write_feedback(page, standing_of(result), "a title")
-    text = page.read_text("utf-8").partition("<body>")[2].lower() + str(
-        [grade.message.lower() for grade in result.grades]
-    )
-    assert [word for word in FOREIGN if word in text] == []
+    said = [page.read_text("utf-8").partition("<body>")[2], *(g.message for g in result.grades)]
+    foreign = [word for word in FOREIGN if word in str(said).lower()]
+    assert not foreign or name != "algorithms"
 
 
-def test_nothing_of_an_example_can_be_guessed(algorithms: Grader) -> None:
-    course: Course = algorithms.key.course
+@pytest.mark.parametrize("name", NEED)
+def test_nothing_of_an_example_can_be_guessed(graders: Callable[[str], Grader], name: str) -> None:
+    for library in NEED[name]:
+        pytest.importorskip(library)
+    course: Course = graders(name).key.course
     assert list(weak_checks(course)) == []
     assert {stage.points for stage in course.stages} == {100}

@@ -31,10 +31,12 @@ def weak_checks(course: Course) -> Iterator[str]:
 
 
 def is_guessable(answer: Answer) -> bool:
-    """None, a truth value, a single whole number, zeros and ones throughout, or nothing in it."""
+    """None, a truth value, a single whole number, zeros and ones throughout, or what is empty."""
     array = answer.array
     if array is None:
         value = answer.value
-        return value is None or isinstance(value, bool | int) or not size_of(value) > 1
+        if isinstance(value, float):
+            return value in (0.0, 1.0)
+        return value is None or isinstance(value, int) or size_of(value) <= 1
     whole = array.dtype.kind in "biu" and array.size <= 1
     return whole or bool(((array == 0) | (array == 1)).all())

@@ -20,6 +20,7 @@ from mugrade import check, close, figure, holds, raises, rng
 # `bisect(f, low, high, tol)`, which halves the interval until it is no wider than `tol`, and raise
 # a `ValueError` if the sign does not change.
 
+
 # %% id="bisect" role="solution" export="numerics/roots.py"
 def bisect(f, low: float, high: float, tol: float = 1e-9) -> float:
     """A root of f in [low, high] within tol; raises ValueError if f does not change its sign."""
@@ -35,6 +36,7 @@ def bisect(f, low: float, high: float, tol: float = 1e-9) -> float:
             low, left = middle, f(middle)
     return (low + high) / 2
     ### END SOLUTION
+
 
 # %% id="bisect-finds-a-root" role="check" points=30
 @check
@@ -52,6 +54,7 @@ def bisect_finds_a_root():
     yield close(bisect(lambda x: shift - x**3, -2.0, 2.0), atol=1e-8)
     ### END HIDDEN TESTS
 
+
 # %% id="bisect-refuses" role="check" points=10
 @check
 def bisect_refuses():
@@ -61,6 +64,7 @@ def bisect_refuses():
     #: a negative function
     yield raises(lambda: bisect(lambda x: -1.0, 0.0, 1.0))
     ### END HIDDEN TESTS
+
 
 # %% id="bisect-hints" role="hints"
 # 1. Which half can you throw away?
@@ -77,12 +81,14 @@ def bisect_refuses():
 import numpy as np
 from scipy import integrate
 
+
 # %% id="area" role="solution" export="numerics/roots.py"
 def area(f, g, a: float, b: float) -> float:
     """The integral of |f - g| from a to b."""
     ### BEGIN SOLUTION
     return integrate.quad(lambda x: abs(f(x) - g(x)), a, b, limit=200)[0]
     ### END SOLUTION
+
 
 # %% id="area-between-curves" role="check" points=30
 @check
@@ -95,6 +101,7 @@ def area_between_curves():
     yield close(area(np.sin, lambda x: 0.0, 0.0, wide), rtol=1e-5)
     ### END HIDDEN TESTS
 
+
 # %% id="area-hints" role="hints"
 # 1. What does the integral of f - g count where g is above f?
 # 2. Take the absolute value before you integrate.
@@ -104,6 +111,7 @@ def area_between_curves():
 #
 # Write `draw(f, a, b, root)`: a figure with f as a line of 101 points, the root as one point, and
 # "x" below the axis. Return its axes.
+
 
 # %% id="draw" role="solution" export="numerics/roots.py"
 def draw(f, a: float, b: float, root: float):
@@ -119,6 +127,7 @@ def draw(f, a: float, b: float, root: float):
     return axes
     ### END SOLUTION
 
+
 # %% id="draw-shows-the-root" role="check" points=30
 @check
 def draw_shows_the_root():
@@ -128,6 +137,7 @@ def draw_shows_the_root():
     #: another function
     yield figure(draw(np.exp, -1.0, float(rng.uniform(1, 2)), 0.5))
     ### END HIDDEN TESTS
+
 
 # %% id="draw-hints" role="hints"
 # 1. `plt.subplots()` makes a figure and its axes.

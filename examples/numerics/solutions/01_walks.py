@@ -9,7 +9,7 @@
 # %load_ext mugrade
 import numpy as np
 
-from mugrade import check, close, distribution, rng
+from mugrade import check, distribution, holds, rng
 
 # %% id="walks-imports" role="given" export="numerics/walks.py"
 import numpy as np
@@ -21,12 +21,14 @@ import numpy as np
 # `ends(walks, n, rng)`: where so many walks end, as an array of integers (`int64`). `rng` is a
 # generator of NumPy's.
 
+
 # %% id="ends" role="solution" export="numerics/walks.py"
 def ends(walks: int, n: int, rng: np.random.Generator) -> np.ndarray:
     """Where independent walks of n steps end: sums of n numbers that are 1 or -1."""
     ### BEGIN SOLUTION
     return 2 * rng.binomial(n, 0.5, walks) - n
     ### END SOLUTION
+
 
 # %% id="ends-follow-the-law" role="check" points=60
 @check
@@ -38,18 +40,22 @@ def ends_follow_the_law():
     yield distribution(ends(5000, 9, rng))
     ### END HIDDEN TESTS
 
+
 # %% id="ends-are-even" role="check" points=40
 @check
 def ends_are_even():
     """After an even number of steps a walk is at an even place."""
-    found = ends(200, 6, rng)
-    yield np.unique(found % 2)
-    yield np.array([found.min() >= -6, found.max() <= 6, len(np.unique(found)) > 4])
+    yield holds(
+        ends(200, 6, rng),
+        lambda found: found.shape == (200,) and {-2, 0, 2} <= set(found) <= set(range(-6, 7, 2)),
+        "200 even numbers from -6 to 6, of several kinds",
+    )
     ### BEGIN HIDDEN TESTS
     #: no walk, and no step
     yield ends(0, 6, rng)
     yield ends(3, 0, rng)
     ### END HIDDEN TESTS
+
 
 # %% id="ends-hints" role="hints"
 # 1. What is the sum of n steps, if k of them go up?

@@ -26,12 +26,14 @@ import pandas as pd
 # Write `clean(name)`: no blanks at the ends, one blank between words, and each word with a capital
 # letter and small ones after it.
 
+
 # %% id="clean" role="solution" export="wrangling/tables.py"
 def clean(name: str) -> str:
     """A name as it should be written."""
     ### BEGIN SOLUTION
     return " ".join(word.capitalize() for word in name.split())
     ### END SOLUTION
+
 
 # %% id="clean-names" role="check" points=20
 @check
@@ -43,6 +45,7 @@ def clean_names():
     yield [clean(name) for name in ("grace\thopper", "ANITA borg", "jean e. sammet", "")]
     ### END HIDDEN TESTS
 
+
 # %% id="clean-hints" role="hints"
 # 1. `split()` and `" ".join(...)` undo each other, but for the blanks.
 # 2. `capitalize()` also makes the other letters small.
@@ -51,6 +54,7 @@ def clean_names():
 # ## Exercise 2: a day
 #
 # Write `day(text)`: the date of `31.12.2026` or `2026-12-31`. Anything else is a `ValueError`.
+
 
 # %% id="day" role="solution" export="wrangling/tables.py"
 def day(text: str) -> date:
@@ -61,6 +65,7 @@ def day(text: str) -> date:
         return date(*(int(part) for part in reversed(parts)))
     return date.fromisoformat(text.strip())
     ### END SOLUTION
+
 
 # %% id="day-in-two-forms" role="check" points=20
 @check
@@ -75,6 +80,7 @@ def day_in_two_forms():
     yield worth([raises(lambda text=t: day(text)) for t in ("31.2.2026", "today", "")], 5)
     ### END HIDDEN TESTS
 
+
 # %% id="day-hints" role="hints"
 # 1. `date.fromisoformat` reads one of the forms, and raises the right error.
 # 2. In the other form the parts come the other way round.
@@ -85,6 +91,7 @@ def day_in_two_forms():
 # Write `table(rows)` for dicts with the keys `name`, `day` and `amount`, all of them texts: a
 # DataFrame with these columns, the names clean, the days as dates, the amounts as floats. An amount
 # that is empty is missing.
+
 
 # %% id="table" role="solution" export="wrangling/tables.py"
 def table(rows: list[dict[str, str]]) -> pd.DataFrame:
@@ -98,6 +105,7 @@ def table(rows: list[dict[str, str]]) -> pd.DataFrame:
         }
     )
     ### END SOLUTION
+
 
 # %% id="table-of-rows" role="check" points=30
 @check
@@ -117,6 +125,7 @@ def table_of_rows():
     yield table(more)
     ### END HIDDEN TESTS
 
+
 # %% id="table-hints" role="hints"
 # 1. `pd.DataFrame` takes a dict of lists, one for each column.
 # 2. `float("nan")` is what is missing.
@@ -127,12 +136,14 @@ def table_of_rows():
 # Write `totals(frame)`: a Series of the sums of `amount` by `name`, the largest first, and called
 # `amount`. What is missing counts nothing.
 
+
 # %% id="totals" role="solution" export="wrangling/tables.py"
 def totals(frame: pd.DataFrame) -> pd.Series:
     """Name -> the sum of its amounts, from the largest on."""
     ### BEGIN SOLUTION
     return frame.groupby("name")["amount"].sum().sort_values(ascending=False)
     ### END SOLUTION
+
 
 # %% id="totals-by-name" role="check" points=30
 @check
@@ -145,6 +156,7 @@ def totals_by_name():
     names = [str(name) for name in rng.choice(list("PQRST"), 30)]
     yield totals(pd.DataFrame({"name": names, "amount": rng.uniform(0, 9, 30).round(2)}))
     ### END HIDDEN TESTS
+
 
 # %% id="totals-hints" role="hints"
 # 1. `frame.groupby("name")["amount"]` is a group for each name.
