@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import mugrade
 from mugrade.author.build import build_course
+from mugrade.author.forgotten import forgotten
 from mugrade.cli import app
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
@@ -135,6 +136,10 @@ def foreign(told: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
         for name, text in told
         for match in FOREIGN.finditer(text.replace("requires_grad", ""))  # of an answer
     ]
+
+
+def test_nothing_is_taken_for_forgotten(sums: Course) -> None:
+    assert not [line for line in forgotten(sums) if "hint" in line]
 
 
 def test_it_is_built_of_its_own_words(sums: Course) -> None:

@@ -2,7 +2,7 @@
 
 import ast
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 from mugrade.course.cells import Cell, Role, plain_python
 from mugrade.course.model import Course, Stage
@@ -16,16 +16,19 @@ def forgotten(course: Course) -> Iterator[str]:
     totals = Counter(stage.points for stage in course.stages if said(stage.name) is None)
     (usual, count), *_ = totals.most_common(1) or [(0, 0)]
     imported = {name for s in course.stages for cell in s.cells for name in _imports(cell)}
+    asked = [(Role.CHECK, "no check judges it")]
+    if any(cell for stage in course.stages for cell in stage.role(Role.HINTS)):
+        asked.append((Role.HINTS, "it has no hints"))
     for stage in course.stages:
         guessed = said(stage.name) is None and 2 * count > totals.total()
         if guessed and stage.points != usual:
             yield f"{stage.path.name}: {stage.points} points in all, where most stages have {usual}"
-        yield from _unserved(stage)
+        yield from _unserved(stage, asked)
         yield from _imported_nowhere(stage, imported)
 
 
-def _unserved(stage: Stage) -> Iterator[str]:
-    for role, missing in ((Role.CHECK, "no check judges it"), (Role.HINTS, "it has no hints")):
+def _unserved(stage: Stage, asked: Sequence[tuple[Role, str]]) -> Iterator[str]:
+    for role, missing in asked:
         served = {cell.of for cell in stage.role(role)}
         for cell in stage.role(Role.SOLUTION):
             if cell.id not in served:
