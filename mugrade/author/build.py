@@ -14,6 +14,7 @@ from typing import Any
 import nbformat
 
 from mugrade import files
+from mugrade.author.playable import demand_playable
 from mugrade.author.start_page import start_cells
 from mugrade.course.cells import Role
 from mugrade.course.listing import make_manifest
@@ -58,7 +59,14 @@ def build_course(
 
     Of stages beside `only`, if some are named, the answers stay as they were recorded last.
     """
-    committed, instructor = render_course(course, tell, only)
+    return write_rendered(course, *render_course(course, tell, only))
+
+
+def write_rendered(course: Course, committed: Tree, instructor: Tree) -> list[str]:
+    """Write what `render_course` has made; returns the paths below the course's root that changed.
+
+    The nbgrader course is written whole each time.
+    """
     changed = differences(course, committed)
     for path in changed:
         _write(course.root, path, committed.get(path))
@@ -86,6 +94,7 @@ def not_run(course: Course, only: Sequence[Stage]) -> list[str]:
 def render_course(course: Course, tell: Tell, only: Sequence[Stage] = ()) -> tuple[Tree, Tree]:
     """The committed files and the instructor's nbgrader tree, as path -> text."""
     tell("notebooks")
+    demand_playable(course)
     instructor = {stage: source_notebook(stage) for stage in course.stages}
     student = {stage: release(instructor[stage]) for stage in course.stages}
     records = _records(course, student, tell, only)
