@@ -15,6 +15,7 @@ import nbformat
 
 from mugrade import files
 from mugrade.author.playable import demand_playable
+from mugrade.author.sample import FOLDER, STUDENTS, sample_class
 from mugrade.author.start_page import start_cells
 from mugrade.course.cells import Role
 from mugrade.course.listing import make_manifest
@@ -114,6 +115,7 @@ def render_course(course: Course, tell: Tell, only: Sequence[Stage] = ()) -> tup
     committed |= {f"notebooks/{name}": text for name, text in shared.items()}
     committed |= {f"notebooks/{stage.name}.ipynb": _text(nb) for stage, nb in student.items()}
     committed[f"notebooks/{START}"] = _text(notebook(page))
+    committed |= {path: _text(nb) for path, nb in sample_class(course, student).items()}
     return committed, _instructor_tree(course, instructor, package, shared, records)
 
 
@@ -216,6 +218,9 @@ def _generated(course: Course) -> Iterable[str]:
         yield f"notebooks/{path.name}"
     for path in (course.root / "solutions" / course.package).rglob("*.py"):
         yield path.relative_to(course.root).as_posix()
+    for student in STUDENTS:
+        for path in (course.root / FOLDER / student).rglob("*.ipynb"):
+            yield path.relative_to(course.root).as_posix()
 
 
 def _write_instructor(course: Course, tree: Tree) -> None:
