@@ -92,7 +92,7 @@ STUMBLING = """
 early = stats.mean(np.ones(3))
 
 # %% id="not-there" role="demo"
-print(open("../secret.txt").read())
+print(open("secret.txt").read())
 
 # %% id="too-easy" role="check" points=1 of="mean"
 @check
@@ -119,6 +119,8 @@ def test_what_a_student_stumbles_over_is_told_and_played_again(
 ) -> None:
     path = write_course(tmp_path) / "solutions" / "00_mean.py"
     path.write_text(STAGES["00_mean.py"] + STUMBLING)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "secret.txt").write_text("what no stage names is not handed out")
     ran: list[str] = []
     stage_of = play.play_stage
     monkeypatch.setattr(play, "play_stage", lambda c, s, h: ran.append(s.name) or stage_of(c, s, h))

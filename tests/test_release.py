@@ -146,7 +146,8 @@ def test_a_student_goes_on_with_the_next_release_and_loses_nothing(
     release(course, archive, 0)
     with zipfile.ZipFile(archive.path) as opened:
         opened.extractall(here)
-    folder = here / "stats"
+    folder = here / "notebooks"
+    assert mugrade("start", str(folder), "--course", str(here / "stats")).exit_code == 0
     data = edit(folder, "00_mean")
     cell(data, "mean")["source"] = ANSWER.splitlines(keepends=True)
     save(folder, data, "00_mean")

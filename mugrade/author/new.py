@@ -157,7 +157,9 @@ def _no_package(name: str) -> str:
 
 
 def _is_importable(name: str) -> bool:
+    """Whether Python finds a package of that name; a folder without code is none."""
     try:
-        return importlib.util.find_spec(name) is not None
+        found = importlib.util.find_spec(name)
     except (ImportError, ValueError):
         return False
+    return found is not None and found.origin is not None

@@ -28,6 +28,8 @@ from mugrade.sandbox.plain import Child
 CELL_SECONDS = 300.0
 AT_ONCE = min(4, os.cpu_count() or 1)
 UNSOLVED = ("NotImplementedError", "CheckFailed")
+ROOMS = ("student", "view")
+OWN = ("author/handout.py", "author/play.py", "author/player.py")
 OPEN = (Role.CHECK, Role.DEMO)  # the cells in which an exercise that is not written shows
 
 
@@ -123,12 +125,12 @@ def _told(raised: Raised | None) -> str:
 
 
 def _depends_on(course: Course, stage: Stage, handed_out: Files) -> str:
+    """The hash of the stage as a student has it, and of the code that runs in a notebook."""
     here = Path(__file__).parents[1]
-    rooms = ("author", "student", "view")
-    found = sorted(p for room in rooms for p in (here / room).rglob("*.py"))
-    code = sources(path.relative_to(here).as_posix() for path in found)
+    rooms = (path for room in ROOMS for path in (here / room).rglob("*.py"))
+    code = sources(path.relative_to(here).as_posix() for path in sorted(rooms))
     cells = [repr(cell) for cell in _cells(stage, handed_out, False)]
-    return sha256(course_digest(course, stage), recording(), code, cells, machine())
+    return sha256(course_digest(course, stage), recording(), code, sources(OWN), cells, machine())
 
 
 def _path(course: Course, stage: Stage) -> Path:
