@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import zipfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -179,13 +180,17 @@ def test_a_broken_file_of_solutions_is_one_sentence(
 def test_stages_are_due_by_their_deadlines(course: Course) -> None:
     first = due_by(course, datetime(2027, 3, 2).astimezone())
     assert [stage.name for stage in first] == ["00_mean"]
-    with pytest.raises(CourseError, match=r"no stage is due by 2027-02-01"):
-        due_by(course, datetime(2027, 2, 1).astimezone())
+    assert due_by(course, datetime(2027, 2, 1).astimezone()) == []
+    without = replace(course, settings=replace(course.settings, deadlines={}))
+    with pytest.raises(CourseError, match=r"has no \[deadlines\]"):
+        due_by(without, datetime(2027, 3, 2).astimezone())
 
 
 def test_the_command_says_what_is_out(course: Course, tmp_path: Path) -> None:
     arguments = ("release", str(tmp_path / "out"), "--course", str(course.root), "--no-play")
     done = mugrade(*arguments, "--until", "2027-03-01")
+    assert done.exit_code == 0 and "1 stage up to 00_mean, no answers" in done.output
+    done = mugrade(*arguments, "--until", "2027-03-01", "--answers-until", "2027-02-01")
     assert done.exit_code == 0 and "1 stage up to 00_mean, no answers" in done.output
     done = mugrade(*arguments, "--answers-until", "2027-03-01")
     assert done.exit_code == 0 and "2 stages up to 01_scale, answers of 00_mean" in done.output
@@ -227,6 +232,7 @@ def test_a_folder_of_something_else_is_left_alone(course: Course, tmp_path: Path
         (["--stage", "7"], "no stage 7"),
         (["--stage", "0", "--with-answers", "01"], "the release ends with 00_mean"),
         (["--stage", "0", "--until", "2027-03-01"], "leave one of them out"),
+        (["--until", "2027-02-01"], "no stage is due by 2027-02-01"),
         (["--branch", "main"], "is checked out"),
         (["--branch", "no branch"], "can be no branch"),
         (["x", "--nbgrader"], "goes to one place"),

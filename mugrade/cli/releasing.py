@@ -60,7 +60,10 @@ def release(
     if stage and until:
         raise fail("--stage and --until both say where the release ends: leave one of them out")
     found = read_course(course)
-    last = due_by(found, _end(until))[-1] if until else _last(found, stage)
+    due = due_by(found, _end(until)) if until else []
+    if until and not due:
+        raise fail(f"no stage is due by {until:%Y-%m-%d}: nothing is released")
+    last = due[-1] if due else _last(found, stage)
     answers = [found.find(name.strip()) for name in with_answers.split(",") if name.strip()]
     if answers_until:
         upto = (*found.before(last), last)
