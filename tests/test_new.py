@@ -1,5 +1,6 @@
 """`mugrade new`: a course that works as it is, stages and exercises for it, and no odd name."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -93,6 +94,10 @@ def test_what_is_added_builds_as_it_is(copy: Path) -> None:
         done = mugrade("new", "--exercise", name, "--stage", stage, "--course", str(copy))
         assert done.exit_code == 0, done.output
     assert mugrade("new", "--exercise", "last_one", "--course", str(copy)).exit_code == 0
+    for path in (copy / "solutions").glob("*.py"):
+        text = path.read_text()
+        assert len(re.findall(r"[^\n]\n# %%", text)) == 0, path.name
+        assert max(map(len, text.splitlines())) <= 100, path.name
     course = load_course(copy)
     assert [stage.name for stage in course.stages][-1] == "02_moving_windows"
     assert [c.id for c in course.stages[-1].role("solution")] == [
