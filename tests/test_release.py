@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mugrade.author.branch import Branch
-from mugrade.author.places import Archive, Assignments, Folder, Place
+from mugrade.author.places import Archive, Assignments, Destination, Folder
 from mugrade.author.release import due_by, release_course
 from mugrade.cli import app
 from mugrade.course.cells import solution_lines
@@ -54,7 +54,7 @@ def git(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def release(course: Course, place: Place, last: int, answers: tuple[int, ...] = ()) -> None:
+def release(course: Course, place: Destination, last: int, answers: tuple[int, ...] = ()) -> None:
     out = [course.stages[i] for i in answers]
     release_course(course, place, course.stages[last], out, play=False)
 
@@ -90,7 +90,7 @@ def test_a_whole_release_is_what_the_build_writes(tiny: Course, tmp_path: Path) 
     assert files(tmp_path / "out") == files(tiny.root / "notebooks")
 
 
-def places(course: Course, tmp_path: Path) -> list[Place]:
+def places(course: Course, tmp_path: Path) -> list[Destination]:
     return [
         Folder(tmp_path / "out"),
         Archive(tmp_path / "stats.zip"),

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mugrade.author.handout import Files
+from mugrade.author.handout import Handout
 from mugrade.course.manifest import MANIFEST
 from mugrade.course.model import Course
 from mugrade.errors import CourseError
@@ -30,7 +30,7 @@ class Branch:
         self._demand_room()
         return self._content(name)
 
-    def write(self, course: Course, found: Files) -> None:
+    def write(self, course: Course, found: Handout) -> None:
         """Commit the files on top of the branch, if it holds others; it is made if need be."""
         tree = self._tree(found)
         parent = self._say("rev-parse", "--verify", "--quiet", self.ref)
@@ -41,7 +41,7 @@ class Branch:
         commit = self._git("commit-tree", tree, *on_top, "-m", text).decode().strip()
         self._git("update-ref", self.ref, commit, parent or "0" * len(commit))
 
-    def _tree(self, found: Files) -> str:
+    def _tree(self, found: Handout) -> str:
         """Put the files into git's store; returns the tree that holds them."""
         with tempfile.TemporaryDirectory(prefix="mugrade-") as scratch:
             paths = {path: Path(scratch, str(i)) for i, path in enumerate(sorted(found))}

@@ -9,7 +9,7 @@ from mugrade.course.model import Course, Stage
 from mugrade.course.reading import links_cell
 from mugrade.errors import CourseError
 
-Files = dict[str, bytes]
+Handout = dict[str, bytes]
 NOTEBOOKS = "notebooks/"
 
 
@@ -22,7 +22,7 @@ def up_to(course: Course, stage: Stage) -> Course:
     return replace(course, stages=tuple(stages))
 
 
-def handout(course: Course, committed: Mapping[str, str], answers: Sequence[Stage] = ()) -> Files:
+def handout(course: Course, committed: Mapping[str, str], answers: Sequence[Stage] = ()) -> Handout:
     """The notebooks, what stands beside them, their data, and the reference of some stages.
 
     `committed` is what the build renders for the course. Raises CourseError.
@@ -39,9 +39,9 @@ def handout(course: Course, committed: Mapping[str, str], answers: Sequence[Stag
     return found
 
 
-def data_files(course: Course, stage: Stage) -> Files:
+def data_files(course: Course, stage: Stage) -> Handout:
     """All files of the folders in which the stage's data lie; raises CourseError."""
-    found: Files = {}
+    found: Handout = {}
     folder = course.root / "notebooks"
     for data in sorted({PurePosixPath(path).parent for path in stage.data}):
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mugrade import files
-from mugrade.author.handout import Files, data_files
+from mugrade.author.handout import Handout, data_files
 from mugrade.course.manifest import MANIFEST
 from mugrade.course.model import Course
 from mugrade.errors import CourseError
@@ -16,7 +16,7 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)  # the time of every file in an archive: the sa
 STATE = ".mugrade"
 
 
-class Place(Protocol):
+class Destination(Protocol):
     """Where a release is written; its `str` is what messages call it.
 
     Both methods raise OSError or, with one sentence, CourseError.
@@ -25,7 +25,7 @@ class Place(Protocol):
     def read(self, name: str) -> bytes | None:
         """A file of the release that is there, None if there is none."""
 
-    def write(self, course: Course, found: Files) -> None:
+    def write(self, course: Course, found: Handout) -> None:
         """Write the files of a course; what is there and not of the course stays."""
 
 
@@ -53,7 +53,7 @@ class Folder:
         if self.path.is_dir() and any(self.path.iterdir()) and not (self.path / MANIFEST).exists():
             raise CourseError(f"{self} holds other things: name an empty folder, or a new one")
 
-    def write(self, course: Course, found: Files) -> None:
+    def write(self, course: Course, found: Handout) -> None:
         """What a student reads first is written last, so that it never names what is missing."""
         for path in sorted(found, key=lambda path: (path == MANIFEST, path.endswith(".ipynb"))):
             if self._content(path) != found[path]:
@@ -88,7 +88,7 @@ class Archive:
         except zipfile.BadZipFile:
             raise CourseError(f"{self} is no archive: name another one") from None
 
-    def write(self, course: Course, found: Files) -> None:
+    def write(self, course: Course, found: Handout) -> None:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(found):
@@ -114,7 +114,7 @@ class Assignments:
         found = sorted((self.root / "release").glob(f"[0-9][0-9]_*/{name}"))
         return found[-1].read_bytes() if found else None
 
-    def write(self, course: Course, found: Files) -> None:
+    def write(self, course: Course, found: Handout) -> None:
         data = {path for stage in course.stages for path in data_files(course, stage)}
         shared = [path for path in found if not path.endswith(".ipynb") and path not in data]
         for stage in course.stages:

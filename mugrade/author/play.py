@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mugrade import files
-from mugrade.author.handout import Files, handout
+from mugrade.author.handout import Handout, handout
 from mugrade.author.player import Raised, serve_cells
 from mugrade.course.cells import Cell, Role
 from mugrade.course.manifest import CELLS, released_cells
@@ -65,7 +65,7 @@ def play_course(course: Course, committed: Mapping[str, str], tell: Callable[[st
             raise CourseError("\n".join(found))
 
 
-def play_stage(course: Course, stage: Stage, handed_out: Files) -> Iterator[str]:
+def play_stage(course: Course, stage: Stage, handed_out: Handout) -> Iterator[str]:
     """What a student would stumble over in a stage, as `file:line: what it is`."""
     for solved in (False, True):
         try:
@@ -77,7 +77,7 @@ def play_stage(course: Course, stage: Stage, handed_out: Files) -> Iterator[str]
             yield f"{stage.path.name}:1: the {which} notebook does not run through: {death}"
 
 
-def _run(course: Course, stage: Stage, handed_out: Files, solved: bool) -> Iterator[Played]:
+def _run(course: Course, stage: Stage, handed_out: Handout, solved: bool) -> Iterator[Played]:
     """The cells of a stage's notebook, one after the other, in a folder of their own."""
     with tempfile.TemporaryDirectory(prefix="mugrade-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch).resolve()
@@ -89,13 +89,13 @@ def _run(course: Course, stage: Stage, handed_out: Files, solved: bool) -> Itera
                 yield Played(cell, source, solved, child.ask((cell.id, source), CELL_SECONDS))
 
 
-def _package(course: Course, stage: Stage) -> Files:
+def _package(course: Course, stage: Stage) -> Handout:
     """What a student has who has solved all stages before one."""
     modules = course.modules(course.before(stage))
     return {path: render_module(b).encode() if b else b"" for path, b in modules.items()}
 
 
-def _cells(stage: Stage, handed_out: Files, solved: bool) -> Iterator[tuple[Cell, str]]:
+def _cells(stage: Stage, handed_out: Handout, solved: bool) -> Iterator[tuple[Cell, str]]:
     """The cells of code as they were handed out, or with the reference's answers in them."""
     of = {cell.id: cell for cell in stage.cells}
     for released in released_cells(handed_out[CELLS]):
@@ -124,7 +124,7 @@ def _told(raised: Raised | None) -> str:
     return f"{raised.kind}: {raised.text}" if raised else ""
 
 
-def _depends_on(course: Course, stage: Stage, handed_out: Files) -> str:
+def _depends_on(course: Course, stage: Stage, handed_out: Handout) -> str:
     """The hash of the stage as a student has it, and of the code that runs in a notebook."""
     here = Path(__file__).parents[1]
     rooms = (path for room in ROOMS for path in (here / room).rglob("*.py"))

@@ -18,7 +18,7 @@ GIVEN_BY_PYTHON = {*dir(builtins), "__name__", "__file__", "get_ipython", "displ
 
 
 @dataclass
-class Built:
+class Importable:
     """What cells have built so far: modules and folders by name, and what each of them defines."""
 
     modules: set[str] = field(default_factory=set)
@@ -46,7 +46,7 @@ def demand_playable(course: Course) -> None:
 
 def obstacles(course: Course) -> Iterator[str]:
     """One line `file:line: what is wrong, and what mends it` for each obstacle."""
-    later, built = Built(), Built({course.package})
+    later, built = Importable(), Importable({course.package})
     for stage in course.stages:
         for cell in stage.exports:
             later.add(cell)
@@ -79,7 +79,7 @@ def _not_loaded(stage: Stage) -> Iterator[str]:
             return
 
 
-def _too_early(stage: Stage, built: Built, later: Built) -> Iterator[str]:
+def _too_early(stage: Stage, built: Importable, later: Importable) -> Iterator[str]:
     """Imports of what is only built further down, or in a later stage."""
     for cell in stage.cells:
         if cell.role in CODE:

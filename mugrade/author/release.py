@@ -10,7 +10,7 @@ from datetime import datetime
 from mugrade import codec
 from mugrade.author.build import render_course
 from mugrade.author.handout import handout, up_to
-from mugrade.author.places import Place
+from mugrade.author.places import Destination
 from mugrade.author.play import play_course
 from mugrade.course.manifest import MANIFEST, SOLUTIONS, Manifest, solutions_in
 from mugrade.course.model import Course, Stage
@@ -27,7 +27,7 @@ class Released:
 
 def release_course(
     course: Course,
-    place: Place,
+    place: Destination,
     last: Stage,
     answers: Iterable[Stage] = (),
     play: bool = True,
@@ -62,7 +62,7 @@ def due_by(course: Course, time: datetime) -> list[Stage]:
     return [stage for stage, deadline in deadlines.items() if deadline and deadline <= time]
 
 
-def _out(shown: Course, place: Place) -> set[str]:
+def _out(shown: Course, place: Destination) -> set[str]:
     """The numbers of the stages whose answers are out already; raises CourseError."""
     try:
         manifest, answers = place.read(MANIFEST), place.read(SOLUTIONS)
@@ -77,7 +77,7 @@ def _out(shown: Course, place: Place) -> set[str]:
     return {solution.stage[:2] for solution in released}
 
 
-def _demand_longer(shown: Course, place: Place, there: Manifest) -> None:
+def _demand_longer(shown: Course, place: Destination, there: Manifest) -> None:
     if there.package != shown.package:
         raise CourseError(f"{place} holds the course of {there.package}: name another place")
     numbers: Sequence[str] = [stage.name[:2] for stage in shown.stages]

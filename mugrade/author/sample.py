@@ -8,7 +8,7 @@ from mugrade.course.cells import Cell, Role
 from mugrade.course.model import Course, Stage
 
 FOLDER = "sample"
-Answer = Callable[[Stage, Cell], str | None]
+Solve = Callable[[Stage, Cell], str | None]
 
 
 def right(stage: Stage, exercise: Cell) -> str | None:
@@ -27,7 +27,7 @@ def empty(stage: Stage, exercise: Cell) -> str | None:
     return None
 
 
-STUDENTS: Mapping[str, Answer] = {"right": right, "wrong": wrong, "empty": empty}
+STUDENTS: Mapping[str, Solve] = {"right": right, "wrong": wrong, "empty": empty}
 
 
 def sample_class(
@@ -44,7 +44,7 @@ def sample_class(
 
 
 def _handed_in(
-    stage: Stage, notebook: nbformat.NotebookNode, answer: Answer
+    stage: Stage, notebook: nbformat.NotebookNode, answer: Solve
 ) -> nbformat.NotebookNode:
     exercises = {cell.id: cell for cell in stage.role(Role.SOLUTION)}
     cells = []

@@ -10,7 +10,7 @@ from mugrade.cli.shared import CourseFolder, console, fail, read_course, say, sh
 from mugrade.extras import require
 
 if TYPE_CHECKING:
-    from mugrade.author.places import Place
+    from mugrade.author.places import Destination
     from mugrade.course.model import Course, Stage
 
 DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
@@ -87,7 +87,9 @@ def _end(moment: datetime) -> datetime:
     return moment.astimezone()
 
 
-def _place(course: "Course", target: Path | None, branch: str | None, nbgrader: bool) -> "Place":
+def _place(
+    course: "Course", target: Path | None, branch: str | None, nbgrader: bool
+) -> "Destination":
     from mugrade.author.branch import Branch
     from mugrade.author.build import nbgrader_root
     from mugrade.author.places import Archive, Assignments, Folder
