@@ -62,9 +62,9 @@ lab: .venv/ready
 build: .venv/ready
 	$(BIN)/mugrade build
 
-# The notebooks that students get are those of the scripts, with nobody's answers in them.
+# The notebooks that students get are those of the scripts, with nobody's answers in them, and run.
 dist: .venv/ready
-	$(BIN)/mugrade build --check
+	$(BIN)/mugrade build --check --play
 	$(BIN)/python -m hatchling build -d build/dist
 
 clean:

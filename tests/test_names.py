@@ -9,6 +9,7 @@ from tests.conftest import ROOT
 
 TWICE = {
     "check": "the command, and what a notebook puts above a check",
+    "release": "the command, and a notebook as a student gets it",
     "upgrade": "what Alembic calls in each migration",
 }
 

@@ -14,6 +14,8 @@ from typing import Any
 import nbformat
 
 from mugrade import files
+from mugrade.author.playable import demand_playable
+from mugrade.author.sample import FOLDER, STUDENTS, sample_class
 from mugrade.author.start_page import start_cells
 from mugrade.course.cells import Role
 from mugrade.course.listing import make_manifest
@@ -60,7 +62,14 @@ def build_course(
 
     Of stages beside `only`, if some are named, the answers stay as they were recorded last.
     """
-    committed, instructor = render_course(course, tell, only)
+    return write_rendered(course, *render_course(course, tell, only))
+
+
+def write_rendered(course: Course, committed: Tree, instructor: Tree) -> list[str]:
+    """Write what `render_course` has made; returns the paths below the course's root that changed.
+
+    The nbgrader course is written whole each time.
+    """
     changed = differences(course, committed)
     for path in changed:
         _write(course.root, path, committed.get(path))
@@ -89,6 +98,7 @@ def render_course(course: Course, tell: Tell, only: Sequence[Stage] = ()) -> tup
     """The committed files and the instructor's nbgrader tree, as path -> text."""
     demand_world(course)
     tell("notebooks")
+    demand_playable(course)
     instructor = {stage: source_notebook(stage) for stage in course.stages}
     student = {stage: release(instructor[stage]) for stage in course.stages}
     records = _records(course, student, tell, only)
@@ -108,6 +118,7 @@ def render_course(course: Course, tell: Tell, only: Sequence[Stage] = ()) -> tup
     committed |= {f"notebooks/{name}": text for name, text in shared.items()}
     committed |= {f"notebooks/{stage.name}.ipynb": _text(nb) for stage, nb in student.items()}
     committed[f"notebooks/{START}"] = _text(notebook(page))
+    committed |= {path: _text(nb) for path, nb in sample_class(course, student).items()}
     return committed, _instructor_tree(course, instructor, package, shared, records)
 
 
@@ -216,6 +227,9 @@ def _generated(course: Course) -> Iterable[str]:
         yield f"notebooks/{path.name}"
     for path in (course.root / "solutions" / course.package).rglob("*.py"):
         yield path.relative_to(course.root).as_posix()
+    for student in STUDENTS:
+        for path in (course.root / FOLDER / student).rglob("*.ipynb"):
+            yield path.relative_to(course.root).as_posix()
 
 
 def _write_instructor(course: Course, tree: Tree) -> None:

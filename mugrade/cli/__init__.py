@@ -10,6 +10,8 @@ from mugrade.cli.explaining import explain
 from mugrade.cli.grades import forget, grades
 from mugrade.cli.grading import grade
 from mugrade.cli.keeping import kept, restore, update
+from mugrade.cli.new import new
+from mugrade.cli.releasing import release
 from mugrade.cli.shared import Commands, say
 from mugrade.cli.starting import lab, start
 from mugrade.cli.student import data, hint, reset, status, take
@@ -20,7 +22,7 @@ app = typer.Typer(
 )
 OF_A_STUDENT = (start, lab, check, status, hint, reset, take, doctor, submit, data)
 KEEPING = (update, restore, kept)
-OF_A_TEACHER = (build, lint, grade, grades, explain, forget)
+OF_A_TEACHER = (new, build, lint, release, grade, grades, explain, forget)
 for command in (*OF_A_STUDENT, *KEEPING, *OF_A_TEACHER):
     app.command()(command)
 

@@ -19,17 +19,30 @@ def build(
             "--stage", help="Run only these, e.g. 03; the others' answers stay as they were."
         ),
     ] = None,
+    play: Annotated[
+        bool,
+        typer.Option(
+            "--play", help="Also run every notebook, untouched and solved, as a student would."
+        ),
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Turn solutions/NN_name.py into notebooks, the reference package and an nbgrader course."""
     require("build", "author")
-    from mugrade.author.build import build_course, check_build, nbgrader_root, not_run
+    from mugrade.author import build
     from mugrade.author.forgotten import forgotten
+    from mugrade.author.play import play_course
 
     found = read_course(course)
     only = [found.find(name) for name in stage or ()]
     with console().status("reading") as status:
-        changed = (check_build if check else build_course)(found, status.update, only)
+        rendered = build.render_course(found, status.update, only)
+        if check:
+            changed = build.differences(found, rendered[0])
+        else:
+            changed = build.write_rendered(found, *rendered)
+        if play:
+            play_course(found, rendered[0], status.update)
     for path in changed:
         say(f"{'differs' if check else 'written'}  {path}")
     if check and changed:
@@ -40,10 +53,10 @@ def build(
         say("everything is up to date")
     for warning in forgotten(found):
         say(warning, err=True)
-    if left := not_run(found, only):
+    if left := build.not_run(found, only):
         say(f"changed and not run: {', '.join(left)}; mugrade build runs what has changed")
     if not check:
-        say(f"instructor's nbgrader course: {nbgrader_root(found)}")
+        say(f"instructor's nbgrader course: {build.nbgrader_root(found)}")
 
 
 def lint(course: CourseFolder = None) -> None:

@@ -10,7 +10,7 @@ import typer
 
 import mugrade
 from mugrade.cli.shared import fail, find_workspace, say
-from mugrade.course.manifest import START
+from mugrade.course.manifest import MANIFEST, START
 from mugrade.extras import install, is_installed
 
 FOLDER = Path("notebooks")
@@ -21,13 +21,17 @@ def start(
         Path, typer.Argument(help="A new folder, or one without notebooks.")
     ] = FOLDER,
     course: Annotated[
-        Path | None, typer.Option(help="The folder of another course; by default the bundled one.")
+        Path | None,
+        typer.Option(help="The folder of another course, or a release; else the bundled one."),
     ] = None,
 ) -> None:
     """Lay the course out in a folder: notebooks and data. Nothing that is there is overwritten."""
     from mugrade.student.start import bundled_course, lay_out
 
-    found = lay_out(course / "notebooks" if course else bundled_course(), folder)
+    source = course or bundled_course()
+    if course and not (course / MANIFEST).is_file():
+        source = course / "notebooks"
+    found = lay_out(source, folder)
     say(f"{folder}: {len(found.stages)} notebooks, and {START} to begin with")
     shown = f' "{folder}"' if " " in str(folder) else f" {folder}" if folder != FOLDER else ""
     steps = [] if is_installed("jupyterlab") else [install("lab")]

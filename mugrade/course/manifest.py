@@ -16,6 +16,7 @@ from mugrade.package.blocks import Block
 
 FORMAT = 1  # of all these files; what an older mugrade may ignore does not raise it
 MANIFEST, ANSWERS, CELLS = "course.json", "answers.json", "cells.json"
+SOLUTIONS = "solutions.json"  # the reference of those stages whose answers are out
 INSTRUCTOR = "instructor"  # the folder of what students do not get
 START = "00_start.ipynb"  # what one opens first
 
@@ -210,6 +211,32 @@ def released_cells(content: bytes) -> list[ReleasedCell]:
     from mugrade import codec
 
     return codec.read(content, list[ReleasedCell])
+
+
+@dataclass(frozen=True)
+class ReleasedSolution:
+    """A cell of the reference in a stage whose answers are out."""
+
+    id: str
+    stage: str
+    module: str
+    source: str
+
+
+def read_solutions(folder: Path) -> list[ReleasedSolution]:
+    """What is out of the reference, in the course's order; nothing where no such file is.
+
+    Raises OSError or ValueError.
+    """
+    path = folder / SOLUTIONS
+    return solutions_in(path.read_bytes()) if path.exists() else []
+
+
+def solutions_in(content: bytes) -> list[ReleasedSolution]:
+    """The reference's cells that a file of them holds; raises ValueError."""
+    from mugrade import codec
+
+    return codec.read(content, list[ReleasedSolution])
 
 
 def dump(data: object) -> str:

@@ -1,8 +1,7 @@
 """Hints, one more each time; and the reference, once the exercise's checks pass."""
 
-from mugrade.errors import CourseError
-from mugrade.package.blocks import parse_module
-from mugrade.student.progress import stage_progress
+from mugrade.errors import CourseError, WorkspaceError
+from mugrade.student.progress import reference_modules, stage_progress
 from mugrade.student.workspace import Workspace
 
 HINTS = "hints.json"
@@ -37,12 +36,10 @@ def own_source(workspace: Workspace, exercise: str) -> str:
 
 def reference_source(workspace: Workspace, exercise: str) -> tuple[str, str]:
     """The module and the reference's answer; empty where the course has no solutions."""
-    from mugrade.course.reading import find_course
-
-    (module,) = {b.module for b in workspace.manifest.blocks if b.id == exercise}
+    entry = next(b for b in workspace.manifest.blocks if b.id == exercise)
+    module = entry.module
     try:
-        path = find_course(workspace.folder) / "solutions" / module
-        blocks = parse_module(path.read_text(encoding="utf-8"))
-    except (CourseError, OSError, UnicodeDecodeError):
+        blocks = reference_modules(workspace, entry.stage, [module], workspace.folder)[module]
+    except (CourseError, WorkspaceError):
         return module, ""
     return module, "\n\n\n".join(b.source for b in blocks if b.id == exercise)

@@ -1,5 +1,6 @@
 """Borrowed stages, and how far a student has come."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -160,18 +161,9 @@ def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
     Raises CourseError where the course has no solutions, WorkspaceError where nothing can be
     written.
     """
-    from mugrade.course.reading import find_course
-
-    try:
-        solutions = find_course(start) / "solutions"
-    except CourseError:
-        raise CourseError(
-            f"{start} has no solutions to take {stage} from: "
-            "name a whole copy of the course with --course"
-        ) from None
     entries = [b for b in workspace.manifest.blocks if b.stage == stage]
     paths = list(dict.fromkeys(b.module for b in entries))
-    reference = {path: _reference(solutions / path) for path in paths}
+    reference = reference_modules(workspace, stage, paths, start)
     with workspace.lock():
         for path in paths:
             ids = {b.id for b in entries if b.module == path}
@@ -183,6 +175,35 @@ def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
             keep_blocks(workspace, workspace.read_module(path), blocks, path, By.TAKE)
             workspace.write_module(path, blocks)
     return paths
+
+
+def reference_modules(
+    workspace: Workspace, stage: str, paths: Iterable[str], start: Path
+) -> dict[str, list[Block]]:
+    """The reference's blocks in modules of a stage.
+
+    From the course's solutions at or above `start`, else as far as the stage's answers are out.
+    Raises CourseError.
+    """
+    from mugrade.course.reading import find_course
+
+    try:
+        solutions = find_course(start) / "solutions"
+    except CourseError:
+        return _released(workspace, stage, paths, start)
+    return {path: _reference(solutions / path) for path in paths}
+
+
+def _released(
+    workspace: Workspace, stage: str, paths: Iterable[str], start: Path
+) -> dict[str, list[Block]]:
+    found = [solution for solution in workspace.solutions if solution.stage == stage]
+    if not found:
+        raise CourseError(
+            f"{start} has no solutions to take {stage} from: mugrade update fetches them once "
+            "they are out, or name a whole copy of the course with --course"
+        )
+    return {path: [Block(s.id, s.source) for s in found if s.module == path] for path in paths}
 
 
 def _reference(path: Path) -> list[Block]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import mugrade
-from mugrade.course.manifest import ANSWERS, CELLS, MANIFEST, START, Manifest
+from mugrade.course.manifest import ANSWERS, CELLS, MANIFEST, SOLUTIONS, START, Manifest
 from mugrade.errors import CourseError, WorkspaceError
 from mugrade.student.workspace import Workspace, read_manifest
 from mugrade.values.mistakes import MISTAKES
@@ -47,6 +47,7 @@ def lay_out(source: Path, folder: Path) -> Manifest:
 def course_files(source: Path, manifest: Manifest) -> Iterator[str]:
     """What a student gets of a folder of notebooks, which may hold somebody's work besides."""
     yield from (MANIFEST, ANSWERS, CELLS, MISTAKES)
+    yield from (name for name in (SOLUTIONS,) if (source / name).is_file())
     yield from (f"{name}.ipynb" for name in (PurePosixPath(START).stem, *manifest.stages))
     released = Workspace(source, source, None, manifest).cells
     read = {path for cell in released for path in cell.data.split()}

@@ -21,11 +21,14 @@ from mugrade.course.manifest import (
     CELLS,
     INSTRUCTOR,
     MANIFEST,
+    SOLUTIONS,
     Manifest,
     ReleasedCell,
+    ReleasedSolution,
     digest,
     dump,
     read_released,
+    read_solutions,
 )
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block, indices, parse_module, render_module
@@ -107,6 +110,14 @@ class Workspace:
             return read_released(self.folder)
         except (OSError, ValueError) as error:
             raise _broken(self.folder / CELLS, error) from None
+
+    @cached_property
+    def solutions(self) -> list[ReleasedSolution]:
+        """What is out of the reference, in the course's order."""
+        try:
+            return read_solutions(self.folder)
+        except (OSError, ValueError) as error:
+            raise _broken(self.folder / SOLUTIONS, error) from None
 
     @cached_property
     def known(self) -> "Known":
