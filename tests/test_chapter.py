@@ -14,8 +14,9 @@ from mugrade.author.forgotten import forgotten
 from mugrade.author.playable import obstacles
 from mugrade.cli import app
 from mugrade.course.cells import Role
+from mugrade.course.mistakes import LONGEST_TEXT, MISTAKE_KEYS
 from mugrade.course.model import Course
-from mugrade.course.reading import ATTRIBUTES, LONGEST_TEXT, MISTAKE_KEYS, load_course
+from mugrade.course.reading import ATTRIBUTES, load_course
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.job import Limits
 from tests.conftest import ROOT, make_grader

@@ -30,9 +30,9 @@ from mugrade.values.datum import (
 )
 from mugrade.values.mistakes import trace
 from mugrade.values.observe import Observed, observe
-from mugrade.values.same import difference
+from mugrade.values.same import first_difference
 from mugrade.values.verdict import Diagnosis
-from mugrade.values.wire import from_json, to_json
+from mugrade.values.wire import datum_from_json, datum_to_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 NUMBERS = st.integers() | st.floats(allow_nan=False) | st.complex_numbers(allow_nan=False)
@@ -59,27 +59,27 @@ TAGS += ["timedelta", "Decimal", "Fraction", "Table", "Raised", "Printed", "othe
 
 
 def through(datum: Any) -> Any:
-    return from_json(json.loads(json.dumps(to_json(datum))))
+    return datum_from_json(json.loads(json.dumps(datum_to_json(datum))))
 
 
 @given(DATA)
 def test_data_cross_as_they_are(datum: Any) -> None:
     assert through(to_datum(datum)) == datum
     assert type(through(to_datum(datum))) is type(datum)
-    assert difference(through(to_datum(datum)), datum, Close()) is None
+    assert first_difference(through(to_datum(datum)), datum, Close()) is None
 
 
 @given(DATA, DATA)
 def test_data_are_the_same_only_if_they_are_equal_and_of_one_type(a: Any, b: Any) -> None:
-    if difference(a, b, Close(rtol=0, atol=0)) is None:
+    if first_difference(a, b, Close(rtol=0, atol=0)) is None:
         assert a == b and type(a) is type(b)
-    assert (difference([a], [a, b], Close()) is None) is False
+    assert (first_difference([a], [a, b], Close()) is None) is False
 
 
 @given(st.lists(DATA, max_size=3), DATA)
 def test_a_difference_says_where_it_is(items: list[Any], other: Any) -> None:
-    if difference(other, Ellipsis, Close()):
-        found = difference([*items, [other]], [*items, ["what no strategy gives"]], Close())
+    if first_difference(other, Ellipsis, Close()):
+        found = first_difference([*items, [other]], [*items, ["what no strategy gives"]], Close())
         if found and other != "what no strategy gives":
             assert found.path == f"[{len(items)}][0]"
 
@@ -87,7 +87,7 @@ def test_a_difference_says_where_it_is(items: list[Any], other: Any) -> None:
 @given(JSON)
 def test_what_is_no_data_is_refused(tree: Any) -> None:
     try:
-        found = from_json(tree)
+        found = datum_from_json(tree)
     except NotData:
         return
     assert size_of(found) >= 1
@@ -123,7 +123,7 @@ def test_hostile_content_of_a_tag_is_refused(tag: str, content: Any) -> None:
 )
 def test_data_of_a_wrong_form_are_refused(tree: Any) -> None:
     with pytest.raises(NotData):
-        from_json(tree)
+        datum_from_json(tree)
     with pytest.raises(ProtocolError):
         header = {"kind": "datum", "text": "", "line": 0}
         frame_value(Frame(VALUE, header, json.dumps(tree).encode()))
@@ -342,7 +342,7 @@ def test_data_where_an_array_is_right_are_no_array(actual: Any) -> None:
 
 @given(DATA.filter(lambda d: size_of(d) > 1), DATA)
 def test_a_mistake_in_data_is_known_again(wrong: Any, right: Any) -> None:
-    if difference(wrong, right, Close()) is None or isinstance(wrong, bool | int | float):
+    if first_difference(wrong, right, Close()) is None or isinstance(wrong, bool | int | float):
         return
     answer = Answer(Close(), right, "f(x)", True)
     named = Diagnosis("a name", "why", "advice")

@@ -12,7 +12,7 @@ import pytest
 from mugrade.course.mistakes import read_rules
 from mugrade.errors import CourseError
 from mugrade.values.diagnosis.exceptions import RULES, explain_exception
-from mugrade.values.mistakes import read_rules as released_rules
+from mugrade.values.mistakes import released_rules
 from mugrade.values.observe import describe
 from tests.conftest import ROOT
 

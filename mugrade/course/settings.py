@@ -18,7 +18,7 @@ from mugrade.course.tables import (
     package_of,
     points_of,
     refused,
-    table,
+    subtable,
     unknown,
     value,
 )
@@ -120,12 +120,12 @@ def read_settings(root: Path) -> Settings:
     number = value(data, "format", int, FORMAT, f"the number {FORMAT}")
     if number > FORMAT:
         raise CourseError(f"{NAME}: format {number} is of a newer mugrade: upgrade mugrade")
-    grading, late = (table(data, key) for key in ("grading", "late"))
+    grading, late = (subtable(data, key) for key in ("grading", "late"))
     stages = {name for p in path.parent.glob("*.py") for name in _names(p.stem)}
     return Settings(
         value(data, "title", str, "", "text"),
         _policy(grading),
-        {stage: _deadline(stage, time) for stage, time in table(data, "deadlines").items()},
+        {stage: _deadline(stage, time) for stage, time in subtable(data, "deadlines").items()},
         late=_late(late),
         package=package_of(data),
         libraries=libraries_of(data),

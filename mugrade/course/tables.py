@@ -32,7 +32,7 @@ def value(table: Mapping[str, Any], key: str, kind: type, default: Any, wanted: 
     return found
 
 
-def table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def subtable(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """The table that is called `key`, empty if there is none; raises CourseError."""
     found: Mapping[str, Any] = value(data, key, dict, {}, "a table")
     return found
@@ -77,7 +77,7 @@ def libraries_of(data: Mapping[str, Any]) -> tuple[str, ...]:
 def limits_of(data: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Stage, or nothing for all of them -> limit -> what it is; raises CourseError."""
     found: dict[str, dict[str, float]] = {"": {}}
-    for key, said in table(data, "limits").items():
+    for key, said in subtable(data, "limits").items():
         if isinstance(said, dict) and key not in LIMITS:
             found[key] = {name: _limit(f"{key}.{name}", said[name]) for name in _known(said)}
         elif key in LIMITS:
@@ -100,7 +100,7 @@ def _limit(name: str, found: Any) -> float:
 
 def points_of(data: Mapping[str, Any]) -> dict[str, int]:
     """Stage -> the points of its checks together; raises CourseError."""
-    said = table(data, "points")
+    said = subtable(data, "points")
     for stage, found in said.items():
         if type(found) is not int or found < 1:
             raise refused(f"points.{stage}", found, "a whole number above 0")
@@ -109,7 +109,7 @@ def points_of(data: Mapping[str, Any]) -> dict[str, int]:
 
 def data_sets_of(data: Mapping[str, Any]) -> dict[str, DataSet]:
     """Name -> what `mugrade data` fetches; raises CourseError."""
-    return {name: _data_set(name, said) for name, said in sorted(table(data, "data").items())}
+    return {name: _data_set(name, said) for name, said in sorted(subtable(data, "data").items())}
 
 
 def _data_set(name: str, said: Any) -> DataSet:
@@ -155,7 +155,7 @@ def _is_plain(name: str) -> bool:
 
 def unknown(data: Mapping[str, Any], stages: Collection[str]) -> Iterator[str]:
     """A sentence about each key that nothing is known of; `stages` are the names of stages."""
-    limits = table(data, "limits")
+    limits = subtable(data, "limits")
     of_stages = {f"limits.{name}": LIMITS for name in limits if isinstance(limits[name], dict)}
     known: dict[str, Collection[str]] = {
         **KEYS,
@@ -163,7 +163,7 @@ def unknown(data: Mapping[str, Any], stages: Collection[str]) -> Iterator[str]:
         "limits": {*LIMITS, *stages},
         "points": stages,
         **{name: said for name, said in of_stages.items() if name.partition(".")[2] in stages},
-        **{f"data.{name}": DATA for name in table(data, "data")},
+        **{f"data.{name}": DATA for name in subtable(data, "data")},
     }
     for where, names in known.items():
         found: Any = data

@@ -21,7 +21,7 @@ from mugrade.grader.results import Grade, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.grader.versions import GradedCourse, course_of
-from mugrade.reference.digest import named
+from mugrade.reference.digest import named_libraries
 from mugrade.reference.record import reference_job
 from mugrade.reference.world import demand_world, reference_limits
 from mugrade.sandbox.job import Death, Limits
@@ -182,7 +182,7 @@ def _about(attempt: Attempt, result: Result, version: GradedCourse) -> Iterator[
     yield version.text
     if attempt.grader != judging():
         yield f"judged by mugrade {attempt.mugrade} then, and {__version__} now"
-    then, now = attempt.rules.get("libraries", {}), versions(named(version.course))
+    then, now = attempt.rules.get("libraries", {}), versions(named_libraries(version.course))
     if then != now:
         yield f"with {_named(then)} then, and {_named(now)} now"
     if attempt.tier != result.tier:

@@ -28,8 +28,8 @@ class CheckScore:
         """Why the check needs another look, if it does."""
         if self.earlier is None:
             return ""
-        score = "" if self.earlier.manual is None else figure(self.earlier.manual)
-        extra = f"+{figure(self.earlier.extra)}" if self.earlier.extra else ""
+        score = "" if self.earlier.manual is None else shown_points(self.earlier.manual)
+        extra = f"+{shown_points(self.earlier.extra)}" if self.earlier.extra else ""
         return f"needs another look: {score}{extra} was given for other code"
 
 
@@ -96,6 +96,6 @@ class Reviews:
 NOTHING_SAID = Reviews()
 
 
-def figure(points: float) -> str:
+def shown_points(points: float) -> str:
     """Points without a fraction that is none."""
     return f"{points:.10g}"

@@ -13,7 +13,7 @@ from mugrade.grader.attempts import Basis
 from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
 from mugrade.package.ipynb import read_bytes
-from mugrade.reference.digest import course_digest, named, sha256, sources
+from mugrade.reference.digest import course_digest, named_libraries, sha256, sources
 from mugrade.reference.world import stage_limits
 from mugrade.sandbox.job import Limits
 from mugrade.version import __version__
@@ -76,7 +76,9 @@ class Fingerprints:
     def __init__(self, course: Course, limits: Limits, own: bool) -> None:
         self.course, self.own = course, own
         on = "own" if own else "reference"
-        libraries = {"libraries": versions(named(course))} if named(course) else {}
+        libraries = (
+            {"libraries": versions(named_libraries(course))} if named_libraries(course) else {}
+        )
         self.rules = {
             stage.name: {
                 "on": on,

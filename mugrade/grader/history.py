@@ -11,7 +11,7 @@ from rich.text import Text
 from mugrade.course.model import Course
 from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
-from mugrade.grader.final import figure
+from mugrade.grader.final import shown_points
 from mugrade.grader.models import Attempt
 from mugrade.grader.plan import opened_results
 from mugrade.grader.policy import Standing
@@ -94,7 +94,7 @@ def choose_by_hand(
     shown = standing.attempt
     return (
         f"{printable(student)} {stage}: attempt {shown.number} counts ({standing.why}), "
-        f"{figure(standing.points)} of {shown.max_points} points"
+        f"{shown_points(standing.points)} of {shown.max_points} points"
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from mugrade.grader.final import CheckScore, figure
+from mugrade.grader.final import CheckScore, shown_points
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
 from mugrade.view.report import printable
@@ -56,8 +56,8 @@ def show_moves(moves: Sequence[Move], graded: int, fresh: int, console: Console)
         found.add_row(
             Text(printable(after.student)),
             after.stage,
-            figure(before.points) if before else "new",
-            figure(after.points),
+            shown_points(before.points) if before else "new",
+            shown_points(after.points),
             f"{move.difference:+g}",
             Text("; ".join(filter(None, [status, ", ".join(move.checks)]))),
         )

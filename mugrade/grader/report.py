@@ -14,7 +14,7 @@ from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
-from mugrade.grader.final import CheckScore, Final, figure
+from mugrade.grader.final import CheckScore, Final, shown_points
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
 from mugrade.values import Category
@@ -54,7 +54,7 @@ def class_table(standings: Sequence[Standing]) -> Table:
             Text(student if student != previous else ""),
             Text(printable(standing.stage)),
             *(made.get(name, "") for name in more),
-            f"{figure(standing.points)}/{standing.attempt.max_points}",
+            f"{shown_points(standing.points)}/{standing.attempt.max_points}",
             Text(printable(standing.summary)),
         )
         previous = student
@@ -65,11 +65,11 @@ def made_of(final: Final) -> dict[str, str]:
     """The parts of a grade that is not only automatic points; all but these with their sign."""
     changes = {"manual": final.manual, "extra": final.extra, "late": -final.late}
     signed = {
-        name: f"{'+' if points > 0 else ''}{figure(points)}"
+        name: f"{'+' if points > 0 else ''}{shown_points(points)}"
         for name, points in changes.items()
         if points
     }
-    return {"automatic": figure(final.automatic), **signed} if signed else {}
+    return {"automatic": shown_points(final.automatic), **signed} if signed else {}
 
 
 def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
@@ -84,14 +84,20 @@ def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
         who = [safe(text) for text in (printable(s.student), s.stage, s.status)]
         how = [safe(a.mugrade), a.number, utc(a.handed_in), utc(a.graded_at)]
         reason = safe(printable(s.reason))
-        total = [figure(s.final.late), figure(s.final.points)]
+        total = [shown_points(s.final.late), shown_points(s.final.points)]
         for row in a.checks:
             score = scores[row.check]
             verdict = Category.NOT_RUN if s.late else row.category
-            points = safe(figure(score.points))
+            points = safe(shown_points(score.points))
             what = [safe(row.check), points, row.max_points, verdict, reason]
-            manual = "" if score.manual is None else figure(score.manual)
-            made = [figure(score.automatic), manual, figure(score.extra), *total, score.look]
+            manual = "" if score.manual is None else shown_points(score.manual)
+            made = [
+                shown_points(score.automatic),
+                manual,
+                shown_points(score.extra),
+                *total,
+                score.look,
+            ]
             writer.writerow([*who, *what, *how, *map(safe, made)])
 
 
@@ -154,7 +160,7 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
             (exercise, _plain(comment.comment), is_of_other)
             for exercise, comment, is_of_other in standing.comments
         ],
-        figure=figure,
+        figure=shown_points,
         names=NAMES,
         handed_in=utc(standing.attempt.handed_in),
         graded_at=utc(standing.attempt.graded_at),

@@ -15,7 +15,7 @@ from mugrade import files
 from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
 from mugrade.extras import versions
-from mugrade.reference.digest import course_digest, named, recording, sha256
+from mugrade.reference.digest import course_digest, named_libraries, recording, sha256
 from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.reference.rehearse import rehearse
 from mugrade.reference.world import reference_limits
@@ -119,6 +119,6 @@ def machine(course: Course) -> str:
     told = np.show_config(mode="dicts") or {}
     features = told.get("SIMD Extensions", {})
     settings = [os.environ.get(name) for name in KERNELS]
-    libraries = versions(named(course)) if named(course) else ()
+    libraries = versions(named_libraries(course)) if named_libraries(course) else ()
     here = np.__version__, platform.python_version(), platform.machine(), libraries
     return sha256(here, features, settings)[:8]

@@ -19,10 +19,12 @@ EVIDENCE = "evidence.py"  # of the diagnosis: what tells values apart, known mis
 
 def course_digest(course: Course, stage: Stage) -> str:
     """The hash of all of a course that a stage is graded with; prose and hints are not."""
-    return sha256(_labels(course), _content(course, stage), *([n] if (n := named(course)) else []))
+    return sha256(
+        _labels(course), _content(course, stage), *([n] if (n := named_libraries(course)) else [])
+    )
 
 
-def named(course: Course) -> tuple[str, ...]:
+def named_libraries(course: Course) -> tuple[str, ...]:
     """The libraries that the course has chosen; none where it leaves that to mugrade."""
     libraries = course.settings.libraries
     return () if libraries == LIBRARIES else libraries

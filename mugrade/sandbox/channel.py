@@ -21,7 +21,7 @@ import numpy as np
 from mugrade.values.datum import Datum
 from mugrade.values.judges import judge_from_json, judge_to_json
 from mugrade.values.observe import DEFAULT, Kind, Observed
-from mugrade.values.wire import from_json, to_json
+from mugrade.values.wire import datum_from_json, datum_to_json
 
 MAGIC = b"MGR1"
 FRAME = struct.Struct("<4s16sBIQ")
@@ -72,7 +72,7 @@ def encode(nonce: bytes, frame: Frame) -> bytes:
     return FRAME.pack(MAGIC, nonce, frame.kind, len(header), len(frame.data)) + header + frame.data
 
 
-class Printed:
+class Printout:
     """What a submission prints: read so that it never blocks, counted, and all but thrown away."""
 
     def __init__(self, fd: int) -> None:
@@ -97,7 +97,7 @@ class Printed:
 class Reply:
     """The bytes of one reply, read before `deadline` (of time.monotonic); drains `printed` too."""
 
-    def __init__(self, fd: int, deadline: float, printed: Printed | None) -> None:
+    def __init__(self, fd: int, deadline: float, printed: Printout | None) -> None:
         self.fd, self.deadline, self.printed = fd, deadline, printed
         self.buffer = bytearray()
         self.selector = selectors.DefaultSelector()
@@ -132,7 +132,7 @@ class Reply:
 
 
 def read_frames(
-    fd: int, nonce: bytes, deadline: float, printed: Printed | None = None
+    fd: int, nonce: bytes, deadline: float, printed: Printout | None = None
 ) -> Iterator[Frame]:
     """Frames up to and including END or LOADED; `printed` is drained meanwhile.
 
@@ -184,7 +184,7 @@ def value_frame(value: Observed) -> Frame:
 
 
 def _datum_frame(header: dict[str, Any], datum: Datum) -> Frame:
-    data = json.dumps(to_json(datum)).encode()
+    data = json.dumps(datum_to_json(datum)).encode()
     if len(data) > MAX_DATUM:
         text = f"value of more than {MAX_DATUM >> 20} MB"
         return Frame(VALUE, {**header, "kind": Kind.NO_DATUM, "text": text})
@@ -196,7 +196,7 @@ def _datum(data: bytes) -> Datum:
     if len(data) > MAX_DATUM:
         raise ProtocolError(f"data of more than {MAX_DATUM >> 20} MB")
     try:
-        return from_json(json.loads(data))
+        return datum_from_json(json.loads(data))
     except (ValueError, RecursionError):
         raise ProtocolError("data that are none") from None
 

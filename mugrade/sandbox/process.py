@@ -27,7 +27,7 @@ from mugrade.sandbox.channel import (
     Closed,
     Flood,
     Frame,
-    Printed,
+    Printout,
     ProtocolError,
     Silence,
     frame_value,
@@ -161,7 +161,7 @@ class Process:
         output, output_end = os.pipe()
         leash, self.leash = os.pipe()
         self.fate, fate = os.pipe()
-        self.printed = Printed(output)
+        self.printed = Printout(output)
         os.set_blocking(self.requests, False)
         theirs = (requests, reply, output_end, leash, fate)
         try:

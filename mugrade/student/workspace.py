@@ -129,9 +129,9 @@ class Workspace:
     @cached_property
     def rules(self) -> "list[ExceptionRule]":
         """What the course says of its own exceptions."""
-        from mugrade.values.mistakes import read_rules
+        from mugrade.values.mistakes import released_rules
 
-        return read_rules(self.instructor or self.folder)
+        return released_rules(self.instructor or self.folder)
 
     def read_module(self, path: str) -> list[Block]:
         """The blocks of a module of the student's package; none if it is not built."""

@@ -19,7 +19,7 @@ from mugrade.values.holds import Holds, condition
 from mugrade.values.judges import JUDGES, Labels, judge_from_json, judge_to_json
 from mugrade.values.observe import Kind, Observed
 from mugrade.values.same import an, kind_of
-from mugrade.values.wire import from_json, to_json
+from mugrade.values.wire import datum_from_json, datum_to_json
 
 HIDDEN_MARK = "BEGIN HIDDEN TESTS"
 
@@ -206,14 +206,14 @@ def answers_to_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
 
 def _value_to_json(value: Datum) -> dict[str, Any]:
     if not isinstance(value, np.ndarray):
-        return {"datum": to_json(value)}
+        return {"datum": datum_to_json(value)}
     data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode("ascii")
     return {"dtype": value.dtype.str, "shape": list(value.shape), "data": data}
 
 
 def _value_from_json(d: Mapping[str, Any]) -> Datum:
     if "datum" in d:
-        return from_json(d["datum"])
+        return datum_from_json(d["datum"])
     return np.frombuffer(base64.b64decode(d["data"]), d["dtype"]).reshape(d["shape"])
 
 

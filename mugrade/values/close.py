@@ -8,7 +8,7 @@ import numpy as np
 from mugrade.values import Category
 from mugrade.values.datum import Datum
 from mugrade.values.picture import Picture, where
-from mugrade.values.same import How, difference, told
+from mugrade.values.same import How, first_difference, told
 from mugrade.values.verdict import Verdict
 
 TOLERANCES = {"float16": (2e-2, 2e-3), "float32": (1e-4, 1e-6), "float64": (1e-7, 1e-9)}
@@ -112,7 +112,7 @@ def _wrong_value(actual: np.ndarray, expected: np.ndarray, wrong: np.ndarray) ->
 
 def compare_data(actual: Datum, expected: Datum, close: Close) -> Verdict | None:
     """The verdict on data other than an array, None where they are right."""
-    found = difference(actual, expected, close)
+    found = first_difference(actual, expected, close)
     if found is None:
         return None
     category = Category.TYPE if found.how == How.TYPE else Category.VALUE

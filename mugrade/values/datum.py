@@ -78,7 +78,7 @@ def to_datum(value: Any) -> Datum:
     return _Reader().read(value)
 
 
-def copied(value: Any) -> np.ndarray:
+def own_array(value: Any) -> np.ndarray:
     """An array of its own; raises NotData for a masked one, and for other than numbers and bools.
 
     What a mask hides is no number, and nobody must see it as one.
@@ -154,7 +154,7 @@ class _Reader:
         return value
 
     def array(self, value: Any) -> np.ndarray:
-        return self.sized(copied(value))  # type: ignore[no-any-return]
+        return self.sized(own_array(value))  # type: ignore[no-any-return]
 
     def of_pandas(self, value: Any) -> Datum:
         """Recognised by name: pandas is loaded only by those who use it."""

@@ -18,7 +18,7 @@ from mugrade.values.close import Close
 from mugrade.values.datum import Datum, NotData, to_datum
 from mugrade.values.same import short
 from mugrade.values.verdict import Verdict
-from mugrade.values.wire import from_json, to_json
+from mugrade.values.wire import datum_from_json, datum_to_json
 
 KEPT_OUTSIDE = ("any_of", "holds")
 MODULE, UNKNOWN = "module", "unknown"
@@ -34,7 +34,7 @@ class AnyOf:
     def compare(self, actual: Datum, expected: Datum) -> Verdict | None:
         miss = Close().compare(actual, expected)
         for other in self.others if miss else ():
-            if Close().compare(actual, from_json(other)) is None:
+            if Close().compare(actual, datum_from_json(other)) is None:
                 return None
         return miss and replace(miss, expected=f"{miss.expected}, or what is as right")
 
@@ -83,14 +83,14 @@ class Holds:
 def _named(tree: Any) -> Any:
     if isinstance(tree, dict) and MODULE in tree:
         return importlib.import_module(tree[MODULE])
-    return from_json(tree)
+    return datum_from_json(tree)
 
 
 def _tree(value: Any) -> Any:
     if isinstance(value, types.ModuleType):
         return {MODULE: value.__name__}
     try:
-        return to_json(to_datum(value))
+        return datum_to_json(to_datum(value))
     except NotData as error:
         return {UNKNOWN: str(error)}
 

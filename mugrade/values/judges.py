@@ -18,7 +18,7 @@ from mugrade.values.datum import Printed, Raised, to_datum
 from mugrade.values.distribution import Distribution
 from mugrade.values.holds import AnyOf, Holds
 from mugrade.values.verdict import Verdict
-from mugrade.values.wire import to_json
+from mugrade.values.wire import datum_to_json
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def any_of(value: Any, *others: Any) -> Judged:
 
     Others are data; no submission sees them.
     """
-    return Judged(value, AnyOf([to_json(to_datum(other)) for other in others]))
+    return Judged(value, AnyOf([datum_to_json(to_datum(other)) for other in others]))
 
 
 def holds(value: Any, condition: Callable[[Any], Any], what: str = "") -> Judged:

@@ -23,7 +23,7 @@ from mugrade.values.diagnosis.exceptions import ExceptionRule, rules_from_json
 from mugrade.values.distribution import Distribution
 from mugrade.values.observe import Kind, Observed
 from mugrade.values.verdict import Diagnosis
-from mugrade.values.wire import to_json
+from mugrade.values.wire import datum_to_json
 
 MISTAKES = "mistakes.json"
 PROJECTIONS = 4
@@ -105,7 +105,9 @@ def fingerprint(value: Observed, answer: Datum, judge: Judge) -> Print:
 
 def _print_of_datum(datum: Datum) -> Print:
     """Numbers count with six digits: the others may be another processor's."""
-    text = re.sub(FRACTION, lambda found: f"{float(found[0]):.6g}", json.dumps(to_json(datum)))
+    text = re.sub(
+        FRACTION, lambda found: f"{float(found[0]):.6g}", json.dumps(datum_to_json(datum))
+    )
     is_trivial = datum is None or isinstance(datum, bool | int | float) or not datum
     form = f"datum {zlib.crc32(text.encode()):x}"
     return Print(form, np.zeros(PROJECTIONS), 0.0, not is_trivial)
@@ -276,7 +278,7 @@ def read_known(folder: Path) -> dict[str, list[Trace]]:
         return {}
 
 
-def read_rules(folder: Path) -> list[ExceptionRule]:
+def released_rules(folder: Path) -> list[ExceptionRule]:
     """The course's rules about exceptions in a folder; none if they cannot be read."""
     try:
         return rules_from_json(json.loads((folder / MISTAKES).read_text(encoding="utf-8")))

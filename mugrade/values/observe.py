@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mugrade.values.close import Close, Judge, Judged
-from mugrade.values.datum import Datum, NotData, copied, to_datum
+from mugrade.values.datum import Datum, NotData, own_array, to_datum
 
 DEFAULT = Close()
 PLAIN = {bool, int, float, str}
@@ -127,7 +127,7 @@ def _observed(value: Any, line: int) -> Observed:
         return Observed(Kind.NOTHING, line=line, judge=judge)
     try:
         if isinstance(value, np.ndarray | np.generic):
-            return Observed(Kind.ARRAY, copied(value), line=line, judge=judge)
+            return Observed(Kind.ARRAY, own_array(value), line=line, judge=judge)
         return Observed(Kind.DATUM, to_datum(value), type(value).__name__, line, judge)
     except NotData as refused:
         return Observed(Kind.NO_DATUM, None, str(refused), line, judge)

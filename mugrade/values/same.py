@@ -49,7 +49,7 @@ class Difference:
         return replace(self, path=step + self.path)
 
 
-def difference(actual: Datum, expected: Datum, close: Tolerances) -> Difference | None:
+def first_difference(actual: Datum, expected: Datum, close: Tolerances) -> Difference | None:
     """Where `actual` is not what is expected; None where it is.
 
     Types must agree, but for numbers of NumPy, which count as Python's. Floats, complex numbers
@@ -76,7 +76,11 @@ def difference(actual: Datum, expected: Datum, close: Tolerances) -> Difference 
         case Table():
             return _of_tables(actual, expected, close)
         case Printed():
-            return None if lines(actual) == lines(expected) else _other(actual, expected)
+            return (
+                None
+                if printed_lines(actual) == printed_lines(expected)
+                else _other(actual, expected)
+            )
     return None if actual == expected else _other(actual, expected)
 
 
@@ -95,7 +99,7 @@ def _of_sequences(
 ) -> Difference | None:
     if len(actual) != len(expected):
         return Difference(How.LENGTH, actual, expected)
-    found = (difference(a, e, close) for a, e in zip(actual, expected, strict=True))
+    found = (first_difference(a, e, close) for a, e in zip(actual, expected, strict=True))
     first = next(((i, d) for i, d in enumerate(found) if d), None)
     return first and first[1].within(f"[{first[0]}]")
 
@@ -106,7 +110,7 @@ def _of_dicts(
     for key, value in expected.items():
         if key not in actual:
             return Difference(How.MISSING, actual, expected, key=key)
-        if found := difference(actual[key], value, close):
+        if found := first_difference(actual[key], value, close):
             return found.within(f"[{short(key)}]")
     extra = next((key for key in actual if key not in expected), None)
     return (
@@ -146,9 +150,9 @@ def _of_tables(actual: Table, expected: Table, close: Tolerances) -> Difference 
     ):
         if other := [column for column in here if column not in there]:
             return Difference(how, actual, expected, key=other[0])
-    if found := difference(actual.columns, expected.columns, close):
+    if found := first_difference(actual.columns, expected.columns, close):
         return found.within(".columns")
-    if found := difference(actual.index, expected.index, close):
+    if found := first_difference(actual.index, expected.index, close):
         return found.within(".index")
     for name, kinds, values in zip(
         expected.columns,
@@ -156,7 +160,7 @@ def _of_tables(actual: Table, expected: Table, close: Tolerances) -> Difference 
         zip(actual.values, expected.values, strict=True),
         strict=True,
     ):
-        found = _of_columns(*values, close) or difference(*kinds, close)
+        found = _of_columns(*values, close) or first_difference(*kinds, close)
         if found:
             return found.within(f"[{short(name)}]")
     return None
@@ -168,7 +172,7 @@ def _of_columns(actual: list[Datum], expected: list[Datum], close: Tolerances) -
         if all(type(cell) in (int, float) for cell in (a, e)):
             found = None if _near(a, e, close) else _other(a, e)
         else:
-            found = difference(a, e, close)
+            found = first_difference(a, e, close)
         if found:
             return found.within(f"[{i}]")
     return None
@@ -182,7 +186,7 @@ def _of_exceptions(actual: Raised, expected: Raised) -> Difference | None:
     return None
 
 
-def lines(printed: Printed) -> list[str]:
+def printed_lines(printed: Printed) -> list[str]:
     """The lines that were printed; blanks at their ends and empty lines at the end do not count."""
     return [line.rstrip() for line in printed.text.rstrip().splitlines()]
 

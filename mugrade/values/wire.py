@@ -13,28 +13,28 @@ import numpy as np
 from mugrade.values.datum import ARRAYS, Datum, NotData, Printed, Raised, Table, to_datum
 
 
-def to_json(datum: Datum) -> Any:
+def datum_to_json(datum: Datum) -> Any:
     """Data in JSON's types; what these lack is an object with one key, its tag."""
     if datum is None or type(datum) in (bool, int, float, str):
         return datum
     if type(datum) is list:
-        return [to_json(item) for item in datum]
+        return [datum_to_json(item) for item in datum]
     return {type(datum).__name__: TAGS[type(datum).__name__].to_json(datum)}
 
 
-def from_json(tree: Any) -> Datum:
-    """What `to_json` has written; raises NotData for anything else, hostile as it may be."""
+def datum_from_json(tree: Any) -> Datum:
+    """What `datum_to_json` has written; raises NotData for anything else, hostile as it may be."""
     try:
-        return to_datum(_from_json(tree))
+        return to_datum(_datum_from_json(tree))
     except NotData:
         raise
     except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError):
         raise NotData("JSON that is no data") from None
 
 
-def _from_json(tree: Any) -> Datum:
+def _datum_from_json(tree: Any) -> Datum:
     if isinstance(tree, list):
-        return [_from_json(item) for item in tree]
+        return [_datum_from_json(item) for item in tree]
     if not isinstance(tree, dict):
         return tree
     ((tag, content),) = tree.items()
@@ -50,13 +50,15 @@ class Tag:
 
 
 def _items(make: Callable[[Iterable[Any]], Datum]) -> Tag:
-    return Tag(lambda d: [*map(to_json, d)], lambda content: make(map(_from_json, content)))
+    return Tag(
+        lambda d: [*map(datum_to_json, d)], lambda content: make(map(_datum_from_json, content))
+    )
 
 
 def _record(make: Any) -> Tag:
     return Tag(
-        lambda d: [to_json(part) for part in vars(d).values()],
-        lambda content: make(*map(_from_json, content)),
+        lambda d: [datum_to_json(part) for part in vars(d).values()],
+        lambda content: make(*map(_datum_from_json, content)),
     )
 
 
@@ -77,11 +79,12 @@ TAGS = {
     "bytes": Tag(lambda d: base64.b64encode(d).decode(), base64.b64decode),
     "tuple": _items(tuple),
     "set": Tag(
-        lambda d: sorted(map(to_json, d), key=repr), lambda content: set(map(_from_json, content))
+        lambda d: sorted(map(datum_to_json, d), key=repr),
+        lambda content: set(map(_datum_from_json, content)),
     ),
     "dict": Tag(
-        lambda d: [[to_json(key), to_json(item)] for key, item in d.items()],
-        lambda content: {_from_json(key): _from_json(item) for key, item in content},
+        lambda d: [[datum_to_json(key), datum_to_json(item)] for key, item in d.items()],
+        lambda content: {_datum_from_json(key): _datum_from_json(item) for key, item in content},
     ),
     "ndarray": Tag(_array_to_json, _array_from_json),
     "datetime": Tag(datetime.isoformat, datetime.fromisoformat),

@@ -8,7 +8,7 @@ from mugrade.course.model import Course
 from mugrade.grader.ledger import GRADEBOOK
 from mugrade.grader.models import MARK
 from mugrade.grader.outputs.notebooks import Notebooks
-from mugrade.grader.outputs.output import Output, batched, holds
+from mugrade.grader.outputs.output import Output, batched, bears
 from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.outputs.surroundings import released, write_course
 from mugrade.grader.policy import Standing
@@ -32,7 +32,7 @@ class Gradebook(Output):
         """Where the gradebook is gone, our notebooks beside it do not say what it holds."""
         if not self.path.exists():
             for path in self.notebooks.path.glob("*/*/*.ipynb"):
-                if holds(path, MARK):
+                if bears(path, MARK):
                     path.unlink()
         if late := [s for s in standings if not self.notebooks.is_current(s)]:
             yield late

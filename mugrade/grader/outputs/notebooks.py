@@ -7,7 +7,7 @@ from typing import Any
 
 from mugrade.course.model import Course
 from mugrade.grader.outputs.autograded import autograded_notebook, write_notebook
-from mugrade.grader.outputs.output import Output, folder_of, holds, own_folder
+from mugrade.grader.outputs.output import Output, bears, folder_of, own_folder
 from mugrade.grader.outputs.surroundings import released
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
@@ -36,7 +36,7 @@ class Notebooks(Output):
         path = self._path_of(standing)
         if standing.status == Status.MISSING:
             return not path.exists()
-        return holds(path, standing.mark)
+        return bears(path, standing.mark)
 
     def write(self, standings: Iterable[Standing]) -> bool:
         for standing in standings:

@@ -57,7 +57,7 @@ def batched(standings: Iterable[Standing]) -> Iterator[Sequence[Standing]]:
         yield some
 
 
-def holds(path: Path, mark: str) -> bool:
+def bears(path: Path, mark: str) -> bool:
     """Whether a file bears the mark near its end, so that it was also written to the end."""
     try:
         with path.open("rb") as file:

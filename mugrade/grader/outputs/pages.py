@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mugrade.course.settings import Settings
 from mugrade.errors import CourseError
-from mugrade.grader.outputs.output import Output, folder_of, holds, own_folder
+from mugrade.grader.outputs.output import Output, bears, folder_of, own_folder
 from mugrade.grader.policy import Standing
 from mugrade.grader.report import write_feedback
 from mugrade.grader.store import Filter, Store
@@ -24,7 +24,7 @@ class Pages(Output):
         return self.out / FEEDBACK
 
     def is_current(self, standing: Standing) -> bool:
-        return holds(page_of(self.out, *standing.key), standing.mark)
+        return bears(page_of(self.out, *standing.key), standing.mark)
 
     def write(self, standings: Iterable[Standing]) -> bool:
         for standing in standings:
@@ -54,4 +54,4 @@ def stale(out: Path, store: Store, settings: Settings) -> int:
     students = sorted({student for student, _ in store.reviews()})
     found = store.standings(settings, Filter(students)) if students else []
     said = (s for s in found if s.reviews.said)
-    return sum(not holds(page_of(out, *s.key), s.mark) for s in said)
+    return sum(not bears(page_of(out, *s.key), s.mark) for s in said)

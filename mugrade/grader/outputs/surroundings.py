@@ -13,7 +13,7 @@ from mugrade.course.model import Course, Stage
 from mugrade.course.nbgrader import CONFIG, OF_RESULTS
 from mugrade.grader.models import MARK
 from mugrade.grader.outputs.autograded import write_notebook
-from mugrade.grader.outputs.output import holds
+from mugrade.grader.outputs.output import bears
 from mugrade.reference.digest import sha256
 from mugrade.version import __version__
 
@@ -45,7 +45,7 @@ def released(out: Path, stage: Stage) -> dict[str, Any]:
 def _keep(path: Path, stage: Stage, make: Callable[[Stage], dict[str, Any]]) -> None:
     """Make a notebook of a stage, unless it is there."""
     mark = f"{MARK}{sha256(__version__, stage.cells)[:16]}"
-    if not holds(path, mark):
+    if not bears(path, mark):
         made = make(stage)
         write_notebook({**made, "metadata": {**made["metadata"], "mugrade": mark}}, path)
 

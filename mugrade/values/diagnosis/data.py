@@ -5,7 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from mugrade.values.datum import Datum, Printed, Raised, Table
-from mugrade.values.same import Difference, How, Tolerances, an, difference, kind_of, lines
+from mugrade.values.same import (
+    Difference,
+    How,
+    Tolerances,
+    an,
+    first_difference,
+    kind_of,
+    printed_lines,
+)
 from mugrade.values.verdict import Diagnosis
 
 MOST_DIGITS = 8
@@ -52,19 +60,19 @@ OF_ANY_TYPE = (
     "print(type(...)) of what you return, and of its parts",
 )
 
-Rule = Callable[[Difference], Diagnosis | None]
+DataRule = Callable[[Difference], Diagnosis | None]
 
 
 def diagnose_data(actual: Datum, expected: Datum, close: Tolerances) -> Diagnosis | None:
     """What the first rule that speaks says of wrong data, or None."""
-    found = difference(actual, expected, close)
+    found = first_difference(actual, expected, close)
     if found is None:
         return None
     whole = Difference(found.how, actual, expected)
     return next(filter(None, (rule(seen) for rule, seen in _asked(whole, found))), None)
 
 
-def _asked(whole: Difference, found: Difference) -> Iterator[tuple[Rule, Difference]]:
+def _asked(whole: Difference, found: Difference) -> Iterator[tuple[DataRule, Difference]]:
     """What is said of the whole comes before what is said of one place in it."""
     yield from ((rule, whole) for rule in OF_CONTAINERS)
     yield from ((rule, found) for rule in RULES)
@@ -113,7 +121,7 @@ def other_type(d: Difference) -> Diagnosis | None:
     return Diagnosis(f"{an(kinds[0])} where {an(kinds[1])} is right", why, advice)
 
 
-def exceptions(d: Difference) -> Diagnosis | None:
+def other_exception(d: Difference) -> Diagnosis | None:
     if not isinstance(d.expected, Raised):
         return None
     if not isinstance(d.actual, Raised):
@@ -135,9 +143,9 @@ def exceptions(d: Difference) -> Diagnosis | None:
     )
 
 
-def text(d: Difference) -> Diagnosis | None:
+def other_text(d: Difference) -> Diagnosis | None:
     both = (d.actual, d.expected)
-    pair = ["\n".join(lines(s)) if isinstance(s, Printed) else s for s in both]
+    pair = ["\n".join(printed_lines(s)) if isinstance(s, Printed) else s for s in both]
     if not all(isinstance(s, str) for s in pair):
         return None
     a, b = pair
@@ -188,7 +196,7 @@ TEXTS: list[tuple[Callable[[str], str], str, str, str]] = [
 ]
 
 
-def number(d: Difference) -> Diagnosis | None:
+def other_number(d: Difference) -> Diagnosis | None:
     a, b = d.actual, d.expected
     if d.how != How.VALUE or isinstance(b, bool) or not isinstance(b, int | float):
         return None
@@ -213,7 +221,7 @@ def number(d: Difference) -> Diagnosis | None:
     return None
 
 
-def length(d: Difference) -> Diagnosis | None:
+def other_length(d: Difference) -> Diagnosis | None:
     if d.how != How.LENGTH:
         return None
     a, b = ([repr(item) for item in side] for side in (d.actual, d.expected))
@@ -236,7 +244,7 @@ def length(d: Difference) -> Diagnosis | None:
     )
 
 
-def key(d: Difference) -> Diagnosis | None:
+def other_key(d: Difference) -> Diagnosis | None:
     thing = "column" if isinstance(d.expected, Table) else "key"
     thing = "element" if isinstance(d.expected, set) else thing
     if d.how == How.MISSING:
@@ -261,5 +269,12 @@ def key(d: Difference) -> Diagnosis | None:
     return None
 
 
-OF_CONTAINERS: tuple[Rule, ...] = (other_order, other_rows)
-RULES: tuple[Rule, ...] = (exceptions, other_type, text, number, length, key)
+OF_CONTAINERS: tuple[DataRule, ...] = (other_order, other_rows)
+RULES: tuple[DataRule, ...] = (
+    other_exception,
+    other_type,
+    other_text,
+    other_number,
+    other_length,
+    other_key,
+)
