@@ -70,7 +70,7 @@ def test_a_folder_without_a_course_is_a_finding(
     ("python", "package", "said"),
     [
         (">=3.11", "numpy>=99", "mugrade needs >=99; "),
-        (">=3.11", "no-such-package>=1", "no-such-package is not installed; "),
+        (">=3.11", "no-such-package>=1", "no-such-package is not installed, mugrade needs it; "),
         (">=99", "numpy>=2", "mugrade needs >=99; make an environment with Python >=99"),
         (">=3.11", 'numpy>=99; sys_platform == "amiga"', ""),
         (">=3.11", "this is no requirement", ""),

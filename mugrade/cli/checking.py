@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from mugrade.view.report import Report
 
 
+Seconds = Annotated[
+    float | None,
+    typer.Option(help="Time limit of one check; by default the course's.", min=0.1),
+]
 SECONDS = 10.0  # for one check, if neither the course nor the command line says it
 
 
@@ -68,10 +72,7 @@ def check(
     stages: Annotated[
         list[str] | None, typer.Argument(help="Stages, e.g. 02; by default all that you built.")
     ] = None,
-    seconds: Annotated[
-        float | None,
-        typer.Option(help="Time limit of one check; by default the course's.", min=0.1),
-    ] = None,
+    seconds: Seconds = None,
     hidden: Annotated[
         bool, typer.Option("--hidden", help="Hidden inputs too, where the solutions are there.")
     ] = False,
