@@ -180,6 +180,32 @@ WRANGLING = [
         "totals-by-name",
     ),
 ]
+HOSTILE = {
+    "equal to everything": "class Equal(list):\n    __eq__ = lambda *both: True\n"
+    "    __ne__ = lambda *both: False\n\ndef runs(text):\n    return Equal()",
+    "a lying class": "class Lying:\n    __class__ = list\n"
+    "    __iter__ = lambda self: iter(())\n\n"
+    "def runs(text):\n    return Lying()",
+    "a dict without end": "class Endless(dict):\n    def values(self):\n        while True:\n"
+    "            yield 1\n\ndef runs(text):\n    return Endless(a=1)",
+    "a text of another length": "class Odd(str):\n    __len__ = lambda self: 1 << 40\n\n"
+    "def runs(text):\n    return [(Odd('a'), 3)]",
+    "a list in itself": "def runs(text):\n    found = []\n    found.append(found)\n"
+    "    return found",
+    "a tensor of tensors": "class Tensor:\n    numpy = lambda self: Tensor()\n\n"
+    "def runs(text):\n    return [Tensor()]",
+    "a table by its name": "class DataFrame:\n    __module__ = 'pandas'\n"
+    "    shape = (0, 1 << 40)\n\n"
+    "def runs(text):\n    return DataFrame()",
+    "a number without end": "def runs(text):\n    return 1 << (1 << 33)",
+    "more than memory": "def runs(text):\n    return [('a', 3)] * (1 << 33)",
+    "a judge of its own": "import mugrade.values.compare, mugrade.values.same as same\n"
+    "same.first_difference = lambda *both: None\n\ndef runs(text):\n    return []",
+    "the end of the process": "import os\n\ndef runs(text):\n    os._exit(0)",
+    "frames of its own": "import os\n\ndef runs(text):\n    for fd in range(3, 99):\n        try:\n"
+    "            os.write(fd, b'MGR1' + bytes(99))\n        except OSError:\n            pass\n"
+    "    return []",
+}
 NEED = {"algorithms": (), "numerics": ("scipy",), "wrangling": ("pandas",)}
 
 
@@ -253,3 +279,13 @@ def test_nothing_of_an_example_can_be_guessed(graders: Callable[[str], Grader], 
     course: Course = graders(name).key.course
     assert list(weak_checks(course)) == []
     assert {stage.points for stage in course.stages} == {100}
+
+
+@pytest.mark.parametrize("source", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_answer_costs_itself(
+    graders: Callable[[str], Grader], tmp_path: Path, source: str
+) -> None:
+    case = Case("00_sequences", "runs", source=source)
+    result = graded(graders("algorithms"), tmp_path, case)
+    assert result.status == "graded"
+    assert {g.check.id for g in result.grades if not g.verdict.passed} == {RUNS}
