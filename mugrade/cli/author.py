@@ -7,24 +7,26 @@ import typer
 from mugrade.cli.shared import CourseFolder, Verbose, console, fail, read_course, say
 from mugrade.extras import require
 
+OnlyCompare = Annotated[
+    bool, typer.Option("--check", help="Only compare; fail if anything committed differs.")
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--stage", help="Run only these, e.g. 03; the others' answers stay as they were."),
+]
+Play = Annotated[
+    bool,
+    typer.Option(
+        "--play", help="Also run every notebook, untouched and solved, as a student would."
+    ),
+]
+
 
 def build(
     course: CourseFolder = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Only compare; fail if anything committed differs.")
-    ] = False,
-    stage: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--stage", help="Run only these, e.g. 03; the others' answers stay as they were."
-        ),
-    ] = None,
-    play: Annotated[
-        bool,
-        typer.Option(
-            "--play", help="Also run every notebook, untouched and solved, as a student would."
-        ),
-    ] = False,
+    check: OnlyCompare = False,
+    stage: Only = None,
+    play: Play = False,
     verbose: Verbose = False,
 ) -> None:
     """Turn solutions/NN_name.py into notebooks, the reference package and an nbgrader course."""

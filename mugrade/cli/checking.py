@@ -68,18 +68,23 @@ class Ran:
         }
 
 
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Stages, e.g. 02; by default all that you built.")
+]
+Hidden = Annotated[
+    bool, typer.Option("--hidden", help="Hidden inputs too, where the solutions are there.")
+]
+Solutions = Annotated[
+    Path | None,
+    typer.Option(help="Where they are; by default solutions/ here or in a folder above."),
+]
+
+
 def check(
-    stages: Annotated[
-        list[str] | None, typer.Argument(help="Stages, e.g. 02; by default all that you built.")
-    ] = None,
+    stages: Names = None,
     seconds: Seconds = None,
-    hidden: Annotated[
-        bool, typer.Option("--hidden", help="Hidden inputs too, where the solutions are there.")
-    ] = False,
-    solutions: Annotated[
-        Path | None,
-        typer.Option(help="Where they are; by default solutions/ here or in a folder above."),
-    ] = None,
+    hidden: Hidden = False,
+    solutions: Solutions = None,
     json: Json = False,
 ) -> None:
     """Run the checks of your package, as the notebooks would, in a process of their own.

@@ -17,36 +17,45 @@ DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 RELEASE = Path("build") / "release"
 
 
+Target = Annotated[
+    Path | None,
+    typer.Argument(help="A folder or, if it ends in .zip, an archive; else build/release."),
+]
+Last = Annotated[
+    str | None, typer.Option("--stage", help="The last stage of the release, e.g. 03.")
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=DATES, help="Up to the last stage that is due by then (deadlines, course.toml)."
+    ),
+]
+WithAnswers = Annotated[
+    str, typer.Option(metavar="00,01", help="Also the reference of these: mugrade take lends it.")
+]
+AnswersUntil = Annotated[
+    datetime | None,
+    typer.Option(formats=DATES, help="Also the reference of the stages that are due by then."),
+]
+ToBranch = Annotated[
+    str | None, typer.Option(help="Commit it to this git branch; no other file is touched.")
+]
+AsAssignments = Annotated[
+    bool, typer.Option("--nbgrader", help="As nbgrader's release tree, in build/nbgrader.")
+]
+PlayFirst = Annotated[bool, typer.Option(help="Run the notebooks first, as a student would.")]
+
+
 def release(
-    target: Annotated[
-        Path | None,
-        typer.Argument(help="A folder or, if it ends in .zip, an archive; else build/release."),
-    ] = None,
+    target: Target = None,
     course: CourseFolder = None,
-    stage: Annotated[
-        str | None, typer.Option("--stage", help="The last stage of the release, e.g. 03.")
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=DATES, help="Up to the last stage that is due by then (deadlines, course.toml)."
-        ),
-    ] = None,
-    with_answers: Annotated[
-        str,
-        typer.Option(metavar="00,01", help="Also the reference of these: mugrade take lends it."),
-    ] = "",
-    answers_until: Annotated[
-        datetime | None,
-        typer.Option(formats=DATES, help="Also the reference of the stages that are due by then."),
-    ] = None,
-    branch: Annotated[
-        str | None, typer.Option(help="Commit it to this git branch; no other file is touched.")
-    ] = None,
-    nbgrader: Annotated[
-        bool, typer.Option("--nbgrader", help="As nbgrader's release tree, in build/nbgrader.")
-    ] = False,
-    play: Annotated[bool, typer.Option(help="Run the notebooks first, as a student would.")] = True,
+    stage: Last = None,
+    until: Until = None,
+    with_answers: WithAnswers = "",
+    answers_until: AnswersUntil = None,
+    branch: ToBranch = None,
+    nbgrader: AsAssignments = False,
+    play: PlayFirst = True,
 ) -> None:
     """Write what students get: stages up to one, and nothing of the later ones or of solutions.
 

@@ -62,12 +62,7 @@ class Distribution:
             return miss
         x = actual.ravel().astype(np.float64)
         if not np.isfinite(x).all():
-            return Verdict(
-                Category.VALUE,
-                "entries that are not finite",
-                "finite entries",
-                advice="look for nan",
-            )
+            return _wrong("entries that are not finite", "finite entries", "look for nan")
         mean_bound = STANDARD_ERRORS * self.std * math.sqrt(2 / x.size)
         std_bound = (
             STANDARD_ERRORS * self.std * math.sqrt(max(self.kurtosis - 1, 0.1) / (2 * x.size))
@@ -82,31 +77,22 @@ class Distribution:
             )
         x = np.sort(x)
         if _ks_distance(x, expected) > KS_COEFFICIENT * math.sqrt(2 / x.size) + 1 / QUANTILES:
-            return Verdict(
-                Category.VALUE,
-                "another distribution with the same mean and deviation",
-                "the distribution asked for",
-                advice="uniform and normal samples differ",
-            )
+            said = "another distribution with the same mean and deviation"
+            return _wrong(said, "the distribution asked for", "uniform and normal samples differ")
         distinct = 1 + np.count_nonzero(x[1:] != x[:-1])
         spread = math.sqrt(2 * self.distinct * (1 - self.distinct) * x.size)
         if distinct < 0.9 * self.distinct * x.size - STANDARD_ERRORS * spread:
-            return Verdict(
-                Category.VALUE,
-                f"{distinct} different entries among {x.size}",
-                "independent entries",
-                advice="draw every entry, do not repeat a row",
-            )
+            said = f"{distinct} different entries among {x.size}"
+            return _wrong(said, "independent entries", "draw every entry, do not repeat a row")
         return None
 
 
 def _statistic(name: str, actual: float, expected: float, advice: str) -> Verdict:
-    return Verdict(
-        Category.VALUE,
-        f"{name} {number(actual)}",
-        f"{name} about {number(expected)}",
-        advice=advice,
-    )
+    return _wrong(f"{name} {number(actual)}", f"{name} about {number(expected)}", advice)
+
+
+def _wrong(actual: str, expected: str, advice: str) -> Verdict:
+    return Verdict(Category.VALUE, actual, expected, advice=advice)
 
 
 def _ks_distance(sample: np.ndarray, quantiles: np.ndarray) -> float:
