@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mugrade.view.report import Report
 
 
-Seconds = Annotated[
+CheckSeconds = Annotated[
     float | None,
     typer.Option(help="Time limit of one check; by default the course's.", min=0.1),
 ]
@@ -82,7 +82,7 @@ Solutions = Annotated[
 
 def check(
     stages: Names = None,
-    seconds: Seconds = None,
+    seconds: CheckSeconds = None,
     hidden: Hidden = False,
     solutions: Solutions = None,
     json: Json = False,

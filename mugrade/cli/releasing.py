@@ -21,7 +21,7 @@ Target = Annotated[
     Path | None,
     typer.Argument(help="A folder or, if it ends in .zip, an archive; else build/release."),
 ]
-Last = Annotated[
+LastStage = Annotated[
     str | None, typer.Option("--stage", help="The last stage of the release, e.g. 03.")
 ]
 Until = Annotated[
@@ -49,7 +49,7 @@ PlayFirst = Annotated[bool, typer.Option(help="Run the notebooks first, as a stu
 def release(
     target: Target = None,
     course: CourseFolder = None,
-    stage: Last = None,
+    stage: LastStage = None,
     until: Until = None,
     with_answers: WithAnswers = "",
     answers_until: AnswersUntil = None,
