@@ -19,6 +19,7 @@ from mugrade.course.cells import solution_lines
 from mugrade.course.manifest import START
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
+from mugrade.course.settings import Settings
 from mugrade.errors import CourseError
 from mugrade.reference import cache
 from mugrade.sandbox.tiers import WEAK
@@ -115,7 +116,13 @@ NOT_IMPORTED = "stats/scale.py: no index and no other cell imports stats.scale"
     ("script", "old", "new", "said"),
     [
         ("00_mean.py", "points=2", "points=3", ""),
-        ("00_mean.py", ' role="hints" of="mean"', "", "exercise mean: it has no hints"),
+        (
+            "00_mean.py",
+            ' role="check" points=2',
+            ' role="demo"',
+            "exercise mean: no check judges it",
+        ),
+        ("00_mean.py", ' role="hints" of="mean"', "", ""),  # a course need not have any
     ],
 )
 def test_what_an_author_forgot_is_said(
@@ -137,7 +144,8 @@ def test_nothing_is_forgotten_in_the_course_and_other_points_would_be_said() -> 
     *others, last = course.stages
     (check, *_) = last.role("check")
     cells = [replace(c, points=c.points + 1) if c is check else c for c in last.cells]
-    course = replace(course, stages=(*others, replace(last, cells=tuple(cells))))
+    stages = (*others, replace(last, cells=tuple(cells)))
+    course = replace(course, stages=stages, settings=Settings())
     assert list(forgotten(course)) == [
         f"{last.path.name}: 101 points in all, where most stages have 100"
     ]

@@ -290,7 +290,7 @@ LAZY = "class Lazy:\n    def __array__(self, *a, **k): return np.zeros(6)\n"
         (EQUAL.format(""), "return np.array([Equal()] * 6)", "not an array"),
         (EQUAL.format("(np.ndarray)"), "return np.zeros(6).view(Equal)", "value"),
         (LAZY, "return Lazy()", "not an array"),
-        ("", "return np.ma.array(np.zeros(6), mask=True)", "value"),
+        ("", "return np.ma.array(np.zeros(6), mask=True)", "not an array"),
         ("", "return np.zeros(6, dtype=[('a', 'f8')])", "not an array"),
         ("", "return np.array(['0'] * 6)", "not an array"),
         ("", "return (v for v in y)", "not an array"),

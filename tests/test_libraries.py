@@ -201,7 +201,8 @@ def test_a_missing_library_is_one_sentence_for_every_command(
     data = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**data, "libraries": ["numpy", asked]}))
     monkeypatch.chdir(greeting.root / "notebooks")
-    sentence = f'{sys.prefix}: {says}; {sys.executable} -m pip install "{asked}"'
+    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
+    sentence = f'{sys.prefix}: {says}; {python} -m pip install "{asked}"'
     for name, words in commands(greeting, tmp_path).items():
         result = CliRunner().invoke(app, words)
         lines = [line for line in result.output.splitlines() if "installed" in line]

@@ -23,6 +23,7 @@ from mugrade import codec
 from mugrade.course.manifest import CheckEntry
 from mugrade.grader.results import Grade, Result, Status
 from mugrade.grader.submissions import Submission
+from mugrade.values import Category
 from mugrade.values.verdict import Verdict
 from mugrade.view.report import printable
 
@@ -188,7 +189,8 @@ class CheckRow(Base):
 
     def grade(self, stage: str) -> Grade:
         """The grade again; `stage` is that of the attempt."""
-        hints = "\n  hint " in self.message  # a failing check's text names them, if there are any
+        failed = self.category != Category.PASS
+        hints = not failed or "\n  hint " in self.message  # which names them, if there are any
         entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why, hints=hints)
         return Grade(entry, codec.read(self.verdict, Verdict), self.code)
 

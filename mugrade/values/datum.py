@@ -5,6 +5,7 @@ and outside no method of a student's object is called.
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -78,12 +79,18 @@ def to_datum(value: Any) -> Datum:
     return _Reader().read(value)
 
 
+def is_masked(value: Any) -> bool:
+    """Whether it is a masked array; NumPy loads these only when somebody uses them."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(value, masked.MaskedArray)
+
+
 def own_array(value: Any) -> np.ndarray:
     """An array of its own; raises NotData for a masked one, and for other than numbers and bools.
 
     What a mask hides is no number, and nobody must see it as one.
     """
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         raise NotData("masked array")
     array = np.array(value, order="C", subok=False)
     if array.dtype.kind not in ARRAYS:
