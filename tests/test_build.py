@@ -116,12 +116,6 @@ NOT_IMPORTED = "stats/scale.py: no index and no other cell imports stats.scale"
     ("script", "old", "new", "said"),
     [
         ("00_mean.py", "points=2", "points=3", ""),
-        (
-            "00_mean.py",
-            ' role="check" points=2',
-            ' role="demo"',
-            "exercise mean: no check judges it",
-        ),
         ("00_mean.py", ' role="hints" of="mean"', "", ""),  # a course need not have any
     ],
 )

@@ -22,7 +22,7 @@ from mugrade.values.diagnosis.exceptions import (
     explain_exception,
 )
 from mugrade.values.distribution import Distribution
-from mugrade.values.mistakes import Trace, is_right, recognise
+from mugrade.values.mistakes import Trace, recognise
 from mugrade.values.observe import Kind, Observed
 from mugrade.values.same import an, kind_of
 from mugrade.values.verdict import PASS, Diagnosis, Verdict
@@ -59,7 +59,7 @@ def _earned(values: Sequence[Observed], answers: Sequence[Answer]) -> int:
     """The points of the parts that are right."""
     earned, right = 0, True
     for value, answer in zip(values, answers, strict=False) if _has_parts(answers) else ():
-        right = right and is_right(value, answer.value, answer.judge)
+        right = right and value.is_right(answer.value, answer.judge)
         if answer.points:
             earned, right = earned + answer.points * right, True
     return earned

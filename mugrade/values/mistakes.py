@@ -160,15 +160,9 @@ def first_miss(
 ) -> int | None:
     """The first place at which a value is not the answer."""
     for at, (answer, judge) in enumerate(zip(answers, judges, strict=True)):
-        if at >= len(values) or not is_right(values[at], answer, judge):
+        if at >= len(values) or not values[at].is_right(answer, judge):
             return at
     return None
-
-
-def is_right(value: Observed, answer: Datum, judge: Judge) -> bool:
-    """Whether a judge has nothing to say against a value."""
-    comparable = value.is_data if not isinstance(answer, np.ndarray) else value.array is not None
-    return comparable and judge.compare(value.value, answer) is None
 
 
 def _prints(

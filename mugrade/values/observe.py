@@ -63,6 +63,11 @@ class Observed:
         """Whether there is something that can be compared."""
         return self.kind in (Kind.ARRAY, Kind.NOTHING, Kind.DATUM)
 
+    def is_right(self, answer: Datum, judge: Judge) -> bool:
+        """Whether a judge has nothing to say against it."""
+        comparable = self.array is not None if isinstance(answer, np.ndarray) else self.is_data
+        return comparable and judge.compare(self.value, answer) is None
+
 
 def seed_of(check_id: str) -> int:
     """The seed of a check's inputs where no course secret draws them: a hash of its id."""
