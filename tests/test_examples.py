@@ -157,7 +157,15 @@ WRANGLING = [
         "    form = '%d.%m.%Y' if '.' in text else '%Y-%m-%d'\n"
         "    return datetime.strptime(text.strip(), form).date()",
     ),
-    wrong(TABLES, "clean", "word.capitalize()", "word.upper()", "case", "clean-names"),
+    wrong(
+        TABLES,
+        "clean",
+        "word.capitalize()",
+        "word.upper()",
+        "case",
+        "clean-names",
+        "table-of-rows",
+    ),
     wrong(TABLES, "clean", '" ".join', '"".join', "blanks", "clean-names"),
     wrong(
         TABLES,
@@ -174,8 +182,8 @@ WRANGLING = [
     wrong(
         TABLES,
         "totals",
-        '["amount"].sum()',
-        '[["amount"]].sum()',
+        '["amount"].sum().sort_values(',
+        '[["amount"]].sum().sort_values("amount", ',
         "a DataFrame where",
         "totals-by-name",
     ),
@@ -262,9 +270,8 @@ def test_answers_to_an_example(
         pytest.importorskip(library)
     result = graded(graders(name), tmp_path, case)
     assert {g.check.id for g in result.grades if not g.verdict.passed} == case.fails
-    for grade in result.grades:
-        if case.named and not grade.verdict.passed:
-            assert grade.verdict.diagnosis and case.named in grade.verdict.diagnosis.name
+    named = [g.verdict.diagnosis.name for g in result.grades if g.verdict.diagnosis]
+    assert not case.named or any(case.named in name for name in named)
     page = tmp_path / "page.html"
     write_feedback(page, standing_of(result), "a title")
     said = [page.read_text("utf-8").partition("<body>")[2], *(g.message for g in result.grades)]
