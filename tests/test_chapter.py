@@ -101,4 +101,4 @@ def test_every_attribute_role_judge_and_key_is_explained() -> None:
 def test_every_command_of_the_chapter_exists(line: str) -> None:
     _, name, *arguments = shlex.split(line)
     command = get_command(app).commands[name]  # type: ignore[attr-defined]
-    command.make_context(name, arguments)
+    assert command.make_context(name, arguments).info_name == name

@@ -4,6 +4,7 @@ import json
 import math
 import textwrap
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mugrade import any_of, figure, holds, printed, raises, worth
+from mugrade.sandbox.job import CheckTask, Job, Limits
+from mugrade.sandbox.loader import Piece
+from mugrade.sandbox.process import Sandbox
+from mugrade.sandbox.tiers import WEAK
 from mugrade.values.answers import Answer, answers_from_json, answers_to_json, record
 from mugrade.values.compare import judge
 from mugrade.values.datum import Printed, Raised
@@ -105,6 +110,8 @@ def test_conditions_use_modules_and_data(body: str, wrong: list[int]) -> None:
         ("yield holds(s(), len)", "must be a lambda"),
         ("def c(y):\n    y = y\n    return True\nyield holds(s(), c)", "must be a lambda"),
         ("yield from [holds(s(), lambda y: True)]", "statement of its own"),
+        ("yield holds(s(), lambda y: len(y) > 1)", "does not hold of the reference's own value"),
+        ("either = any_of\nyield either(s(), 2)", "by this name"),
     ],
 )
 def test_a_condition_that_cannot_be_kept_is_refused(body: str, said: str) -> None:
@@ -270,3 +277,32 @@ def test_an_exception_costs_the_part_that_it_ends_and_those_behind_it() -> None:
 def test_without_parts_it_is_all_or_nothing() -> None:
     found = verdict("yield f(1)\nyield f(2)", {"f": lambda n: n}, {"f": lambda n: min(n, 1)})
     assert found.points(7) == 0
+
+
+NOSY = """
+import sys
+
+def f():
+    frame, found = sys._getframe(1), []
+    while frame:
+        found += [str(c) for c in frame.f_code.co_consts if isinstance(c, str | int)]
+        frame = frame.f_back
+    return found
+"""
+
+
+@pytest.mark.parametrize("call", ["any_of(m.f(), 'secret')", "holds(m.f(), lambda y: 0, 'secret')"])
+@pytest.mark.parametrize("module", ["", "mugrade."])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_submission_finds_nothing_that_is_kept_outside(
+    call: str, module: str, trusted: bool
+) -> None:
+    source = f"@check\ndef the_check():\n    yield {module}{call}\n"
+    setup = "import mugrade, m\nfrom mugrade import any_of, holds"
+    job = Job({"m.py": [Piece("f", NOSY)]}, setup, ())
+    with (
+        closing(Sandbox(WEAK)) as sandbox,
+        closing(sandbox.start(job, Limits(), trusted)) as process,
+    ):
+        (found,) = process.run(CheckTask("the-check", source, 0))
+    assert ("secret" in found.value) == trusted

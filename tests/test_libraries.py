@@ -18,7 +18,7 @@ from mugrade.cli import app
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.errors import CourseError, MissingExtra
-from mugrade.extras import LIBRARIES, demand_libraries
+from mugrade.extras import LIBRARIES, demand_libraries, lacking
 from mugrade.grader.cluster import demand_there
 from mugrade.grader.fingerprint import Fingerprints
 from mugrade.grader.plan import Order
@@ -235,7 +235,10 @@ def test_the_doctor_asks_for_what_the_course_needs(greeting: Course) -> None:
 
 
 def test_a_requirement_of_another_system_is_not_asked_for() -> None:
-    demand_libraries(["no-such-library; sys_platform == 'plan9'", "numpy>=1"])
+    elsewhere = "no-such-library; sys_platform == 'plan9'"
+    assert lacking(elsewhere, "the course") is None
+    assert lacking(elsewhere.partition(";")[0], "the course") is not None
+    demand_libraries([elsewhere, "numpy>=1"])
 
 
 def test_results_and_records_depend_on_what_is_named(

@@ -14,7 +14,6 @@ from mugrade.values import Category
 from mugrade.values.answers import Answer
 from mugrade.values.compare import UNSOLVED, compare
 from mugrade.values.datum import size_of
-from mugrade.values.holds import asked
 from mugrade.values.observe import Observed
 from mugrade.values.verdict import Verdict
 
@@ -206,7 +205,7 @@ def _ask(
 
 def _run(process: Process, part: CheckPart, seconds: float, outcome: Outcome) -> Verdict:
     try:
-        values = process.run(replace(part.task, source=asked(part.task.source)), seconds)
+        values = process.run(part.task, seconds)
     except Death as death:
         return Verdict(death.category, str(death))
     verdict = compare(values, part.answers)

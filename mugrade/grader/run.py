@@ -261,7 +261,7 @@ def publish(plan: Plan, console: Console, graded: Collection[Key]) -> None:
         if shown:
             console.print(class_table(shown))
         if others := len(wanted) - len(shown):
-            console.print(f"{others} others as before: mugrade grades", highlight=False)
+            console.print(f"{others} more, as before: mugrade grades shows all", highlight=False)
         with console.status("writing") as status:
             paths = publisher.finish(standings, status.update)
     for name, path in paths.items():

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from mugrade.errors import MugradeError
 from mugrade.sandbox.loader import Package
 from mugrade.values import Category
+from mugrade.values.holds import asked
 
 DEATHS = {
     Category.TIMEOUT,
@@ -38,6 +39,10 @@ class CheckTask:
     id: str
     source: str
     seed: int
+
+    def told(self, trusted: bool) -> str:
+        """The source that a process is given: others than trusted ones do not see what is right."""
+        return self.source if trusted else asked(self.source)
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,8 @@ GRACE = 0.05  # seconds that a guest has to end by itself
 class Sandbox:
     """Where submissions run; once it is closed nothing is left running. Threads may share it.
 
-    Each `base` of a job has a nursery, a process that has loaded it, and the libraries that the
-    setup asks for, and is forked per submission.
-    With `most`, no more of them are kept, and those used longest ago end.
+    Each `base` of a job has a nursery, a process that has loaded it and what the setup imports of
+    the libraries, and is forked per submission. With `most`, those used longest ago end.
     """
 
     at_once = os.cpu_count() or 1  # jobs that keep the machine busy
@@ -180,8 +179,8 @@ class Process:
             raise
 
     def run(self, task: CheckTask, seconds: float | None = None) -> list[Observed]:
-        """The values that a check yields; raises Death."""
-        request = {"source": task.source, "seed": task.seed}
+        """The values that a check yields; raises Death. Who is not trusted is told less of it."""
+        request = {"source": task.told(self.trusted), "seed": task.seed}
         *frames, last = self._ask(request, self.limits.check if seconds is None else seconds)
         try:
             if last.kind != END:

@@ -15,7 +15,7 @@ import numpy as np
 from mugrade.values.close import Close, Judge
 from mugrade.values.datum import Datum, size_of
 from mugrade.values.distribution import Distribution
-from mugrade.values.holds import Holds, condition
+from mugrade.values.holds import AnyOf, Holds, asked, condition
 from mugrade.values.judges import JUDGES, Labels, judge_from_json, judge_to_json
 from mugrade.values.observe import Kind, Observed
 from mugrade.values.same import an, kind_of
@@ -77,10 +77,12 @@ def record(
         key = value.line, place.variables(turn)
         turns[key] += 1
         shown = place.at(turn, turns[key])
-        asked = value.judge
-        if isinstance(asked, Holds):
-            asked = asked.recorded(place.condition)
-        judge, recorded = _recorded(asked, value.value, truths)
+        wanted = value.judge
+        if isinstance(wanted, Holds):
+            wanted = wanted.recorded(place.condition)
+        if isinstance(wanted, AnyOf | Holds):
+            _demand_kept_outside(wanted, value.value, source)
+        judge, recorded = _recorded(wanted, value.value, truths)
         what = place.judged
         kind = _mixed(what), _gradient(what)
         answers.append(
@@ -116,6 +118,14 @@ class Place:
         names, over = self.loops[-1] if self.loops else ((), "")
         place = "" if turn.keys() & set(names) or not over else f", number {number} of {over}"
         return f"{self.text}{place}" + (f"   {variables}" if variables else "")
+
+
+def _demand_kept_outside(judge: AnyOf | Holds, value: Datum, source: str) -> None:
+    """Raise ValueError where a submission would be told what is right, or the reference is not."""
+    if asked(source) == source:
+        raise ValueError(f"call {judge.name}(...) by this name, or a submission sees what is right")
+    if miss := judge.compare(value, value):
+        raise ValueError(f"{miss.expected} does not hold of the reference's own value")
 
 
 def _recorded(judge: Judge, value: Datum, truths: Mapping[str, np.ndarray]) -> tuple[Judge, Datum]:

@@ -48,15 +48,21 @@ class Close:
             return compare_data(actual, expected, self)
         if miss := compare_form(actual, expected):
             return miss
-        if (actual == expected).all():
-            return None
+        right = self.right(actual, expected)
+        return None if right.all() else _wrong_value(actual, expected, ~right)
+
+    def right(self, actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """The mask of the entries that are right, of arrays of the same form."""
+        equal: np.ndarray = actual == expected
+        if equal.all():
+            return equal
         rtol, atol = self.tolerances(expected.dtype)
         if rtol == atol == 0:
-            right = (actual == expected) | ((actual != actual) & (expected != expected))
-        else:
-            with np.errstate(all="ignore"):
-                right = np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True)
-        return None if right.all() else _wrong_value(actual, expected, ~right)
+            equal = equal | ((actual != actual) & (expected != expected))
+            return equal
+        with np.errstate(all="ignore"):
+            near: np.ndarray = np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True)
+        return near
 
     def tolerances(self, dtype: np.dtype) -> tuple[float, float]:
         """The relative and the absolute one for a dtype."""

@@ -150,7 +150,8 @@ def asked(source: str) -> str:
 
 
 def _name(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else ""
+    """The last name of what is called, also where a module is in front of it."""
+    return getattr(call.func, "id", getattr(call.func, "attr", ""))
 
 
 def _blank(lines: list[bytes], kept: ast.expr) -> None:

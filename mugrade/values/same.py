@@ -26,9 +26,9 @@ class How(StrEnum):
 
 
 class Tolerances(Protocol):
-    """How far apart numbers may be."""
+    """Says which numbers are near enough."""
 
-    def tolerances(self, dtype: np.dtype) -> tuple[float, float]: ...
+    def right(self, actual: np.ndarray, expected: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,11 @@ def _other(actual: Datum, expected: Datum) -> Difference:
 
 
 def _near(actual: complex, expected: complex, close: Tolerances) -> bool:
-    rtol, atol = close.tolerances(np.dtype("float64"))
-    with np.errstate(all="ignore"):
-        return bool(np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True))
+    return bool(close.right(*(np.asarray(x, dtype=_double(x)) for x in (actual, expected))))
+
+
+def _double(number: complex) -> str:
+    return "complex128" if isinstance(number, complex) else "float64"
 
 
 def _of_sequences(
@@ -128,11 +130,7 @@ def _of_sets(actual: set[Datum], expected: set[Datum]) -> Difference | None:
 def _of_arrays(actual: np.ndarray, expected: np.ndarray, close: Tolerances) -> Difference | None:
     if actual.shape != expected.shape or actual.dtype != expected.dtype:
         return Difference(How.TYPE, actual, expected)
-    rtol, atol = close.tolerances(expected.dtype)
-    right = actual == expected
-    if rtol or atol:
-        with np.errstate(all="ignore"):
-            right = np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True)
+    right = close.right(actual, expected)
     if right.all():
         return None
     at = tuple(int(i) for i in np.argwhere(~right)[0])

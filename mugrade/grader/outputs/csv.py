@@ -10,6 +10,7 @@ from mugrade import files
 from mugrade.grader.outputs.output import Output
 from mugrade.grader.policy import Standing
 from mugrade.grader.report import COLUMNS, write_csv
+from mugrade.version import __version__
 
 CSV, WRITTEN = "grades.csv", ".grades.csv"
 
@@ -37,9 +38,9 @@ class Csv(Output):
             return ""
 
     def _mark(self, marks: Iterable[str]) -> str:
-        """What the table is of, and the state of its file; raises no error if it is not there."""
+        """What the table is of and who writes it, and the state of its file, if it is there."""
         state = self.path.stat() if self.path.exists() else None
-        of = hashlib.sha256(repr((COLUMNS, *marks)).encode()).hexdigest()
+        of = hashlib.sha256(repr((__version__, COLUMNS, *marks)).encode()).hexdigest()
         return f"{of} {state and (state.st_size, state.st_mtime_ns)}"
 
     def write(self, standings: Iterable[Standing]) -> bool:
