@@ -35,6 +35,8 @@ def away(tiny: Course, tmp_path: Path) -> Path:
     folder = student_folder(tiny, tmp_path / "Zoë's course" / "día 1")
     course = json.loads((folder / "course.json").read_text(encoding="utf-8"))
     course["hints"]["mean"] = [GREEK]
+    file = {"name": "greek", "size": 1, "sha256": "0" * 64}
+    course["data"] = {"letters": {"mirrors": [], "files": [file]}}
     for check in course["checks"]:
         check["why"] = GREEK
     (folder / "course.json").write_text(json.dumps(course), encoding="utf-8")
@@ -109,7 +111,7 @@ COMMANDS = {
     "reset mean": (0, "is as it was handed out"),
     "take 00": (0, "took 00_mean"),
     "submit 0 --student zoe": (0, "receipt"),
-    "data mnist --mirror nowhere": (1, "could not be fetched"),
+    "data letters --mirror nowhere": (1, "could not be fetched"),
     "--help": (0, "Commands"),
     "check --help": (0, "Usage"),
     "hint nothing-like-θ": (1, "no hints for nothing-like-"),
