@@ -38,14 +38,17 @@ def _right(
 
 
 def _wrong(
-    course: Course, stage: Stage, wrong: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]]
+    course: Course, stage: Stage, wrong: Mapping[str, Mapping[str, str | Sequence[tuple[str, str]]]]
 ) -> Iterator[Notebook]:
     """The reference with one mistake in one exercise, the exercises in turn."""
     mistakes = [[(id, edits) for edits in found.values()] for id, found in wrong.items()]
     for id, edits in itertools.chain.from_iterable(zip(*mistakes, strict=False)):
         notebook = solved(course, stage)
-        for old, new in edits:
-            edit(notebook, id, old, new)
+        if isinstance(edits, str):
+            rewrite(notebook, id, edits.lstrip())
+        else:
+            for old, new in edits:
+                edit(notebook, id, old, new)
         yield notebook
 
 

@@ -183,9 +183,9 @@ def add(rows: dict[tuple[str, str], Row], grader: Grader, answer: Answer, found:
             row.differences.append(f"{answer.exercise}: {answer.name}: {here.names}")
 
 
-def differing(variables: Mapping[str, str]) -> list[str]:
+def differing(variables: Mapping[str, str], *options: str) -> list[str]:
     """What `mugrade build --check` finds to differ."""
-    command = [sys.executable, "-m", "mugrade", "build", "--check"]
+    command = [sys.executable, "-m", "mugrade", "build", "--check", *options]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True
     )

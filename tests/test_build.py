@@ -202,8 +202,13 @@ def test_each_recorded_answer_is_kept_by_its_own_judge(tmp_path: Path) -> None:
     assert stricter[0] == first[0] and stricter[1] != far[1]
 
 
-def test_the_committed_files_are_those_of_the_scripts_on_another_processor() -> None:
-    assert differing(another()) == []
+@pytest.mark.parametrize(
+    "options", [("--stage", "05"), pytest.param((), marks=pytest.mark.long)], ids=str
+)
+def test_the_committed_files_are_those_of_the_scripts_on_another_processor(
+    options: tuple[str, ...],
+) -> None:
+    assert differing(another(), *options) == []
 
 
 @pytest.mark.parametrize("name", ["OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"])

@@ -23,7 +23,7 @@ from mugrade.sandbox.job import Limits
 from sample_class.students import STUDENTS, hand_in
 from tests.conftest import ROOT, STAGES, make_grader
 
-AT_ONCE = ("03_logsumexp",)  # the others by `make nbgrader`: a minute each
+AT_ONCE = ("03_logsumexp",)  # the others by `make long`: a minute each
 FINISHED_BY_NBGRADER = ("ada", "emmy", "noor", "carl", "lise", "sofia", "hedy")
 
 

@@ -62,6 +62,7 @@ def test_the_loss_of_an_untrained_model_on_mnist_is_the_mean_over_the_examples()
     np.testing.assert_allclose(epoch(loader, MLPResNet(784, 10)), (0.9164, 4.137814), atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not MNIST.is_dir(), reason=f"MNIST is not in {MNIST}")
 def test_two_epochs_of_sgd_on_mnist() -> None:
     figures = train_mnist(250, 2, ndl.optim.SGD, 0.001, 0.01, 100, str(MNIST))
