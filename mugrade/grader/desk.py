@@ -8,18 +8,20 @@ from datetime import datetime
 from pathlib import Path, PurePath
 
 from mugrade.archives import (
+    HIDDEN,
     MAX_FILES,
     MAX_INNER,
     Budget,
     Exhausted,
     Member,
     is_archive,
-    is_hidden,
     opened_archive,
 )
 from mugrade.errors import Unreadable
 from mugrade.grader.candidates import Candidate, place, stage_by_name
 from mugrade.grader.times import collected, modified
+
+LOOKED_AT = (".ipynb", ".zip")
 
 
 @dataclass
@@ -50,7 +52,8 @@ class Desk:
             for count, entry in enumerate(self._walk(folder)):
                 if count == MAX_FILES:
                     raise Unreadable(f"more than {MAX_FILES} files in it")
-                self._add_file(folder, Path(entry.path), entry.is_symlink(), nbgrader)
+                if entry.name.lower().endswith(LOOKED_AT) or entry.is_symlink():
+                    self._add_file(folder, Path(entry.path), entry.is_symlink(), nbgrader)
         except Unreadable as error:
             self.problems.append(f"its folder ({error})")
         except OSError as error:
@@ -136,18 +139,18 @@ class Desk:
 
     def _walk(self, folder: Path) -> Iterator[os.DirEntry[str]]:
         """Everything below a folder that is not hidden; links are not followed."""
-        todo = [folder]
+        todo = [str(folder)]
         while todo:
             path = todo.pop(0)
             try:
                 with os.scandir(path) as entries:
                     found = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
-                if path == folder:
+                if path == str(folder):
                     raise
-                text = f"{place(path.relative_to(folder))} cannot be read ({error.strerror})"
+                text = f"{place(Path(path).relative_to(folder))} cannot be read ({error.strerror})"
                 self.problems.append(text)
                 continue
-            found = [entry for entry in found if not is_hidden(PurePath(entry.name))]
+            found = [entry for entry in found if not entry.name.startswith(HIDDEN)]
             yield from found
-            todo += [Path(e.path) for e in found if e.is_dir(follow_symlinks=False)]
+            todo += [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]

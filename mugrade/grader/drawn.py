@@ -51,7 +51,7 @@ class Draws:
     def of(self, stage: str) -> dict[str, int]:
         """The draws of a stage, by a rehearsal if they are not known; raises CourseError."""
         kept = self._kept.get(stage)
-        if kept and kept.of == self._what(stage):
+        if kept and kept.of == self._what[stage]:
             return kept.draws
         with contextlib.closing(_sandbox(self.course)) as sandbox:
             return self.key(stage, sandbox).draws
@@ -69,7 +69,7 @@ class Draws:
         found = StageKey(self.course, stage, sandbox, self.secret)
         kept = {"of": self._what_key(stage), **found.rehearsed.to_json()}
         files.write(self._path(stage), json.dumps(kept).encode(), private=True)
-        self._kept[stage.name] = Drawn(self._what(stage.name), found.draws)
+        self._kept[stage.name] = Drawn(self._what[stage.name], found.draws)
         draws = {name: asdict(drawn) for name, drawn in self._kept.items()}
         files.write(self.folder / DRAWS, dump(draws).encode())
 
@@ -86,7 +86,7 @@ class Draws:
 
     def _what_key(self, stage: Stage) -> str:
         """The digest of all that decides the key of a stage."""
-        return sha256(self._what(stage.name), stage.mistakes, recording(), machine(self.course))
+        return sha256(self._what[stage.name], stage.mistakes, recording(), machine(self.course))
 
     @cached_property
     def _kept(self) -> dict[str, Drawn]:
@@ -95,10 +95,14 @@ class Draws:
         except (OSError, ValueError):
             return {}
 
-    def _what(self, stage: str) -> str:
-        """The digest of all that decides the draws of a stage."""
-        mistakes = [(m.of, m.edits) for m in self.course.find(stage).mistakes]
-        return sha256(self.secret, self.contents[stage], judging(), mistakes)
+    @cached_property
+    def _what(self) -> dict[str, str]:
+        """Stage -> the digest of all that decides its draws."""
+        mistakes = {s.name: [(m.of, m.edits) for m in s.mistakes] for s in self.course.stages}
+        return {
+            stage: sha256(self.secret, self.contents[stage], judging(), of)
+            for stage, of in mistakes.items()
+        }
 
 
 def _sandbox(course: Course) -> Sandbox:

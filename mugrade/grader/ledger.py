@@ -5,13 +5,13 @@ the code that it shows, so that it is known what a score or a comment was given 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from mugrade.errors import Unreadable
@@ -33,14 +33,17 @@ JOIN submitted_assignment ON submitted_assignment.id = submitted.assignment_id
 JOIN assignment ON assignment.id = submitted_assignment.assignment_id
 WHERE notebook.name = assignment.name
 """
+LISTED = "(SELECT value FROM json_each(:{}))"
 SAID = f"""
 SELECT submitted.id AS notebook, student_id AS student, assignment.name AS stage,
     base_cell.name AS cell, manual_score AS manual, extra_credit AS extra, NULL AS comment,
     needs_manual_grade AS waits
 FROM grade AS said {OF_NOTEBOOK} {{some}}
+    AND (manual_score IS NOT NULL OR extra_credit <> 0 OR student_id IN {LISTED.format("heard")})
 UNION ALL
 SELECT submitted.id, student_id, assignment.name, base_cell.name, NULL, NULL, manual_comment, 1
 FROM comment AS said {OF_NOTEBOOK} {{some}}
+    AND (manual_comment <> '' OR student_id IN {LISTED.format("heard")})
 """
 
 
@@ -54,8 +57,10 @@ def news(
     connection: Connection, reviews: Mapping[Key, Reviews], notebooks: Sequence[str] | None = None
 ) -> Iterator[Review]:
     """What the gradebook says, of all submissions or of some, that is not known from before."""
-    shown = _shown(connection, notebooks)
-    for row in _rows(connection, SAID, "submitted.id", notebooks):
+    heard = {student for student, _ in reviews}
+    rows = _rows(connection, SAID, "submitted.id", notebooks, heard)
+    shown = _shown(connection, {row.notebook for row in rows})
+    for row in rows:
         said = reviews.get((row.student, row.stage), NOTHING_SAID)
         if not said.said and not (row.extra or row.comment) and row.manual is None:
             continue
@@ -80,7 +85,7 @@ def _word(row: Any, code: str) -> Review:
     )
 
 
-def _shown(connection: Connection, notebooks: Sequence[str] | None) -> dict[str, str]:
+def _shown(connection: Connection, notebooks: Collection[str]) -> dict[str, str]:
     """Submitted notebook -> its codes as JSON; a gradebook of mugrade 0.1 does not know any."""
     if not inspect(connection).has_table(SHOWN):
         return {}
@@ -91,14 +96,16 @@ def _shown(connection: Connection, notebooks: Sequence[str] | None) -> dict[str,
 
 
 def _rows(
-    connection: Connection, query: str, column: str, notebooks: Sequence[str] | None
+    connection: Connection,
+    query: str,
+    column: str,
+    notebooks: Collection[str] | None,
+    heard: Collection[str] = (),
 ) -> Sequence[Any]:
     """What a query answers of all submitted notebooks, or of some."""
-    if notebooks is None:
-        return connection.execute(text(query.format(some=""))).all()
-    of = text(query.format(some=f"AND {column} IN :notebooks"))
-    wanted: BindParameter[list[str]] = bindparam("notebooks", list(notebooks), expanding=True)
-    return connection.execute(of.bindparams(wanted)).all()
+    some = "" if notebooks is None else f"AND {column} IN {LISTED.format('notebooks')}"
+    lists = {"notebooks": json.dumps(list(notebooks or ())), "heard": json.dumps(list(heard))}
+    return connection.execute(text(query.format(some=some)), lists).all()
 
 
 def listen(store: Store, path: Path) -> int:

@@ -92,7 +92,7 @@ class Standing:
         words = {r.cell: r for r in self.reviews.said if r.cell not in self.scores}
         return [(id, r, codes.get(id, r.code) != r.code) for id, r in words.items() if r.comment]
 
-    @property
+    @cached_property
     def mark(self) -> str:
         """What files written for this are recognised by."""
         words = [(r.cell, r.code, *r.said) for r in self.reviews.said]

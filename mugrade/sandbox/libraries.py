@@ -108,5 +108,5 @@ def _names(source: str) -> Iterator[str]:
 
 
 def _imports(source: str) -> Iterator[ast.Import | ast.ImportFrom]:
-    nodes = ast.walk(Block("", source).tree)
+    nodes = ast.walk(Block("", source).tree) if "import" in source else ()
     return (node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))

@@ -61,4 +61,4 @@ class Notebooks(Output):
 
     def _path_of(self, standing: Standing) -> Path:
         student, stage = standing.key
-        return self.path / folder_of(student) / stage / f"{stage}.ipynb"
+        return Path(self.out, AUTOGRADED, folder_of(student), stage, f"{stage}.ipynb")

@@ -46,7 +46,7 @@ class Pages(Output):
 
 def page_of(out: Path, student: str, stage: str) -> Path:
     """The feedback page."""
-    return out / FEEDBACK / folder_of(student) / f"{stage}.html"
+    return Path(out, FEEDBACK, folder_of(student), f"{stage}.html")
 
 
 def stale(out: Path, store: Store, settings: Settings) -> int:
