@@ -28,6 +28,7 @@ from mugrade.cli.shared import (
     say,
     wrapped,
 )
+from mugrade.collecting import nothing_to_collect
 from mugrade.course.settings import Policy
 from mugrade.extras import require
 
@@ -108,10 +109,11 @@ def grade(
     """
     demand_fork()
     require("grade", "cluster" if scheduler else "grade")
-    found = _course(course, policy, seconds)
-    from mugrade.grader.plan import Order
-    from mugrade.grader.roster import read_roster
-    from mugrade.sandbox.job import Limits
+    with nothing_to_collect():
+        found = _course(course, policy, seconds)
+        from mugrade.grader.plan import Order
+        from mugrade.grader.roster import read_roster
+        from mugrade.sandbox.job import Limits
 
     names = [found.find(name).name for name in stage or []]
     order = Order(found, submissions, out or found.root / RESULTS, Limits(), names, student or ())

@@ -34,16 +34,21 @@ JOIN assignment ON assignment.id = submitted_assignment.assignment_id
 WHERE notebook.name = assignment.name
 """
 LISTED = "(SELECT value FROM json_each(:{}))"
+OF_HEARD = f"""said.notebook_id IN (
+    SELECT shown.id FROM submitted_notebook AS shown
+    JOIN submitted_assignment AS handed_in ON handed_in.id = shown.assignment_id
+    WHERE handed_in.student_id IN {LISTED.format("heard")}
+)"""
 SAID = f"""
 SELECT submitted.id AS notebook, student_id AS student, assignment.name AS stage,
     base_cell.name AS cell, manual_score AS manual, extra_credit AS extra, NULL AS comment,
     needs_manual_grade AS waits
 FROM grade AS said {OF_NOTEBOOK} {{some}}
-    AND (manual_score IS NOT NULL OR extra_credit <> 0 OR student_id IN {LISTED.format("heard")})
+    AND (manual_score IS NOT NULL OR extra_credit <> 0 OR {OF_HEARD})
 UNION ALL
 SELECT submitted.id, student_id, assignment.name, base_cell.name, NULL, NULL, manual_comment, 1
 FROM comment AS said {OF_NOTEBOOK} {{some}}
-    AND (manual_comment <> '' OR student_id IN {LISTED.format("heard")})
+    AND (manual_comment <> '' OR {OF_HEARD})
 """
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from mugrade.collecting import nothing_to_collect
 from mugrade.course.model import Course
 from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
@@ -166,7 +167,7 @@ def planned(order: Order, console: Console) -> Iterator[Plan]:
             order.folder, stages, Path(name), order.roster, order.confirm_class
         )
         with opened_results(order.out, order.url, console) as store:
-            with console.status("looking for what has changed"):
+            with console.status("looking for what has changed"), nothing_to_collect():
                 plan = make_plan(order, store, present, Path(name))
                 _demand_known(order, {*by_student(present), *(key[0] for key in plan.histories)})
                 if not plan.todo and not plan.chosen:

@@ -1,7 +1,6 @@
 """`mugrade grade` from submissions to results: grade what is out of date, store, show, write."""
 
 import contextlib
-import gc
 import logging
 import time
 from collections import defaultdict
@@ -53,7 +52,6 @@ def grade_class(order: Order, console: Console) -> bool:
     """Grade what is out of date, store and publish each result; False if it was interrupted."""
     with planned(order, console) as plan:
         todo = plan.todo
-        gc.freeze()  # what is there now stays: looking through it takes longer than storing results
         graded = set[Key]()
         with stopping(console) as (bar, interrupt), closing(Finished(plan)) as finished:
             for results in grading(plan, todo, bar, interrupt):

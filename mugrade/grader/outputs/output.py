@@ -60,7 +60,7 @@ def batched(standings: Iterable[Standing]) -> Iterator[Sequence[Standing]]:
 def bears(path: Path, mark: str) -> bool:
     """Whether a file bears the mark near its end, so that it was also written to the end."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - LOOK_AT))
             return mark.encode() in file.read()
     except OSError:
