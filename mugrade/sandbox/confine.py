@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from mugrade.sandbox.kernel import c_library, demand, restrict_paths
-from mugrade.sandbox.refusals import Refusals, filter_calls
+from mugrade.sandbox.refusals import CallFilter, Refusals, filter_calls
 
 CLONE_USER, CLONE_MOUNTS = 0x10000000, 0x00020000
 CLONE_REST = 0x6E000000  # control groups, host name, IPC, processes, network
@@ -42,15 +42,15 @@ SCRATCH = 64 << 20  # bytes that a submission may keep in files
 class Walls:
     """What encloses a submission, beside what encloses the nursery.
 
-    `namespaces`: it has users, processes, mounts, network and IPC of its own. `seccomp`: the
-    program that filters its system calls, or nothing. `readable`: the only paths that it sees,
+    `namespaces`: it has users, processes, mounts, network and IPC of its own. `seccomp`: what
+    filters its system calls, or nothing. `readable`: the only paths that it sees,
     beside its scratch folder and the names in folders that are `listable`; None for all. `memory`:
     bytes for all its processes; `processes`: how many of these and their threads there may be,
     twice as many being a hard limit.
     """
 
     namespaces: bool = False
-    seccomp: bytes = b""
+    seccomp: CallFilter | None = None
     readable: Sequence[str] | None = None
     listable: Sequence[str] = ()
     memory: int = 2 << 30
@@ -84,7 +84,8 @@ def be_keeper(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoR
         _close_all_but(*given)
         _init(ends, walls, scratch, mouth, work)
     _close_all_but(ends.leash, ends.fate, life, ears.fileno())
-    refusals = Refusals(ears, select.poll())
+    most = 2 * walls.processes
+    refusals = Refusals(ears, select.poll(), lambda: _tree(init, 0)[0] < most)
     cause: dict[str, Any] = _watch(init, ends.leash, life, walls, refusals)
     if refusals.calls:
         cause["refused"] = sorted(refusals.calls)

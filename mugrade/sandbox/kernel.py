@@ -12,6 +12,7 @@ LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 4
 LANDLOCK_RIGHTS = (13, 14, 15, 15, 16)  # how many rights to files versions 1 to 5 know
 LANDLOCK_SCOPE = 0b11  # version 6: abstract sockets and signals stay among its own processes
 PR_SET_PDEATHSIG = 1
+CLONE_NEW = 0x7E020080  # a flag of clone for any new namespace
 LANDLOCK_READ_DIR = 1 << 3
 LANDLOCK_READ = 1 << 0 | 1 << 2 | LANDLOCK_READ_DIR  # execute, read files, list folders
 

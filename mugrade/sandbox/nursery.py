@@ -20,6 +20,7 @@ from mugrade.sandbox.channel import FORK, READY
 from mugrade.sandbox.confine import Ends, Walls, be_keeper
 from mugrade.sandbox.guest import work
 from mugrade.sandbox.loader import Package, load_package, package_from_json
+from mugrade.sandbox.refusals import CallFilter
 
 
 def main(fd: int) -> None:
@@ -54,9 +55,10 @@ def load_library(name: str) -> None:
 
 def serve(control: socket.socket, settings: dict[str, Any], base: Package) -> None:
     """Fork a keeper for every five descriptors that arrive."""
+    seccomp = settings["seccomp"]
     walls = Walls(
         namespaces=settings["namespaces"],
-        seccomp=base64.b64decode(settings["seccomp"]),
+        seccomp=CallFilter(*map(base64.b64decode, seccomp)) if seccomp else None,
         readable=settings.get("readable"),
         listable=settings.get("listable", ()),
         memory=settings["memory"],

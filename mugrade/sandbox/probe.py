@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mugrade.sandbox.job import CheckTask, Death, Job, Limits, SandboxError
 from mugrade.sandbox.process import Sandbox
-from mugrade.sandbox.tiers import WEAK, Strength, Tier, bubblewraps, seccomp_program
+from mugrade.sandbox.tiers import WEAK, Strength, Tier, bubblewraps, seccomp_programs
 
 KERNEL = Path("/proc/sys")
 SWITCHES = (  # a setting of the kernel, the value that forbids user namespaces, what to do
@@ -95,7 +95,7 @@ class Found:
 def strongest() -> Found:
     """Probe the tiers from the strongest on; the weak one is taken as it is."""
     try:
-        seccomp_program()
+        seccomp_programs()
     except OSError as error:
         return Found(WEAK, str(error))
     programs = bubblewraps()

@@ -26,6 +26,7 @@ from typing import Any
 
 from mugrade.extras import LIBRARIES
 from mugrade.sandbox.job import Limits
+from mugrade.sandbox.kernel import CLONE_NEW
 from mugrade.sandbox.libraries import Libraries, library_paths
 
 KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")  # what a processor may need set
@@ -43,7 +44,7 @@ CALLS = """
     getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr mknod mknodat chown fchown lchown
     fchownat
     munmap mprotect mremap madvise brk msync mincore mlock mlock2 munlock membarrier
-    fork vfork execve execveat exit exit_group wait4 waitid kill tkill tgkill rt_sigqueueinfo
+    execve execveat exit exit_group wait4 waitid kill tkill tgkill rt_sigqueueinfo
     getpid getppid gettid getpgid getpgrp setpgid getsid setsid getuid geteuid getgid getegid
     getresuid getresgid getgroups capget prctl arch_prctl set_tid_address set_robust_list
     get_robust_list rseq sched_yield sched_getaffinity sched_setaffinity sched_getparam
@@ -58,7 +59,6 @@ CALLS = """
     socketpair sendto recvfrom sendmsg recvmsg shutdown getsockopt setsockopt getsockname
     getpeername
 """  # what Python, NumPy, files, threads, processes and pipes need; no other call gets through
-CLONE_NEW = 0x7E020080  # clone: any new namespace
 SHARED, NAMELESS = 0x01, 0x20  # mmap: both together are memory that no process need show
 FCNTL = (0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 37, 38, 1030, 1031, 1032)  # not: whose a lock is
 
@@ -103,10 +103,10 @@ class Tier:
 
     def walls(self, limits: Limits) -> dict[str, Any]:
         """The walls around each submission, as confine.Walls takes them, in JSON's types."""
-        seccomp = b"" if self.name == Strength.WEAK else seccomp_program()
+        programs = () if self.name == Strength.WEAK else seccomp_programs()
         return {
             "namespaces": self.name == Strength.STRONG,
-            "seccomp": base64.b64encode(seccomp).decode(),
+            "seccomp": [base64.b64encode(program).decode() for program in programs],
             "memory": limits.memory,
             "processes": limits.processes,
             **(_paths(self.libraries) if self.name == Strength.MEDIUM else {}),
@@ -215,8 +215,12 @@ def _links(libraries: Libraries) -> "tempfile.TemporaryDirectory[str]":
 
 
 @cache
-def seccomp_program() -> bytes:
-    """The filter as classic BPF; raises OSError where libseccomp is missing."""
+def seccomp_programs() -> tuple[bytes, bytes]:
+    """The filters as classic BPF, as refusals.Filter takes them; raises OSError.
+
+    One asks the keeper about all that is not allowed, and about new processes and threads; the
+    other refuses what is not allowed. libseccomp makes them.
+    """
     if sys.platform != "linux":
         raise OSError("only Linux can take files and the network from a process")
     try:
@@ -226,7 +230,18 @@ def seccomp_program() -> bytes:
             f"libseccomp cannot be loaded ({error}): install the system's package, "
             "libseccomp2 on Debian and Ubuntu, libseccomp elsewhere"
         ) from None
-    filter = seccomp.SyscallFilter(seccomp.NOTIFY)  # the keeper is asked, and refuses
+    asking = seccomp.SyscallFilter(seccomp.NOTIFY)
+    refusing = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
+    for name in ("fork", "vfork"):
+        with contextlib.suppress(OSError, ValueError):
+            refusing.add_rule(seccomp.ALLOW, name)
+    no_namespace = seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_NEW, 0)
+    refusing.add_rule(seccomp.ALLOW, "clone", no_namespace)
+    return _allowing(asking, seccomp), _allowing(refusing, seccomp)
+
+
+def _allowing(filter: Any, seccomp: Any) -> bytes:
+    """The program of a filter that lets through what every submission may do."""
     for name in CALLS.split():
         with contextlib.suppress(OSError, ValueError):  # not one of this processor or library
             filter.add_rule(seccomp.ALLOW, name)
@@ -235,8 +250,6 @@ def seccomp_program() -> bytes:
     for bits in (0, SHARED, NAMELESS):
         masked = seccomp.Arg(3, seccomp.MASKED_EQ, SHARED | NAMELESS, bits)
         filter.add_rule(seccomp.ALLOW, "mmap", masked)
-    no_namespace = seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_NEW, 0)
-    filter.add_rule(seccomp.ALLOW, "clone", no_namespace)
     filter.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # the C library then calls clone
     with tempfile.TemporaryFile() as file:
         filter.export_bpf(file)
