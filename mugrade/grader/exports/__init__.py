@@ -1,0 +1,1 @@
+"""What platforms take: their own tables with our points, feedback, results for an autograder."""

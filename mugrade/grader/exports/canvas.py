@@ -1,0 +1,38 @@
+"""Canvas: the CSV of Gradebook > Export, and the one that Gradebook > Import takes.
+
+A column of points is called `NAME (ID)`; the row `Points Possible` says what it takes. Columns that
+an import does not name stay as they are.
+"""
+
+import re
+from collections.abc import Sequence
+
+from mugrade.grader.exports.gradebook import PlatformTable
+from mugrade.grader.exports.sheet import Sheet, number_in
+
+ASSIGNMENT = re.compile(r"(?P<name>.+) \(\d+\)")
+OF_STUDENT = ("Student", "ID", "SIS User ID", "SIS Login ID", "Root Account", "Section")
+POSSIBLE = "Points Possible"
+
+
+class CanvasTable(PlatformTable):
+    """Canvas's gradebook."""
+
+    name = "Canvas"
+    keys = ("SIS Login ID", "SIS User ID", "ID")
+
+    @property
+    def missing(self) -> str:
+        return next((n for n in ("Student", "ID") if self.sheet.column(n) is None), "")
+
+    def columns(self) -> dict[int, str]:
+        found = ((i, ASSIGNMENT.fullmatch(name)) for i, name in enumerate(self.sheet.header))
+        return {i: match["name"] for i, match in found if match}
+
+    def maximum(self, row: Sequence[str], column: int) -> float | None:
+        said = next((r[column] for r in self.sheet.rows if r[0].strip() == POSSIBLE), "")
+        return number_in(said)
+
+    def written(self, columns: Sequence[int], sheet: Sheet) -> Sheet:
+        places = (sheet.column(name) for name in OF_STUDENT)
+        return sheet.only([*(place for place in places if place is not None), *columns])

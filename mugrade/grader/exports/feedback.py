@@ -1,0 +1,43 @@
+"""Feedback pages in an archive, called as the platform takes them."""
+
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from mugrade.errors import Unreadable
+from mugrade.grader.outputs.output import DATE, bears, folder_of
+from mugrade.grader.outputs.pages import page_of
+from mugrade.grader.policy import Standing
+
+FileNames = Callable[[str], Iterable[str]]
+
+
+def by_folder(student: str) -> Iterator[str]:
+    """Where a student's pages go on no platform: into a folder of the student's."""
+    yield f"{folder_of(student)}/"
+
+
+def write_feedback_zip(
+    path: Path, out: Path, standings: Sequence[Standing], names: FileNames = by_folder
+) -> tuple[int, list[str]]:
+    """Write the pages of `out` that say what counts; raises Unreadable.
+
+    `names` tells how a student's files begin. Returns how many pages there are, and the students of
+    whom one was left out: not clear what it has to be called, or not up to date.
+    """
+    left: dict[str, None] = {}
+    count = 0
+    try:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for standing in standings:
+                page, begin = page_of(out, *standing.key), next(iter(names(standing.student)), None)
+                if begin is None or not bears(page, standing.mark):
+                    left.setdefault(standing.student)
+                    continue
+                info = zipfile.ZipInfo(f"{begin}{standing.stage}.html", DATE)
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, page.read_bytes())
+                count += 1
+    except OSError as error:
+        raise Unreadable(f"{path}: cannot be written ({error.strerror})") from None
+    return count, list(left)
