@@ -1,57 +1,52 @@
 """What the site consists of: every page's text, and the order in which they are read."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from book.commands import commands_page
-from book.pages import pictures, written_pages
+from book.drawn import pictures
+from book.glance import glance_page, richest_picture
+from book.pages import written_pages
 from book.reference import module_page, read_modules
 from book.runs import executed, is_current
 from book.source import SourceFolder
 from book.stages import stage_page
-from mugrade.author.start_page import stage_table
-from mugrade.course.cells import Role
 from mugrade.course.model import Course
 
 Tell = Callable[[str], None]
 PEOPLE = ("student", "alone", "teacher", "writing-a-course")
 MACHINE = ("architecture", "security", "performance", "contributing", "changelog")
-ROOMS = ("values", "package", "course", "view", "reference", "sandbox")
+LOOK_UP = ("elsewhere",)
 
 
 def write_book(course: Course, source: SourceFolder, tell: Tell) -> None:
     """Every page below the source folder; stages that have changed are run. Raises CourseError."""
     for path, text in written_pages(course):
         source.write(path, f"{text}\n{contents(course)}" if path == "index.md" else text)
-    for path, picture in pictures(course):
+    for path, picture in pictures(course, tell):
         source.write(path, picture)
     for path, text in made_pages(course):
         source.write(path, text)
+    pictured: set[str] = set()
     for stage in course.stages:
         if not is_current(course, stage):
             tell(f"running {stage.name}")
-        source.write(f"stages/{stage.name}.ipynb", stage_page(stage, executed(course, stage)))
+        ran = executed(course, stage)
+        source.write(f"stages/{stage.name}.ipynb", stage_page(stage, ran))
+        if picture := richest_picture(ran):
+            source.write(f"stages/{stage.name}.png", picture)
+            pictured.add(stage.name)
+    source.write("stages/index.md", glance_page(course, pictured))
 
 
 def made_pages(course: Course) -> Iterator[tuple[str, str]]:
     """Pages that nobody writes."""
-    yield "stages/index.md", stages_page(course)
     yield "commands.md", commands_page()
     solutions = course.root / "solutions"
-    text = f"The library as its stages leave it; each module is built by the cells of one stage."
-    yield "reference/library.md", module_page(
-        course.package, text, read_modules(solutions, course.package)
+    text = "The library as its stages leave it; each module is built by the cells of one stage."
+    yield (
+        "reference/library.md",
+        module_page(course.package, text, read_modules(solutions, course.package)),
     )
-
-
-def stages_page(course: Course) -> str:
-    """The stages at a glance."""
-    rows = ["| stage | exercises | checks | points |", "| --- | --- | --- | --- |"]
-    for stage in course.stages:
-        exercises, checks = (len([*stage.role(r)]) for r in (Role.SOLUTION, Role.CHECK))
-        link = f"[{stage.title}]({stage.name}.ipynb)"
-        rows.append(f"| {link} | {exercises} | {checks} | {stage.points} |")
-    return "\n".join(("# The stages", "", stage_table(course), "", *rows, ""))
 
 
 def contents(course: Course) -> str:
@@ -61,7 +56,7 @@ def contents(course: Course) -> str:
     parts = {
         "Begin": [name for name in PEOPLE if name in existing],
         "The stages": stages,
-        "Look up": ["commands", "reference/library"],
+        "Look up": ["commands", "reference/library", *(n for n in LOOK_UP if n in existing)],
         "How it works": [name for name in MACHINE if name in existing],
     }
     return "\n".join(_toctree(caption, names) for caption, names in parts.items() if names)

@@ -1,4 +1,4 @@
-"""The pages that are written by hand, `docs/*.md` and two files at the root, as Sphinx reads them."""
+"""Pages that are written by hand, `docs/*.md` and two files at the root, as Sphinx reads them."""
 
 import posixpath
 import re
@@ -24,16 +24,10 @@ def written_pages(course: Course) -> Iterator[tuple[str, str]]:
 
 def page_of(course: Course) -> dict[str, str]:
     """Where on the site a file of the repository is."""
-    pages = {f"docs/{path.name}": path.name for path in sorted(_docs(course).glob("*.md"))}
+    pages = {f"docs/{path.name}": path.name for path in sorted(docs_folder(course).glob("*.md"))}
     stages = {f"notebooks/{s.name}.ipynb": f"stages/{s.name}.ipynb" for s in course.stages}
     found = {path: page for path, page in BY_ROOT.items() if (course.root / path).is_file()}
     return pages | found | stages
-
-
-def pictures(course: Course) -> Iterator[tuple[str, bytes]]:
-    """Those that the pages show."""
-    for path in sorted(_docs(course).glob("*.png")):
-        yield path.name, path.read_bytes()
 
 
 def as_page(text: str, folder: str, where: Mapping[str, str]) -> str:
@@ -59,5 +53,5 @@ def _both_pictures(match: re.Match[str]) -> str:
     return "\n\n".join(f"```{{image}} {p}\n:alt: {alt}\n:class: {c}\n```" for p, c in shown)
 
 
-def _docs(course: Course) -> Path:
+def docs_folder(course: Course) -> Path:
     return course.root / "docs"

@@ -1,6 +1,6 @@
 """Stages run with the reference, as a student who has solved everything would see them.
 
-What was run lies in `build/book/runs` and is run again only when something changes that it hangs on.
+What was run lies in `build/book/runs`, and is run again when something changes that it shows.
 """
 
 import json
@@ -57,7 +57,7 @@ def executed(course: Course, stage: Stage) -> nbformat.NotebookNode:
     """
     path = run_folder(course) / f"{stage.name}.ipynb"
     if not is_current(course, stage):
-        notebook = _solved(stage)
+        notebook = solved_notebook(stage)
         with tempfile.TemporaryDirectory(prefix="book-", ignore_cleanup_errors=True) as scratch:
             folder = Path(scratch).resolve()
             _lay_out(course, stage, folder)
@@ -67,7 +67,7 @@ def executed(course: Course, stage: Stage) -> nbformat.NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
-def _solved(stage: Stage) -> nbformat.NotebookNode:
+def solved_notebook(stage: Stage) -> nbformat.NotebookNode:
     """What students get, with the reference in the place of stubs; no hidden tests."""
     source = source_notebook(stage)
     notebook = release(source)
@@ -92,6 +92,13 @@ def _run(stage: Stage, notebook: nbformat.NotebookNode, folder: Path) -> None:
     client = NotebookClient(
         notebook, timeout=SECONDS, resources=where, kernel_name="python3", extra_arguments=QUIET
     )
+
+    def name_cell(cell: nbformat.NotebookNode, **kwargs: Any) -> None:
+        """As JupyterLab does, by which mugrade knows that panels can be seen."""
+        assert client.kc
+        client.kc.session.metadata["cellId"] = cell.id
+
+    client.on_cell_execute = name_cell
     try:
         with _environment(IPYTHONDIR=str(folder / ".ipython")):
             client.execute()

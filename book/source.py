@@ -1,4 +1,4 @@
-"""The folder that Sphinx reads: a file is written only where it differs, so little is built anew."""
+"""The folder that Sphinx reads: a file is written where it differs, so little is built anew."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ from mugrade import files
 
 
 class SourceFolder:
-    """Files below `folder`; `written` are those of this run, `changed` those that were different."""
+    """Files below `folder`: all that this run has `written`, and what of it has `changed`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -13,11 +13,10 @@ from mugrade.package.blocks import cell_body
 
 STYLE = re.compile(r"<style>.*?</style>\s*", re.DOTALL)
 OF_NOTEBOOKS = ("links-", "progress-")  # cells that only a notebook has a use for
-NODE = nbformat.NotebookNode
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
-def stage_page(stage: Stage, executed: NODE) -> str:
+def stage_page(stage: Stage, executed: nbformat.NotebookNode) -> str:
     """The notebook that myst-nb makes a page of; nothing in it is run again."""
     ran = {cell.id: cell for cell in executed.cells}
     cells = [node for cell in stage.cells for node in _nodes(stage, cell, ran)]
@@ -27,14 +26,18 @@ def stage_page(stage: Stage, executed: NODE) -> str:
     return f"{nbformat.writes(page)}\n"
 
 
-def _nodes(stage: Stage, cell: Cell, ran: Mapping[str, NODE]) -> Iterator[NODE]:
+def _nodes(
+    stage: Stage, cell: Cell, ran: Mapping[str, nbformat.NotebookNode]
+) -> Iterator[nbformat.NotebookNode]:
     if cell.id.startswith(OF_NOTEBOOKS):
         return
     if cell.role == Role.PROSE:
         yield nbformat.v4.new_markdown_cell(cell.source, id=cell.id)
     elif cell.role == Role.SOLUTION:
         yield nbformat.v4.new_markdown_cell(exercise_card(cell, _hints(stage, cell)), id=cell.id)
-    elif cell.role in (Role.GIVEN, Role.DEMO, Role.CHECK):
+    elif cell.role == Role.CHECK:
+        yield nbformat.v4.new_markdown_cell(check_card(cell, ran[cell.id]), id=cell.id)
+    elif cell.role in (Role.GIVEN, Role.DEMO):
         yield _code(cell, ran[cell.id])
 
 
@@ -57,6 +60,19 @@ def exercise_card(cell: Cell, hints: Sequence[str]) -> str:
     )
 
 
+def check_card(cell: Cell, ran: nbformat.NotebookNode) -> str:
+    """What a check asks of everybody's answer, and what it said of the reference's."""
+    title = f"{cell.id.replace('-', '_')}, {cell.points} points"
+    panel = "\n".join(_panels(ran))
+    return "\n".join(_dropdown(title, f"{panel}{_python(ran.source)}", ":::", "check", "check"))
+
+
+def _panels(ran: nbformat.NotebookNode) -> Iterator[str]:
+    for output in ran.outputs:
+        if html := output.get("data", {}).get("text/html"):
+            yield f"```{{raw}} html\n{STYLE.sub('', html)}\n```\n"
+
+
 def _unfolding(hints: Sequence[str]) -> list[str]:
     """Dropdowns, the first on the outside."""
     lines: list[str] = []
@@ -67,15 +83,16 @@ def _unfolding(hints: Sequence[str]) -> list[str]:
     return lines
 
 
-def _dropdown(title: str, body: str, fence: str, kind: str) -> list[str]:
-    return [f"{fence}{{dropdown}} {title}", f":class-container: {kind}", "", body, fence, ""]
+def _dropdown(title: str, body: str, fence: str, kind: str, icon: str = "") -> list[str]:
+    options = [f":class-container: {kind}", *([f":icon: {icon}"] if icon else [])]
+    return [f"{fence}{{dropdown}} {title}", *options, "", body, fence, ""]
 
 
 def _python(source: str) -> str:
     return f"\n````python\n{source}\n````\n"
 
 
-def _code(cell: Cell, ran: NODE) -> NODE:
+def _code(cell: Cell, ran: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A cell as it ran, its code folded where one reads on without it."""
     node = nbformat.v4.new_code_cell(ran.source, id=cell.id)
     if not cell.export:
@@ -88,14 +105,12 @@ def _code(cell: Cell, ran: NODE) -> NODE:
 
 
 def _prompt(cell: Cell) -> str:
-    if cell.role == Role.CHECK:
-        return f"Check {cell.id}, {cell.points} points"
     if cell.folded:
         return f"Given: {cell.export}" if cell.export else "The code of this plot"
     return ""
 
 
-def _output(output: NODE, node: NODE) -> NODE:
+def _output(output: nbformat.NotebookNode, node: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A picture with its text, a panel without its style sheet, which the page has once."""
     data: Any = output.get("data", {})
     alt = output.get("metadata", {}).get("image/png", {}).get("alt")

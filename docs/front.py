@@ -1,22 +1,28 @@
 """The picture of the front page: a network of needle learns to tell two arms of a spiral apart.
 
-`python book/front.py FOLDER`, with needle on the path, draws it for a light page and a dark one.
+`python docs/front.py FOLDER`, with solutions/ on the path, draws it for light pages and dark ones.
 """
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
-import numpy as np
-
 import needle as ndl
+import numpy as np
 from needle import nn, optim
+from PIL import Image
 
-STEPS = (0, 100, 300, 1500)
-ARMS = matplotlib.colors.LinearSegmentedColormap.from_list("arms", ["#0072B2", "#F7F4EE", "#E69F00"])
+STEPS = (0, 15, 40, 400)
+ARMS = matplotlib.colors.LinearSegmentedColormap.from_list(
+    "arms", ["#4C9FD4", "#FBF9F4", "#F2B84B"]
+)
+POINTS = ("#00507D", "#9A5B00")
 THEMES = {"light": "#333333", "dark": "#DDDDDD"}
 EDGE = 1.15
+COLOURS = 256
 
 
 def spiral(points: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +58,7 @@ def surface(model: nn.Module, size: int = 240) -> np.ndarray:
     line = np.linspace(-EDGE, EDGE, size, dtype="float32")
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     logits = model(ndl.Tensor(grid)).numpy()
-    return 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])).reshape(size, size)
+    return 0.5 * (1 + np.tanh((logits[:, 1] - logits[:, 0]) / 2)).reshape(size, size)
 
 
 def main(folder: Path) -> None:
@@ -70,11 +76,21 @@ def main(folder: Path) -> None:
         for axis, step, (sure, right) in zip(axes, STEPS, seen, strict=True):
             box = (-EDGE, EDGE, -EDGE, EDGE)
             axis.imshow(sure, origin="lower", extent=box, cmap=ARMS, vmin=0, vmax=1)
-            axis.scatter(*x.T, c=y, cmap=ARMS, s=9, edgecolors="#222222", linewidths=0.35)
+            axis.scatter(
+                *x.T, c=[POINTS[arm] for arm in y], s=13, edgecolors="white", linewidths=0.5
+            )
             axis.set_axis_off()
             axis.set_title(f"step {step}: {right:.0%} right", color=ink, fontsize=13)
-        figure.savefig(folder / f"front-{theme}.png", dpi=120, transparent=True)
+        _save(figure, folder / f"front-{theme}.png")
         plt.close(figure)
+
+
+def _save(figure: Any, path: Path) -> None:
+    """In few colours, which keeps it small."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130, transparent=True)
+    picture = Image.open(buffer).convert("RGBA")
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
