@@ -1,4 +1,4 @@
-"""The course as a book: what its pages hold and hide, and that only what has changed is done again."""
+"""The course as a book: what its pages hold and hide, and that only what changed is done again."""
 
 import re
 import tomllib
