@@ -37,6 +37,7 @@ html_favicon = str(HERE / "static" / "needle.svg")
 html_logo = html_favicon
 html_show_sourcelink = False
 html_copy_source = False
+html_domain_indices = False
 html_last_updated_fmt = None
 html_theme_options = {
     "logo": {"text": "needle", "alt_text": "needle: to the first page"},
