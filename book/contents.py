@@ -6,7 +6,7 @@ from book.commands import commands_page
 from book.drawn import pictures
 from book.glance import glance_page, richest_picture
 from book.pages import written_pages
-from book.reference import module_page, read_modules
+from book.reference import reference_pages
 from book.runs import executed, is_current
 from book.source import SourceFolder
 from book.stages import stage_page
@@ -15,7 +15,7 @@ from mugrade.course.model import Course
 Tell = Callable[[str], None]
 PEOPLE = ("student", "alone", "teacher", "writing-a-course")
 MACHINE = ("architecture", "security", "performance", "contributing", "changelog")
-LOOK_UP = ("elsewhere",)
+LOOK_UP = ("commands", "reference/library", "reference/mugrade")
 
 
 def write_book(course: Course, source: SourceFolder, tell: Tell) -> None:
@@ -41,12 +41,8 @@ def write_book(course: Course, source: SourceFolder, tell: Tell) -> None:
 def made_pages(course: Course) -> Iterator[tuple[str, str]]:
     """Pages that nobody writes."""
     yield "commands.md", commands_page()
-    solutions = course.root / "solutions"
-    text = "The library as its stages leave it; each module is built by the cells of one stage."
-    yield (
-        "reference/library.md",
-        module_page(course.package, text, read_modules(solutions, course.package)),
-    )
+    for name, text in reference_pages(course.root / "solutions", course.package):
+        yield f"reference/{name}.md", text
 
 
 def contents(course: Course) -> str:
@@ -56,7 +52,7 @@ def contents(course: Course) -> str:
     parts = {
         "Begin": [name for name in PEOPLE if name in existing],
         "The stages": stages,
-        "Look up": ["commands", "reference/library", *(n for n in LOOK_UP if n in existing)],
+        "Look up": [*LOOK_UP, *(["elsewhere"] if "elsewhere" in existing else [])],
         "How it works": [name for name in MACHINE if name in existing],
     }
     return "\n".join(_toctree(caption, names) for caption, names in parts.items() if names)

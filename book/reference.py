@@ -6,10 +6,36 @@ Nothing is imported: signatures and texts are read from the source.
 import ast
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import mugrade
+
+ROOMS = (
+    "values",
+    "package",
+    "course",
+    "view",
+    "sandbox",
+    "reference",
+    "student",
+    "author",
+    "grader",
+)
+LIBRARY = "The library as its stages leave it; each module is built by the cells of one stage."
+NAMES = """\
+# mugrade
+
+What the notebooks of a course import from `mugrade`; [writing a course](../writing-a-course.md)
+shows each at work.
+"""
+IN_ROOMS = """\
+## Inside
+
+The rooms of the code, for whoever changes it; [architecture](../architecture.md) says what each
+knows.
+"""
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -38,6 +64,21 @@ def read_modules(root: Path, package: str) -> list[Module]:
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         found.append(Module(name, ast.parse(path.read_text(encoding="utf-8"))))
     return sorted(found, key=lambda module: module.name)
+
+
+def reference_pages(solutions: Path, package: str) -> Iterator[tuple[str, str]]:
+    """Name and text of each page: the course's library, mugrade's names, and its rooms."""
+    yield "library", module_page(package, LIBRARY, read_modules(solutions, package))
+    modules = read_modules(Path(mugrade.__file__).parents[1], "mugrade")
+    rooms = {m.name: m.text for m in modules if m.name in {f"mugrade.{room}" for room in ROOMS}}
+    toctree = "\n".join(("```{toctree}", ":maxdepth: 1", "", *rooms, "```", ""))
+    yield (
+        "mugrade",
+        "\n".join((NAMES, names_page(modules, "mugrade", mugrade.HOMES), IN_ROOMS, toctree)),
+    )
+    for room in rooms:
+        inside = [module for module in modules if module.name.startswith(f"{room}.")]
+        yield room, module_page(room, rooms[room], inside)
 
 
 def docstring(node: ast.Module | Definition) -> str:
@@ -118,3 +159,12 @@ def _plain(annotation: ast.expr) -> str:
 def _unquoted(text: str) -> str:
     """Annotations without the quotes that a name takes which is defined further down."""
     return re.sub(r"'([A-Z][\w.]*(?:\[[^']*\])?(?: \| None)?)'", r"\1", text)
+
+
+def names_page(modules: list[Module], package: str, names: Mapping[str, str]) -> str:
+    """Descriptions of what a package offers by itself: name -> the module that defines it."""
+    of = {module.name: module for module in modules}
+    lines = [f"```{{py:module}} {package}\n```\n"]
+    for name, home in names.items():
+        lines += [described(node) for node in of[home].public if node.name == name]
+    return "\n".join(lines)
