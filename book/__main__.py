@@ -9,7 +9,10 @@ import time
 from pathlib import Path
 
 from book.contents import write_book
+from book.drawn import drawn_pictures
+from book.pages import docs_folder
 from book.source import SourceFolder
+from mugrade import files
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.errors import CourseError
@@ -22,18 +25,23 @@ def main() -> int:
     """Write the pages' sources, have Sphinx make pages of what has changed; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m book", description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "site", help="the site")
-    out = parser.parse_args().out
+    parser.add_argument("--pictures", action="store_true", help="drawn ones go into docs/ too")
+    told = parser.parse_args()
     began = time.perf_counter()
     try:
-        made = make_site(load_course(ROOT), out)
+        course = load_course(ROOT)
+        made = make_site(course, told.out)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: what has been run is kept", file=sys.stderr)
         return 130
+    if told.pictures:
+        for name, content in drawn_pictures(course):
+            files.write(docs_folder(course) / name, content)
     if made:
-        print(f"{out / 'index.html'}, after {time.perf_counter() - began:.0f} s")
+        print(f"{told.out / 'index.html'}, after {time.perf_counter() - began:.0f} s")
     return 0 if made else 1
 
 

@@ -2,13 +2,14 @@
 
 import inspect
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
+from book.tables import markdown_table
 from mugrade.cli import KEEPING, OF_A_STUDENT, OF_A_TEACHER
 
 Command = Callable[..., None]
@@ -118,15 +119,5 @@ def _described(command: Command) -> Iterator[str]:
     for head, options in (("argument", False), ("option", True)):
         found = [p for p in parameters(command) if p.is_option == options]
         if found:
-            rows = [(f"`{_cell(p.written)}`", _cell(p.info.help or "")) for p in found]
-            yield from _table((head, "what it says"), rows)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    for row in (heads, ["---"] * len(heads), *rows):
-        yield f"| {' | '.join(row)} |"
-    yield ""
+            rows = [(f"`{p.written}`", p.info.help or "") for p in found]
+            yield markdown_table((head, "what it says"), rows)

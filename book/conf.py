@@ -50,4 +50,4 @@ html_theme_options = {
     "home_page_in_toc": True,
     "show_navbar_depth": 1,
 }
-pygments_style = "tango"
+highlight_language = "text"

@@ -21,13 +21,28 @@ from mugrade.reference.digest import sha256
 
 def pictures(course: Course, tell: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
     """Name and content of each; raises CourseError."""
-    found = {path.name: path for path in sorted(docs_folder(course).glob("*.png"))}
-    for script in sorted(docs_folder(course).glob("*.py")):
-        folder = course.root / "build" / "book" / "drawn" / script.stem
-        _draw(course, script, folder, tell)
-        found |= {path.name: path for path in sorted(folder.glob("*.png"))}
-    for name, path in found.items():
-        yield name, path.read_bytes()
+    for script in _scripts(course):
+        _draw(course, script, _folder(course, script), tell)
+    drawn = dict(drawn_pictures(course))
+    yield from drawn.items()
+    for path in sorted(docs_folder(course).glob("*.png")):
+        if path.name not in drawn:
+            yield path.name, path.read_bytes()
+
+
+def drawn_pictures(course: Course) -> Iterator[tuple[str, bytes]]:
+    """Those that scripts have drawn."""
+    for script in _scripts(course):
+        for path in sorted(_folder(course, script).glob("*.png")):
+            yield path.name, path.read_bytes()
+
+
+def _scripts(course: Course) -> list[Path]:
+    return sorted(docs_folder(course).glob("*.py"))
+
+
+def _folder(course: Course, script: Path) -> Path:
+    return course.root / "build" / "book" / "drawn" / script.stem
 
 
 def _draw(course: Course, script: Path, folder: Path, tell: Callable[[str], None]) -> None:

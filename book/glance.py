@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 import nbformat
 
+from book.tables import markdown_table
 from mugrade.author.start_page import fact
 from mugrade.course.cells import Role
 from mugrade.course.model import Course, Stage
@@ -37,7 +38,7 @@ def glance_page(course: Course, pictured: Collection[str]) -> str:
     """The page; `pictured` are the stages that have a picture beside it."""
     cards = [line for s in course.stages for line in _card(s, s.name in pictured)]
     grid = ("::::{grid} 1 2 2 2", ":gutter: 3", "", *cards, "::::", "")
-    return "\n".join((HEAD, *grid, *_table(course), ""))
+    return "\n".join((HEAD, *grid, _table(course)))
 
 
 def _card(stage: Stage, picture: bool) -> Iterator[str]:
@@ -51,11 +52,12 @@ def _card(stage: Stage, picture: bool) -> Iterator[str]:
     yield f"\n{fact(stage, 'Time')}\n:::\n"
 
 
-def _table(course: Course) -> Iterator[str]:
-    yield "| stage | exercises | checks | points | it grows | you need |"
-    yield "| --- | ---: | ---: | ---: | --- | --- |"
+def _table(course: Course) -> str:
+    rows = []
     for stage in course.stages:
         exercises, checks = (len([*stage.role(role)]) for role in (Role.SOLUTION, Role.CHECK))
         link = f"[{stage.title}]({stage.name}.ipynb)"
-        grows, need = fact(stage, "It grows"), fact(stage, "You need")
-        yield f"| {link} | {exercises} | {checks} | {stage.points} | {grows} | {need} |"
+        facts = fact(stage, "It grows"), fact(stage, "You need")
+        rows.append((link, f"{exercises}", f"{checks}", f"{stage.points}", *facts))
+    heads = ("stage", "exercises", "checks", "points", "it grows", "you need")
+    return markdown_table(heads, rows)

@@ -6,13 +6,16 @@ from typing import Any
 
 import nbformat
 
+from book.tables import markdown_table
 from mugrade.course.cells import Cell, Role, stub
 from mugrade.course.listing import split_hints
 from mugrade.course.model import Stage
 from mugrade.package.blocks import cell_body
+from mugrade.values.verdict import Diagnosis
 
 STYLE = re.compile(r"<style>.*?</style>\s*", re.DOTALL)
 OF_NOTEBOOKS = ("links-", "progress-")  # cells that only a notebook has a use for
+MISTAKES = 5  # that are shown of an exercise
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -34,7 +37,9 @@ def _nodes(
     if cell.role == Role.PROSE:
         yield nbformat.v4.new_markdown_cell(cell.source, id=cell.id)
     elif cell.role == Role.SOLUTION:
-        yield nbformat.v4.new_markdown_cell(exercise_card(cell, _hints(stage, cell)), id=cell.id)
+        known = [m.diagnosis for m in stage.mistakes if m.of == cell.id]
+        card = exercise_card(cell, _hints(stage, cell), known)
+        yield nbformat.v4.new_markdown_cell(card, id=cell.id)
     elif cell.role == Role.CHECK:
         yield nbformat.v4.new_markdown_cell(check_card(cell, ran[cell.id]), id=cell.id)
     elif cell.role in (Role.GIVEN, Role.DEMO):
@@ -45,8 +50,8 @@ def _hints(stage: Stage, exercise: Cell) -> list[str]:
     return [text for c in stage.role(Role.HINTS) if c.of == exercise.id for text in split_hints(c)]
 
 
-def exercise_card(cell: Cell, hints: Sequence[str]) -> str:
-    """The stub, hints of which each lies in the one before, and the solution."""
+def exercise_card(cell: Cell, hints: Sequence[str], known: Sequence[Diagnosis]) -> str:
+    """The stub, hints of which each lies in the one before, the solution, and known mistakes."""
     deepest = ":" * (3 + len(hints))
     return "\n".join(
         (
@@ -55,6 +60,7 @@ def exercise_card(cell: Cell, hints: Sequence[str]) -> str:
             _python(f"#| export {cell.export}\n{stub(cell.source)}"),
             *_unfolding(hints),
             *_dropdown("The solution", _python(cell_body(cell.source)), ":::", "solution"),
+            *_mistakes(known),
             f"{deepest}:",
         )
     )
@@ -71,6 +77,14 @@ def _panels(ran: nbformat.NotebookNode) -> Iterator[str]:
     for output in ran.outputs:
         if html := output.get("data", {}).get("text/html"):
             yield f"```{{raw}} html\n{STYLE.sub('', html)}\n```\n"
+
+
+def _mistakes(known: Sequence[Diagnosis]) -> list[str]:
+    """Some of them, as a failing check tells them."""
+    told = {diagnosis.name: diagnosis for diagnosis in known}
+    rows = [(d.name, d.why, d.advice) for d in [*told.values()][:MISTAKES]]
+    table = markdown_table(("mistake", "why it is one", "try"), rows)
+    return _dropdown("Mistakes that a check names", table, ":::", "mistakes") if rows else []
 
 
 def _unfolding(hints: Sequence[str]) -> list[str]:
