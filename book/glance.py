@@ -58,6 +58,6 @@ def _table(course: Course) -> str:
         exercises, checks = (len([*stage.role(role)]) for role in (Role.SOLUTION, Role.CHECK))
         link = f"[{stage.title}]({stage.name}.ipynb)"
         facts = fact(stage, "It grows"), fact(stage, "You need")
-        rows.append((link, f"{exercises}", f"{checks}", f"{stage.points}", *facts))
-    heads = ("stage", "exercises", "checks", "points", "it grows", "you need")
+        rows.append((link, f"{exercises}", f"{checks}", *facts))
+    heads = ("stage", "exercises", "checks", "it grows", "you need")
     return markdown_table(heads, rows)
