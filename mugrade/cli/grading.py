@@ -69,7 +69,7 @@ Regrade = Annotated[
 ]
 RosterFile = Annotated[
     Path | None,
-    typer.Option("--roster", help="The class: CSV with a column student, id or username."),
+    typer.Option("--roster", help="The class: a CSV file, also as platforms export it."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask about an archive or --regrade.")]
 Scheduler = Annotated[
@@ -109,15 +109,16 @@ def grade(
     demand_fork()
     require("grade", "cluster" if scheduler else "grade")
     found = _course(course, policy, seconds)
+    from mugrade.course.roster import names_of, read_roster
     from mugrade.grader.plan import Order
-    from mugrade.grader.roster import read_roster
     from mugrade.sandbox.job import Limits
 
     names = [found.find(name).name for name in stage or []]
     order = Order(found, submissions, out or found.root / RESULTS, Limits(), names, student or ())
     order = replace(order, own=on is On.own, jobs=jobs, url=db, force=force)
     order = replace(order, scheduler=scheduler, trust_network=trust_network)
-    order = replace(order, roster=read_roster(roster) if roster else None, accept_weak=accept_weak)
+    known = read_roster(roster) if roster else names_of(found.settings.students) or None
+    order = replace(order, roster=known, accept_weak=accept_weak)
     order = replace(order, confirm_class=lambda names: yes or _are_students(names))
     _run(order, regrade, lambda: yes or _confirmed())
 

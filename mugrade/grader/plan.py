@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from mugrade.course.model import Course
+from mugrade.course.roster import Roster
 from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis, in_order
@@ -23,7 +24,6 @@ from mugrade.grader.log import logged
 from mugrade.grader.models import Attempt, Pin
 from mugrade.grader.policy import Standing, candidates, choose
 from mugrade.grader.results import Result, Status
-from mugrade.grader.roster import Roster
 from mugrade.grader.store import NAME, Store
 from mugrade.grader.submissions import Confirm, Key, Submission, by_student, find_submissions
 from mugrade.reference.world import demand_world
