@@ -23,6 +23,7 @@ MAX_DIRECTORY = 4 << 20  # bytes of its table of contents
 MAX_NOTEBOOK = 32 << 20
 MAX_INNER = 64 << 20  # of an archive in an archive
 END, END_SIZE, LOCATOR64 = b"PK\5\6", 22, b"PK\6\7"
+IS_UTF8 = 0x800
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 CHUNK = 1 << 16
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error, NotImplementedError)
@@ -132,7 +133,12 @@ def _demand_small_directory(path: Path, size: int) -> None:
 
 
 def _path(info: zipfile.ZipInfo) -> PurePosixPath:
-    return PurePosixPath(info.filename.replace("\\", "/"))
+    """The path as text; macOS packs names in UTF-8 and does not say so."""
+    name = info.filename
+    if not info.flag_bits & IS_UTF8:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return PurePosixPath(name.replace("\\", "/"))
 
 
 def _files(members: Iterable[Member]) -> Iterator[Member]:

@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from mugrade.grader.collect.collecting import Collection, collect_download
 from mugrade.grader.collect.index import read_index
 from mugrade.grader.collect.people import alike, forms
 from mugrade.grader.collect.stages import StageFinder
+from mugrade.grader.store import Store
 from mugrade.grader.submissions import find_submissions
 from mugrade.grader.times import collected
 from mugrade.package.ipynb import MAX_BYTES, cells_in
@@ -349,6 +352,30 @@ def test_what_systems_leave_behind_is_no_student(desk: Desk, root: Path) -> None
     assert len(desk.of_students) == len(CLASS)
 
 
+def test_the_platforms_own_text_is_no_hand_in(desk: Desk, root: Path) -> None:
+    files = downloads.blackboard(answers())
+    files = {name.replace("Assignment 3", "00 mean"): text for name, text in files.items()}
+    desk.collect(put(root, files))
+    texts = [row["status"] for name, row in desk.of_files.items() if name.endswith(".txt")]
+    assert texts == ["ignored"] * len(CLASS)
+    assert {row["attempt"] for row in desk.of_students.values()} == {"1 of 1"}
+
+
+class OfMacOS(zipfile.ZipInfo):
+    """A name in UTF-8 without the flag that says so."""
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
+        return self.filename.encode(), self.flag_bits
+
+
+def test_names_that_macos_packs(desk: Desk, root: Path) -> None:
+    with zipfile.ZipFile(root / "x.zip", "w") as archive:
+        for name, content in downloads.moodle(answers()).items():
+            archive.writestr(OfMacOS(name, (2026, 11, 20, 10, 11, 0)), content)
+    desk.collect(root / "x.zip")
+    assert {row["status"] for row in desk.of_students.values()} == {"present"}
+
+
 def test_stages_by_name(mean: Course) -> None:
     found = StageFinder(mean)
     named = {
@@ -484,8 +511,6 @@ def test_what_was_put_there_by_hand_is_kept(desk: Desk, root: Path) -> None:
 def hostile(name: str) -> bytes:
     """An archive of a student's that must not harm the others."""
     out = io.BytesIO()
-    import zipfile
-
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         if name == "many":
             for i in range(10_001):
@@ -579,8 +604,6 @@ def files_below(path: Path) -> set[str]:
     """Every file of a download, archives opened, as the ledger calls it."""
     if path.is_dir():
         return {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
-    import zipfile
-
     with zipfile.ZipFile(path) as archive:
         return set(archive.namelist())
 
@@ -672,6 +695,40 @@ def test_the_command_and_grading_after_it(tiny: Course, root: Path) -> None:
     done = CliRunner().invoke(app, [*command, "--out", str(root / "out"), "--accept-weak-sandbox"])
     assert done.exit_code == 0, done.output
     assert done.output.count("2/2") == 3 and done.output.count("missing: no notebook") == 9
+
+
+def test_attempts_of_one_download_are_graded_in_order(tiny: Course, root: Path) -> None:
+    """By every policy, and only once; so that the best is not lost where the last is worse."""
+    from tests.test_grade import hand_in
+
+    ada, good = CLASS[6], hand_in(tiny, root / "x", STAGE).read_bytes()
+    bad = hand_in(tiny, root / "x", STAGE, mean="def mean(x):\n    return x").read_bytes()
+    late = hand_in(tiny, root / "x", STAGE, mean="def mean(x):\n    return 3").read_bytes()
+    contents = {0: bad, 1: good, 30: late}
+    handed = [Handed(ada, NAME, c, THEN + timedelta(hours=h), h) for h, c in contents.items()]
+    desk = Desk(tiny, root / "in")
+    desk.collect(put(root, downloads.gradescope(handed)))
+
+    def grade(*options: str) -> str:
+        command = ["grade", str(desk.submitted), "--course", str(tiny.root), *options]
+        done = CliRunner().invoke(
+            app, [*command, "--out", str(root / "out"), "--accept-weak-sandbox"]
+        )
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    text = grade()
+    assert "3 graded, 0 up to date" in text and "0/2" in text
+    assert "0 graded, 1 up to date" in grade()
+    assert "2/2" in grade("--policy", "best")
+    with closing(Store.open(root / "out" / "results.db")) as store:
+        (history,) = store.histories().values()
+    assert [a.points for a in history] == [0, 2, 0]
+    assert [a.handed_in for a in history] == [h.when for h in handed]
+    newer = Handed(ada, NAME, good + b" ", THEN + timedelta(hours=40), 40)
+    older = Handed(ada, NAME, bad + b" ", THEN - timedelta(hours=1), 9)
+    desk.collect(put(root, downloads.gradescope([older, *handed, newer]), name="newer"))
+    assert "1 graded, 0 up to date" in grade()
 
 
 def test_a_platform_that_does_not_exist_is_one_sentence(mean: Course, root: Path) -> None:

@@ -49,7 +49,10 @@ Into = Annotated[
     Path, typer.Option("--out", help="Where submitted/ is, or will be; by default here.")
 ]
 PlatformName = Annotated[
-    str, typer.Option("--platform", help="Which it is, if it does not look like it.")
+    str,
+    typer.Option(
+        "--platform", help="Which it is, where it is taken for another: canvas, moodle, ..."
+    ),
 ]
 
 
@@ -73,6 +76,8 @@ def collect(
 
     if platform and platform not in PLATFORMS:
         raise fail(f"no platform {platform}: there are {', '.join(PLATFORMS)}")
+    if deadline and not stage:
+        raise fail("--deadline needs --stage: which stage was due then?")
     found = read_course(course)
     submitted = submitted_in(out)
     path, students = _class(found, roster, submitted)

@@ -31,7 +31,8 @@ class Submission:
 
     `others` are notebooks in the student's folder that belong to no stage, `passed_over` those of
     this stage that were not taken; `handed_in` is in UTC. `taken` says where in the student's
-    folder or archive the notebook lay, `notes` what a teacher should know.
+    folder or archive the notebook lay, `notes` what a teacher should know. What was handed in
+    before what lies there now has a `turn` below 0.
     """
 
     student: str
@@ -42,6 +43,7 @@ class Submission:
     passed_over: tuple[str, ...] = ()
     taken: str = ""
     notes: tuple[str, ...] = ()
+    turn: int = 0
 
     @property
     def key(self) -> Key:

@@ -15,7 +15,7 @@ from mugrade.errors import Unreadable
 from mugrade.grader.collect.account import LEDGER, Account, Accounts, as_csv
 from mugrade.grader.collect.entries import Entry, Reader
 from mugrade.grader.collect.gather import Gathered, Gatherer, hand_ins
-from mugrade.grader.collect.index import Index, keep, read_index, write_index
+from mugrade.grader.collect.index import Fate, Index, keep, read_index, write_index
 from mugrade.grader.collect.origin import Origin, Platform
 from mugrade.grader.collect.people import Ask, Register
 from mugrade.grader.collect.place import notice, put_in_place
@@ -104,14 +104,14 @@ def _written(
     for stage, student, hand_in in new:
         index.add(stage, student, hand_in)
     asked = f"{','.join(order.stages)} {order.download.name}"
-    index.fates[asked] = [one.fate for one in found]
+    index.fates[asked] = [*_gone(index.fates.get(asked, ()), found), *(g.fate for g in found)]
     if order.deadline:
         index.deadlines |= {stage: order.deadline.isoformat() for stage in wanted}
     due = _deadlines(order, index)
     changed = sum(
         put_in_place(order.submitted, index, stage, student, due.get((stage, student)))
-        for stage, of_stage in index.hand_ins.items()
-        for student in of_stage
+        for stage in wanted
+        for student in index.hand_ins.get(stage, ())
     )
     write_index(order.submitted, index)
     accounts = Accounts(index, order.students, due)
@@ -121,6 +121,12 @@ def _written(
     shown = [row for stage in stages if stage in wanted for row in accounts.of_students(stage)]
     shown += accounts.of_files([asked])
     return Collected(platform, shown, changed, ledger)
+
+
+def _gone(before: Sequence[Fate], found: Sequence[Gathered]) -> list[Fate]:
+    """Files that were handed in, and are not in a newer download of the same name."""
+    there = {one.fate.file for one in found}
+    return [fate for fate in before if fate.sha256 and fate.file not in there]
 
 
 def _deadlines(order: Collection, index: Index) -> Mapping[Key, datetime | None]:

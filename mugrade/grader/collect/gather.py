@@ -78,9 +78,7 @@ class Gatherer:
 
     def _of_student(self, entry: Entry, origin: Origin, fate: Fate) -> Gathered:
         """A file that has a student."""
-        name = entry.path.name if not origin.file else origin.file
-        if len(entry.path.parts) > 1 and not entry.path.name.endswith(name):
-            name = entry.path.name
+        name = origin.file or entry.path.name
         called, kind = self.stages.by_name(name), file_kind(name)
         if entry.problem:
             fate = replace(fate, status=UNREADABLE, why=entry.problem, stage=self._wanted(called))

@@ -6,7 +6,7 @@ Contents are kept by their hash, so that whatever is replaced in `submitted/` is
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,7 +116,7 @@ def read_index(submitted: Path) -> Index:
 
 def write_index(submitted: Path, index: Index) -> None:
     """Raises OSError."""
-    text = json.dumps(asdict(index), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(index, default=vars, ensure_ascii=False, separators=(",", ":"))
     files.write(submitted / KEPT / INDEX, text.encode("utf-8", "backslashreplace"))
 
 

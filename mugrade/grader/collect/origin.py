@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mugrade.course.roster import Enrolled
@@ -68,7 +68,9 @@ class Platform:
         for entry in entries:
             for at, part in enumerate(entry.path.parts if not entry.is_hidden else ()):
                 if found := self.pattern.fullmatch(part):
-                    yield entry, self.origin(found, entry.since(at))
+                    origin = self.origin(found, entry.since(at))
+                    is_its_name = at == len(entry.path.parts) - 1
+                    yield entry, origin if is_its_name else replace(origin, file="")
                     break
 
     def origin(self, found: re.Match[str], stamp: datetime | None) -> Origin:

@@ -73,8 +73,9 @@ class Register:
         return any(plain(id) in self.by_id for id in _ids(person))
 
     def _asked(self, person: Person, why: str, among: Sequence[Enrolled] = ()) -> Whose:
-        said = self.ask(f"{person.label}: {why}", among or self.students) if self.ask else ""
-        if said and self.students and (student := self.by_id.get(plain(said))):
+        asked = self.ask if self.students else None
+        said = asked(f"{person.label}: {why}", among or self.students) if asked else ""
+        if said and (student := self.by_id.get(plain(said))):
             self.answers[person.label] = student.id
             return Whose(student.folder)
         return Whose("", why)

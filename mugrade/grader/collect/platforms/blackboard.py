@@ -16,6 +16,7 @@ from mugrade.grader.collect.origin import Claim, Origin, Person, Platform, in_co
 
 SAID = re.compile(r"Name:[ \t]*(?P<name>[^\r\n]{0,200}?)[ \t]*\((?P<user>[^()\r\n]{1,100})\)\s")
 MAX_TEXT = 1 << 20
+DESCRIPTION = "description.txt"  # the platform's own file, whatever the assignment is called
 
 
 class Blackboard(Platform):
@@ -30,7 +31,8 @@ class Blackboard(Platform):
         for entry, match in found:
             when = _time(match["time"])
             clock = "name" if when else ""
-            file = match["file"] or ""
+            is_its_name = match.string == entry.path.name
+            file = (match["file"] or DESCRIPTION) if is_its_name else ""
             yield entry, Origin((people[match["before"]],), when, clock, file=file)
 
     def _match(self, entry: Entry) -> re.Match[str] | None:
