@@ -1,7 +1,8 @@
 """`python -m bench.collect`: what it costs to collect a class, as Canvas gives it out.
 
 An archive for each stage, with the notebook of every student and the roster as Canvas exports it;
-each is collected by a command of its own, and then all of them once more, when nothing is new.
+each is collected by a command of its own, then once more, when nothing is new; and all of them in
+one folder by one command.
 """
 
 import csv
@@ -42,11 +43,13 @@ def write_download(path: Path, notebook: bytes, stage: str, students: int) -> Pa
     return path
 
 
-def collected_once(folder: Path, downloads: Sequence[Path], roster: Path) -> list[Cost]:
-    """What the command costs for each download."""
+def collected_into(out: Path, downloads: Sequence[Path], roster: Path) -> Cost:
+    """What the commands cost, one for each download."""
     command = [sys.executable, "-m", "mugrade", "collect"]
-    more = ["--course", str(ROOT), "--roster", str(roster), "--out", str(folder)]
-    return [run([*command, str(p), "--stage", p.stem, *more], folder) for p in downloads]
+    more = ["--course", str(ROOT), "--roster", str(roster), "--out", str(out)]
+    stage = {p: ["--stage", p.stem] if p.is_file() else [] for p in downloads}
+    costs = [run([*command, str(p), *stage[p], *more], out.parent) for p in downloads]
+    return Cost(sum(c.cpu for c in costs), sum(c.wall for c in costs))
 
 
 def main(
@@ -60,17 +63,22 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         roster = write_roster(folder / "roster.csv", students)
+        (folder / "downloads").mkdir()
         downloads = [
-            write_download(folder / f"{path.stem}.zip", path.read_bytes(), path.stem, students)
-            for path in wanted
+            write_download(folder / "downloads" / f"{p.stem}.zip", p.read_bytes(), p.stem, students)
+            for p in wanted
         ]
-        for what in ("collected", "again, nothing is new"):
-            costs = collected_once(folder, downloads, roster)
-            wall, cpu = sum(c.wall for c in costs), sum(c.cpu for c in costs)
-            each = f"{1000 * wall / students / len(wanted):.2f}"
-            table.add_row(what, f"{wall:.1f}", f"{cpu:.1f}", each)
-        found = len(list((folder / "submitted").glob("*/*/*.ipynb")))
-    Console().print(f"{students} students, {len(wanted)} stages: {found} notebooks", table)
+        for what, out, some in (
+            ("a command for each stage", "each", downloads),
+            ("again, nothing is new", "each", downloads),
+            ("one command for all", "all", [folder / "downloads"]),
+        ):
+            cost = collected_into(folder / out, some, roster)
+            each = f"{1000 * cost.wall / students / len(wanted):.2f}"
+            table.add_row(what, f"{cost.wall:.1f}", f"{cost.cpu:.1f}", each)
+        found = [len(list((folder / out).glob("submitted/*/*/*.ipynb"))) for out in ("each", "all")]
+    text = f"{students} students, {len(wanted)} stages: {found[0]} and {found[1]} notebooks"
+    Console().print(text, table)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from mugrade.grader.store import Store
 from mugrade.grader.submissions import find_submissions
 from mugrade.grader.times import collected
 from mugrade.package.ipynb import MAX_BYTES, cells_in
-from tests import downloads
+from tests import downloads, elsewhere
 from tests.downloads import CLASS, LAYOUTS, PLATFORMS, STAGE, THEN, Files, Handed, notebook, zipped
 from tests.tiny import write_course
 
@@ -85,6 +85,10 @@ class Desk:
             for path in sorted(self.submitted.rglob("*"))
             if path.is_file() and ".collected" not in path.parts and path.name != "ledger.csv"
         }
+
+    @property
+    def kept(self) -> list[Path]:
+        return list((self.submitted / ".collected").glob("*/*.ipynb"))
 
     def taken(self, student: str) -> bytes:
         return (self.submitted / student / STAGE / NAME).read_bytes()
@@ -505,6 +509,15 @@ def test_what_was_put_there_by_hand_is_kept(desk: Desk, root: Path) -> None:
     assert desk.of_students["ada"]["attempt"] == "2 of 2"
 
 
+def test_what_is_deleted_by_hand_is_forgotten(desk: Desk, root: Path) -> None:
+    desk.collect(put(root, downloads.exchange(answers())))
+    shutil.rmtree(desk.submitted / ".collected" / "ada")
+    shutil.rmtree(desk.submitted / "ada")
+    desk.collect(put(root, downloads.exchange(answers(CLASS[7:])), name="newer"))
+    assert desk.of_students["ada"]["status"] == "absent"
+    assert not any(row["student"] == "ada" for row in desk.of_files.values())
+
+
 # hostile downloads
 
 
@@ -583,6 +596,43 @@ def test_links_and_pipes_are_not_followed(desk: Desk, root: Path) -> None:
     assert desk.of_students["ada"]["status"] == "unusable"
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_a_row(desk: Desk, root: Path) -> None:
+    path = put(root, downloads.folders(answers()), "as_folder")
+    (path / "ada").chmod(0)
+    desk.collect(path)
+    (path / "ada").chmod(0o700)
+    assert "cannot be read" in desk.of_files["ada"]["why"]
+
+
+def test_metadata_that_cannot_be_read_costs_nobody_a_row(desk: Desk, root: Path) -> None:
+    files = downloads.gradescope(answers())
+    (metadata,) = (name for name in files if name.endswith(".yml"))
+    for text in (b"a: [", b"\xff", b"- 1", b"&a [*a]", b"x: !!python/object:os.system {}"):
+        desk.collect(put(root, {**files, metadata: text}))
+        assert len(desk.of_files) == len(files)
+        assert {row["status"] for row in desk.of_students.values()} == {"absent"}
+
+
+@pytest.mark.parametrize(
+    "text", [b"{", b"[]", b'{"format": 9}', b'{"hand_ins": {"a": {"b": [1]}}}']
+)
+def test_an_index_that_cannot_be_read_is_one_sentence(desk: Desk, root: Path, text: bytes) -> None:
+    path = desk.submitted / ".collected" / "index.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text)
+    with pytest.raises(Unreadable, match=r"^[^\n]+index.json: [^\n]+$"):
+        desk.collect(put(root, downloads.folders(answers())))
+    assert path.read_bytes() == text
+
+
+def test_no_spreadsheet_runs_a_cell_of_the_ledger(desk: Desk, root: Path) -> None:
+    name = "=1+1_7_assignsubmission_file_"
+    desk.collect(put(root, {f"{name}/{NAME}": GOOD, **downloads.moodle(answers())}))
+    text = (desk.submitted / "ledger.csv").read_text(encoding="utf-8-sig")
+    assert f'"\'{name}/{NAME}"' in text and '"=' not in text
+
+
 # properties
 
 FILES = st.sampled_from([(file, content) for file, content, *_ in AWKWARD if len(content) < 10_000])
@@ -652,11 +702,11 @@ def test_again_loses_nothing_and_changes_only_what_is_new(
         root = Path(name)
         desk = Desk(mean, root)
         desk.collect(put(root, PLATFORMS[platform](first), name="first"))
-        before, kept = desk.tree(), {p.name for p in (desk.submitted / ".collected").iterdir()}
+        before, kept = desk.tree(), {p.name for p in desk.kept}
         desk.collect(put(root, PLATFORMS[platform](everything), name="second"))
         after = desk.tree()
         assert all(after[path] == content for path, content in before.items())
-        assert {p.name for p in (desk.submitted / ".collected").iterdir()} >= kept
+        assert {p.name for p in desk.kept} >= kept
         once = Desk(mean, root / "once")
         once.collect(put(root, PLATFORMS[platform](everything), name="second"))
         assert once.tree() == after
@@ -695,6 +745,38 @@ def test_the_command_and_grading_after_it(tiny: Course, root: Path) -> None:
     done = CliRunner().invoke(app, [*command, "--out", str(root / "out"), "--accept-weak-sandbox"])
     assert done.exit_code == 0, done.output
     assert done.output.count("2/2") == 3 and done.output.count("missing: no notebook") == 9
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_collecting_needs_no_unix(mean: Course, root: Path, encoding: str) -> None:
+    """The ledger is the same whatever the console can show."""
+    path = put(root, downloads.moodle(answers()))
+    roster = downloads.roster(root)
+    with roster.open("a", encoding="utf-8") as file:
+        file.write("θ,Θ,,,\n")
+    command = ["collect", str(path), "--course", str(mean.root), "--stage", "0"]
+    command += ["--roster", str(roster), "--out", str(root)]
+    env = elsewhere.environment(root / "site", encoding)
+    done = elsewhere.python(root, "-m", "mugrade", *command, env=env)
+    said = done.stdout.decode(encoding)
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    assert "students: 1 absent, 12 present" in said and "theta" in said
+    assert "θ" in (root / "submitted" / "ledger.csv").read_text(encoding="utf-8-sig")
+
+
+def test_the_terminal_is_asked(mean: Course, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put(root, {f"Li Wei_9_assignsubmission_file_/{NAME}": GOOD})
+    roster = downloads.roster(root)
+    monkeypatch.setattr("mugrade.cli.collecting.is_interactive", lambda: True)
+    command = ["collect", str(path), "--course", str(mean.root), "--stage", "0"]
+    command += ["--roster", str(roster), "--out", str(root)]
+    done = CliRunner().invoke(app, command, input="liwei2\n")
+    assert done.exit_code == 0, done.output
+    assert "Li Wei_9: 2 students are called so (liwei1, liwei2)" in done.output
+    assert (root / "submitted" / "liwei2" / STAGE / NAME).read_bytes() == GOOD
+    without = [*command[:6], "--out", str(root)]  # roster and answer are remembered
+    done = CliRunner().invoke(app, without)
+    assert "0 new or changed; students: 11 absent, 1 present; files: 1 used" in done.output
 
 
 def test_attempts_of_one_download_are_graded_in_order(tiny: Course, root: Path) -> None:

@@ -30,6 +30,10 @@ UNKNOWN = (
     "also of the roster, or collect in a terminal, where you are asked"
 )
 
+EXTENSIONS = (
+    "the roster's extensions count in the ledger, and in grades once course.toml names the roster: "
+    "[grading], roster = the path of the file"
+)
 Download = Annotated[
     Path, typer.Argument(help="What the platform gave you: an archive, or a folder.")
 ]
@@ -90,9 +94,11 @@ def collect(
         path,
         platform,
         _moment(deadline),
-        _ask if sys.stdin.isatty() else None,
+        _ask if is_interactive() else None,
     )
     _show(download, collect_download(order))
+    if any(student.extensions for student in students) and not found.settings.students:
+        say(wrapped(EXTENSIONS))
 
 
 def _class(
@@ -113,6 +119,11 @@ def _moment(deadline: datetime | None) -> datetime | None:
     if deadline and deadline.time() == time() and deadline.tzinfo is None:
         deadline = datetime.combine(deadline, time(23, 59, 59))
     return deadline.astimezone() if deadline else None
+
+
+def is_interactive() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()
 
 
 def _ask(question: str, among: "Sequence[Enrolled]") -> str:

@@ -36,6 +36,11 @@ def collected(folder: Path) -> datetime | None:
         return None
 
 
+def utc(time: datetime | None) -> str:
+    """A time in UTC, or nothing if it is not known."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if time else ""
+
+
 def parsed_time(text: str) -> datetime | None:
     """A time as nbgrader writes it: `2026-11-20 10:11:12.131415 UTC`, or with another zone.
 

@@ -21,6 +21,8 @@ def earlier_turns(
     Unreadable.
     """
     root = folder / SUBMITTED if (folder / SUBMITTED).is_dir() else folder
+    if not root.is_dir():
+        return
     index = read_index(root)
     for last in present if index.hand_ins else ():
         received = [r for r in index.of(last.stage, last.student) if r.is_readable]
@@ -32,7 +34,7 @@ def earlier_turns(
         graded = {attempt.notebook for attempt in histories.get(last.key, ())}
         known = [i for i, sha256 in enumerate(order) if sha256 in graded]
         for i in range(max(known, default=-1) + 1, until):
-            path = content_of(root, order[i])
+            path = content_of(root, last.student, order[i])
             if path.is_file():
                 when, taken = received[i].when, received[i].file
                 earlier = replace(last, path=path, handed_in=when, taken=taken, turn=i - until)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +14,13 @@ from mugrade.course.roster import Enrolled
 from mugrade.grader.collect.gather import ASKED, HANDED_IN, UNREADABLE
 from mugrade.grader.collect.index import Fate, Index, Received, chosen
 from mugrade.grader.collect.place import told_time
-from mugrade.grader.report import safe, utc
+from mugrade.grader.times import utc
 from mugrade.view.report import printable
-from mugrade.view.tables import table
+from mugrade.view.tables import safe, table
 
 LEDGER = "ledger.csv"
 PRESENT, LATE_IN, ABSENT, UNUSABLE = "present", "late", "absent", "unusable"
 USED, EARLIER, AGAIN = "used", "earlier", "same"
-WIDEST = 60
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,10 @@ class Accounts:
     ) -> None:
         self.index, self.deadlines = index, deadlines
         self.students = {student.folder: student for student in students}
+        self.whys: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for fate in (f for fates in index.fates.values() for f in fates if f.why):
+            for student in fate.students:
+                self.whys[fate.stage, student].append(fate.why)
 
     def rows(self, stages: Iterable[str]) -> list[Account]:
         """Students by stage, then files by download."""
@@ -88,7 +91,8 @@ class Accounts:
         late = lateness(taken, due)
         status = LATE_IN if late is not None else PRESENT
         if not taken.is_readable:
-            status, why = UNUSABLE, "; ".join((*filter(None, [why]), "its notebook cannot be read"))
+            unread = self._unread(*base[:2]) or ["its notebook cannot be read"]
+            status, why = UNUSABLE, "; ".join((*filter(None, [why]), *unread))
         number = f"{all_of.index(taken) + 1} of {len(all_of)}"
         return Account(
             *("student", *base, status, number, utc(told_time(taken, due))),
@@ -98,8 +102,7 @@ class Accounts:
 
     def _unread(self, stage: str, folder: str) -> list[str]:
         """Why the files that a student did hand in are no notebook of the stage."""
-        fates = (f for of in self.index.fates.values() for f in of if folder in f.students)
-        return [f"{f.file}: {f.why}" for f in fates if f.stage == stage and f.why][:3]
+        return list(dict.fromkeys(self.whys.get((stage, folder), ())))[:3]
 
     def of_files(self, asked: Iterable[str]) -> Iterator[Account]:
         """Every file that has been looked at, for each time that one was asked."""
@@ -154,14 +157,22 @@ def as_csv(rows: Iterable[Account]) -> bytes:
 
 
 def to_look_at(rows: Iterable[Account]) -> Table | None:
-    """Students and files that need a look: who is late or absent, what could not be used."""
-    found = table(("stage", "student", "status", "why"), whole=("stage", "status"))
+    """Students and files that need a look: who is late or absent, what could not be used.
+
+    Each is there once: a student for all files, and somebody unknown for all of theirs.
+    """
+    found = table(("stage", "student", "name", "status", "why"), whole=("stage", "status"))
+    told_of = set[tuple[str, str]]()
     for row in rows:
-        about_student = row.row == "student" and row.status != PRESENT
-        if about_student or (row.row == "file" and row.status in (ASKED, UNREADABLE)):
-            who = row.student or row.file
+        if row.row == "student":
+            needs, key = row.status != PRESENT, (row.stage, row.student)
+        else:
+            needs = row.status in (ASKED, UNREADABLE)
+            key = (row.stage, row.student) if row.student else ("", row.why)
+        if needs and key not in told_of:
+            told_of.add(key)
             why = row.why if row.status != LATE_IN else f"by {row.late_by or 'an unknown time'}"
-            cells = (row.stage, who, row.status, why)
+            cells = (row.stage, row.student or row.file, row.name, row.status, why)
             found.add_row(*(Text(printable(text)) for text in cells))
     return found if found.row_count else None
 

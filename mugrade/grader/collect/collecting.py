@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from mugrade import files
@@ -83,7 +84,7 @@ def _gathered(
         order.download.name,
         StageFinder(order.course),
         wanted,
-        lambda content: keep(order.submitted, content),
+        partial(keep, order.submitted),
     )
     return platform.name, gatherer.gather(entries, origins, whose)
 

@@ -102,8 +102,17 @@ class Reader:
     def _of_folder(self, root: Path) -> Iterator[Entry]:
         todo = [root]
         while todo:
-            with os.scandir(todo.pop()) as found:
-                items = sorted(found, key=lambda item: item.name)
+            folder = todo.pop()
+            try:
+                with os.scandir(folder) as found:
+                    items = sorted(found, key=lambda item: item.name)
+            except OSError as error:
+                if folder == root:
+                    raise
+                inside = PurePosixPath(folder.relative_to(root).as_posix())
+                why = f"it cannot be read ({error.strerror})"
+                yield Entry(inside, (None,) * len(inside.parts), nothing, why)
+                continue
             for item in items:
                 path = Path(item.path)
                 if item.is_dir(follow_symlinks=False) and item.name != GIT:

@@ -19,7 +19,7 @@ HANDED_IN, IGNORED, UNREADABLE = "handed in", "ignored", "unreadable"
 OPENED, ASKED = "opened", "asked"
 NOBODY = "no student's name in its path"
 TEXTS = ("", ".txt", ".json")
-Keep = Callable[[bytes], str]
+Keep = Callable[[Sequence[str], bytes], str]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Gatherer:
     ) -> Received:
         named = fate.file.endswith(f"{fate.stage}.ipynb")
         return Received(
-            self.keep(brought.content),
+            self.keep(fate.students, brought.content),
             fate.file,
             fate.download,
             origin.handed_in.astimezone(UTC).isoformat() if origin.handed_in else "",

@@ -1,11 +1,11 @@
 """What has been collected so far, in `submitted/.collected/`: every hand-in, and every file's fate.
 
-Contents are kept by their hash, so that whatever is replaced in `submitted/` is still there.
+Contents are kept by student and hash, so that whatever is replaced in `submitted/` is still there.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,7 +59,7 @@ class Index:
     `roster` is the one that was used last, `deadlines` are those that were given by hand.
     """
 
-    format: int = INDEX_FORMAT
+    format: int
     hand_ins: dict[str, dict[str, list[Received]]] = field(default_factory=dict)
     fates: dict[str, list[Fate]] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
@@ -102,16 +102,32 @@ def read_index(submitted: Path) -> Index:
     path = submitted / KEPT / INDEX
     try:
         found = codec.read(path.read_bytes(), Index)
-        for stage in found.hand_ins.values():
-            for hand_ins in stage.values():
-                in_time(hand_ins)
+        _drop_deleted(submitted, found)
     except FileNotFoundError:
-        return Index()
+        return Index(INDEX_FORMAT)
     except (OSError, ValueError, TypeError) as error:
         raise Unreadable(f"{path}: cannot be read ({error}): move it away") from None
     if found.format > INDEX_FORMAT:
         raise Unreadable(f"{path}: written by a newer mugrade: upgrade mugrade")
     return found
+
+
+def _drop_deleted(submitted: Path, index: Index) -> None:
+    """Forget hand-ins whose content somebody has deleted; raises ValueError for times of none."""
+    for stage, of_stage in index.hand_ins.items():
+        for student, hand_ins in of_stage.items():
+            there = [h for h in hand_ins if content_of(submitted, student, h.sha256).is_file()]
+            of_stage[student] = in_time(there)
+        index.hand_ins[stage] = {student: of for student, of in of_stage.items() if of}
+    for asked, fates in index.fates.items():
+        index.fates[asked] = [fate for fate in fates if _is_there(index, fate)]
+
+
+def _is_there(index: Index, fate: Fate) -> bool:
+    """Whether a file is no hand-in, or one that is kept."""
+    of_stage = index.hand_ins.get(fate.stage, {})
+    hand_ins = (h for student in fate.students for h in of_stage.get(student, ()))
+    return not fate.sha256 or any(h.sha256 == fate.sha256 for h in hand_ins)
 
 
 def write_index(submitted: Path, index: Index) -> None:
@@ -120,15 +136,16 @@ def write_index(submitted: Path, index: Index) -> None:
     files.write(submitted / KEPT / INDEX, text.encode("utf-8", "backslashreplace"))
 
 
-def content_of(submitted: Path, sha256: str) -> Path:
-    """Where the content of a hand-in is."""
-    return submitted / KEPT / f"{sha256}.ipynb"
+def content_of(submitted: Path, student: str, sha256: str) -> Path:
+    """Where the content of a student's hand-in is."""
+    return submitted / KEPT / student / f"{sha256}.ipynb"
 
 
-def keep(submitted: Path, content: bytes) -> str:
-    """Keep a content, and return its hash; raises OSError."""
+def keep(submitted: Path, students: Iterable[str], content: bytes) -> str:
+    """Keep what students have handed in, and return its hash; raises OSError."""
     sha256 = hashlib.sha256(content).hexdigest()
-    path = content_of(submitted, sha256)
-    if not path.exists():
-        files.write(path, content)
+    for student in students:
+        path = content_of(submitted, student, sha256)
+        if not path.exists():
+            files.write(path, content)
     return sha256

@@ -33,7 +33,9 @@ def notice(submitted: Path, index: Index, stage: str, student: str) -> None:
             time, clock = (when.isoformat(), TIMESTAMP) if when else ("", "")
             there = str(path.relative_to(submitted))
             index.add(
-                stage, student, Received(keep(submitted, content), there, BY_HAND, time, clock)
+                stage,
+                student,
+                Received(keep(submitted, [student], content), there, BY_HAND, time, clock),
             )
 
 
@@ -46,7 +48,7 @@ def put_in_place(
     path = folder / f"{stage}.ipynb"
     changed = _sha256(path) != taken.sha256
     if changed:
-        files.write(path, content_of(submitted, taken.sha256).read_bytes())
+        files.write(path, content_of(submitted, student, taken.sha256).read_bytes())
     when = told_time(taken, deadline)
     if when != collected(folder):
         changed = True
