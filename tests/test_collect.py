@@ -202,11 +202,18 @@ def test_an_answer_is_asked_for_once(desk: Desk, root: Path) -> None:
     assert len(questions) == 1
 
 
-def test_a_group_of_gradescope_is_everybody_in_it(desk: Desk, root: Path) -> None:
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-11-20 10:11:00.000000000 Z",
+        "2026-11-20T11:11:00+01:00",
+        "!ruby/object:ActiveSupport::TimeWithZone\n    utc: 2026-11-20 10:11:00 Z",
+    ],
+)
+def test_a_group_of_gradescope_is_everybody_in_it(desk: Desk, root: Path, time: str) -> None:
     text = (
         "submission_1:\n  :submitters:\n  - :name: Ada Gauss\n    :sid: ada\n"
-        "  - :name: Bob Müller\n    :sid: b_ob\n"
-        "  :created_at: !ruby/object:ActiveSupport::TimeWithZone\n    utc: 2026-11-20 10:11:00 Z\n"
+        f"  - :name: Bob Müller\n    :sid: b_ob\n  :created_at: {time}\n"
     )
     files = {"submission_metadata.yml": text.encode(), f"submission_1/{NAME}": notebook()}
     desk.collect(put(root, files))
@@ -449,8 +456,9 @@ def test_the_deadline_is_said(desk: Desk, root: Path) -> None:
     assert desk.of_students["b_ob"]["late_by"] == "6 h"
 
 
-def test_canvas_says_late_but_not_when(desk: Desk, root: Path) -> None:
-    files = {f"gaussada_LATE_107_1_{NAME}": GOOD, **downloads.canvas(answers(CLASS[7:]))}
+@pytest.mark.parametrize("mark", ["LATE", "late"])
+def test_canvas_says_late_but_not_when(desk: Desk, root: Path, mark: str) -> None:
+    files = {f"gaussada_{mark}_107_1_{NAME}": GOOD, **downloads.canvas(answers(CLASS[7:]))}
     path = put(root, files)
     desk.collect(path)
     assert desk.of_students["ada"]["status"] == "late"

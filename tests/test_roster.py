@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from mugrade.course.roster import Enrolled, folder_name, read_class, read_roster
 from mugrade.course.settings import Late, Settings, read_settings
 from mugrade.errors import CourseError, Unreadable
+from mugrade.grader.models import Attempt
+from mugrade.grader.policy import is_late, penalty
 
 CANVAS = """Student,ID,SIS Login ID,Section,03 logsumexp (77)
     Points Possible,,,,100
@@ -114,6 +116,17 @@ def test_the_course_can_name_its_roster(tmp_path: Path) -> None:
     due = datetime(2027, 3, 1, 12, tzinfo=UTC)
     assert settings.deadline("03_x", "ada") == due + timedelta(days=1)
     assert settings.late_percent("03_x", due + timedelta(hours=1), "ada") == 0
+
+
+def test_an_extension_counts_in_the_grade() -> None:
+    due = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    ada = Enrolled("ada", extensions={"03": timedelta(days=1)})
+    settings = Settings(deadlines={"03": due}, late=Late(10, 50), students=(ada,))
+    for student, over, cost in (("ada", 24, 0), ("ada", 25, 10), ("bob", 1, 10), ("bob", 0, 0)):
+        handed_in = due + timedelta(hours=over)
+        attempt = Attempt(student=student, stage="03_x", max_points=100, handed_in=handed_in)
+        assert penalty(attempt, settings) == cost
+        assert is_late(attempt, settings) == bool(cost)
 
 
 def test_after_the_cut_off_lateness_costs_everything() -> None:
