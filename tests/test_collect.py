@@ -241,6 +241,32 @@ def test_other_names_are_others() -> None:
     assert not forms("Ada Gauss") & forms("Ada Gauß-Müller") and not alike("gaussada", "Bob Ray")
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("below", PLATFORMS)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_names_inside_an_archive_take_nothing_from_anybody(
+    mean: Course, root: Path, platform: str, below: str, known: bool
+) -> None:
+    """However much looks like another platform's, or like other students."""
+    mallory, *others = CLASS[5:10]
+    imitated = [Handed(s, NAME, notebook(f"evil = {s.number}")) for s in others]
+    evil = {f"{n}/{p}": c for n in range(3) for p, c in PLATFORMS[below](imitated).items()}
+    evil |= PLATFORMS[below](imitated)
+    evil |= {f"mean-hub-{s.number}/.git/HEAD": b"ref: x" for s in others}
+    desk = Desk(mean, root, known)
+    handed = [Handed(mallory, "work.zip", zipped(evil)), *answers(others)]
+    desk.collect(put(root, PLATFORMS[platform](handed)))
+    of_stage = read_index(desk.submitted).hand_ins[STAGE].values()
+    contents = [
+        {path.read_bytes() for h in hand_ins for path in desk.kept if path.stem == h.sha256}
+        for hand_ins in of_stage
+    ]
+    assert all({h.content} in contents for h in answers(others))
+    assert len(contents) <= len(others) + 1
+    if known:
+        assert all(desk.taken(h.student.id) == h.content for h in answers(others))
+
+
 # files
 
 

@@ -92,8 +92,9 @@ def _gathered(
 def _platform(order: Collection, entries: Sequence[Entry]) -> Platform:
     if order.platform:
         return PLATFORMS[order.platform]
-    looks = (p for p in PLATFORMS.values() if p.recognises(entries, order.students))
-    return next(looks, PLATFORMS["folders"])
+    *known, folders = PLATFORMS.values()
+    depths = {p: at for p in known if (at := p.depth(entries, order.students)) is not None}
+    return min(depths, key=depths.__getitem__, default=folders)
 
 
 def _written(

@@ -15,7 +15,7 @@ from mugrade.package.ipynb import MAX_BYTES, SubmittedCell, cells_in
 MAX_WITH_OUTPUTS = 256 << 20
 LFS = b"version https://git-lfs.github.com/spec/"
 MARKS = re.compile(rb"^(?:<{7} |>{7} |={7}\r?$)", re.MULTILINE)
-CELL = re.compile(r"^# (?:%%.*|In\s?\[[\d ]*\]:?|<codecell>)\s*$", re.MULTILINE)
+CELL = re.compile(r"^# (?:%%.*|In\s?\[[\d ]*\]:?|<codecell>)[ \t]*$", re.MULTILINE)
 OLD = re.compile(rb'"nbformat"\s*:\s*[123]\b')
 HTML, PDF = re.compile(rb"\s*<(?:!doctype|html|head|body)\b", re.I), b"%PDF-"
 ASK = "ask for the notebook, the .ipynb file"

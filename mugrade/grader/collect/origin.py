@@ -9,6 +9,7 @@ from mugrade.course.roster import Enrolled
 from mugrade.grader.collect.entries import Entry
 
 FILE_TIME = "file"
+LONGEST_NAME = 300
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Origin:
     """Who handed a file in, and when, if the platform says; `clock` is what says it.
 
     `order` tells attempts of one time apart, `is_late` is the platform's mark, `file` what the
-    student called it, where that is not its name in the download.
+    student called it, where that is not its name in the download. `depth`: which part of the path
+    says all this; what lies below is the student's, and says nothing of whose it is.
     """
 
     people: tuple[Person, ...]
@@ -52,6 +54,7 @@ class Origin:
     order: tuple[int, ...] = ()
     is_late: bool = False
     file: str = ""
+    depth: int = 0
 
 
 Claim = tuple[Entry, Origin]
@@ -65,23 +68,40 @@ class Platform:
 
     def claims(self, entries: Sequence[Entry], students: Sequence[Enrolled]) -> Iterator[Claim]:
         """The files of which the platform says whose they are."""
+        for entry, found, at in self.matches(entries):
+            origin = replace(self.origin(found, entry.since(at)), depth=at)
+            is_its_name = at == len(entry.path.parts) - 1
+            yield entry, origin if is_its_name else replace(origin, file="")
+
+    def matches(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, re.Match[str], int]]:
+        """The first part of each path that matches, and which it is."""
         for entry in entries:
             for at, part in enumerate(entry.path.parts if not entry.is_hidden else ()):
-                if found := self.pattern.fullmatch(part):
-                    origin = self.origin(found, entry.since(at))
-                    is_its_name = at == len(entry.path.parts) - 1
-                    yield entry, origin if is_its_name else replace(origin, file="")
+                if len(part) <= LONGEST_NAME and (found := self.pattern.fullmatch(part)):
+                    yield entry, found, at
                     break
 
     def origin(self, found: re.Match[str], stamp: datetime | None) -> Origin:
         """What the part of a path says; `stamp` is when the file was written."""
         raise NotImplementedError
 
-    def recognises(self, entries: Sequence[Entry], students: Sequence[Enrolled]) -> bool:
-        """Whether at least half of the files look like this platform's."""
-        seen = sum(not entry.is_hidden and not entry.opened for entry in entries)
-        claimed = {e.path for e, _ in self.claims(entries, students) if not e.opened}
-        return 0 < seen <= 2 * len(claimed)
+    def depth(self, entries: Sequence[Entry], students: Sequence[Enrolled]) -> int | None:
+        """Which part of the paths looks like this platform's; None if too few of them do.
+
+        At least half do, and half of what is there above. Of two platforms the one above counts: a
+        student can imitate the other, but only below.
+        """
+        claims = [(e.path.parts, o.depth) for e, o in self.claims(entries, students)]
+        if not claims:
+            return None
+        depth = min(at for _, at in claims)
+        seen = [e.path.parts for e in entries if not e.is_hidden and not e.opened]
+        for level in range(1, depth + 2):
+            there = {parts[:level] for parts in seen if len(parts) >= level}
+            claimed = {parts[:level] for parts, at in claims if at == depth}
+            if len(there) > 2 * len(claimed):
+                return None
+        return depth
 
 
 def by_file_time(who: Person, stamp: datetime | None, file: str = "") -> Origin:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 
 from mugrade.course.roster import Enrolled, folder_name
-from mugrade.grader.collect.origin import Person
+from mugrade.grader.collect.origin import LONGEST_NAME, Person
 
 Ask = Callable[[str, Sequence[Enrolled]], str]
 """Asks which id a student has, among some; the answer may be empty."""
@@ -106,7 +106,7 @@ def alike(one: str, other: str) -> bool:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    text = unicodedata.normalize("NFC", name).casefold()
+    text = unicodedata.normalize("NFC", name[:LONGEST_NAME]).casefold()
     yield text
     apart = unicodedata.normalize("NFKD", text)
     yield "".join(c for c in apart if not unicodedata.combining(c))

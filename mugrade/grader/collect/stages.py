@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from mugrade.course.model import Course
+from mugrade.grader.collect.origin import LONGEST_NAME
 from mugrade.package.ipynb import SubmittedCell
 
 COPY = re.compile(r"^(?:(?:copy of|kopie von|copie de|copia de|copia di)[ _]+)+", re.IGNORECASE)
@@ -28,7 +29,7 @@ class StageFinder:
 
     def by_name(self, name: str) -> str | None:
         """The one stage that a file is called like: the longest word, else the number."""
-        text = _squashed(bare_name(name))
+        text = _squashed(bare_name(name)) if len(name) <= LONGEST_NAME else ""
         said = {stage: word for stage, word in self.words.items() if word and word in text}
         longest = [
             stage

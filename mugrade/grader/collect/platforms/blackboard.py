@@ -26,17 +26,15 @@ class Blackboard(Platform):
     )
 
     def claims(self, entries: Sequence[Entry], students: Sequence[Enrolled]) -> Iterator[Claim]:
-        found = [(e, match) for e in entries if not e.is_hidden and (match := self._match(e))]
-        people = _people(found)
-        for entry, match in found:
+        found = list(self.matches(entries))
+        people = _people([(entry, match) for entry, match, _ in found])
+        for entry, match, at in found:
             when = _time(match["time"])
             clock = "name" if when else ""
-            is_its_name = match.string == entry.path.name
+            is_its_name = at == len(entry.path.parts) - 1
             file = (match["file"] or DESCRIPTION) if is_its_name else ""
-            yield entry, Origin((people[match["before"]],), when, clock, file=file)
-
-    def _match(self, entry: Entry) -> re.Match[str] | None:
-        return next(filter(None, map(self.pattern.fullmatch, entry.path.parts)), None)
+            who = people[match["before"]]
+            yield entry, Origin((who,), when, clock, file=file, depth=at)
 
 
 def _people(found: Sequence[tuple[Entry, re.Match[str]]]) -> Mapping[str, Person]:

@@ -1,10 +1,10 @@
 """Plain folders or archives, one for each student, and nbgrader's `submitted/`.
 
-With a roster a student's folder is the first in a path that is called like one, else one that
-has others beside it. In `submitted/` nbgrader's `timestamp.txt` says when.
+With a roster students' folders are where the first is called like one, else where there are some
+side by side; what lies below says nothing of whose it is. In `submitted/` nbgrader's
+`timestamp.txt` says when.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -31,14 +31,13 @@ class Folders(Platform):
         times = dict(_times(visible, depth))
         for entry in visible:
             folders = _folders(entry)
-            at = next((i for i, name in enumerate(folders) if plain(name) in known), depth)
-            if at < len(folders):
+            if depth < len(folders):
                 when, clock = times.get(entry.path.parent), TIMESTAMP
                 if when is None:
-                    when, clock = entry.since(at), FILE_TIME
-                name = folders[at]
+                    when, clock = entry.since(depth), FILE_TIME
+                name = folders[depth]
                 who = Person(name, (name,))
-                yield entry, Origin((who,), when, clock if when else "")
+                yield entry, Origin((who,), when, clock if when else "", depth=depth)
 
 
 def _folders(entry: Entry) -> list[str]:
@@ -52,13 +51,13 @@ def _bare(name: str) -> str:
 
 
 def _depth(entries: Sequence[Entry], known: set[str]) -> int:
-    """Which part of a path is a student's: where most of the known ones are, else by the shape."""
+    """Which part of a path is a student's: the first where one is known, else by the shape."""
     paths = [folders for entry in entries if not entry.opened and (folders := _folders(entry))]
     if not paths:
         return 0
-    at = Counter(i for p in paths for i, name in enumerate(p) if plain(name) in known)
-    if at:
-        return at.most_common(1)[0][0]
+    at = min((i for p in paths for i, name in enumerate(p) if plain(name) in known), default=None)
+    if at is not None:
+        return at
     shared = in_common(paths)
     if SUBMITTED in paths[0][:shared]:
         return paths[0].index(SUBMITTED) + 1

@@ -3,13 +3,14 @@
 What the names have in common is the assignment's. A repository says when it was last committed to.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import PurePosixPath
 
 from mugrade.course.roster import Enrolled
 from mugrade.grader.collect.commits import last_commits
 from mugrade.grader.collect.entries import GIT, Entry
 from mugrade.grader.collect.origin import FILE_TIME, Claim, Origin, Person, Platform, in_common
+from mugrade.grader.collect.people import plain
 
 BRANCHES = ("-main", "-master")
 SHORTEST = 3  # letters that repositories of one assignment have in common
@@ -22,28 +23,23 @@ class GitHub(Platform):
         cloned = {
             e.path.parent: e.disk for e in entries if e.path.name == GIT and e.path.parent.name
         }
-        beside = {path.parent for path in cloned}
-        siblings = {path for path in _siblings(entries) if not beside or path.parent in beside}
-        repositories = cloned.keys() | siblings
-        users = _users(repositories, students)
+        users = _users(_above(cloned.keys() | _siblings(entries)), students)
         times = last_commits({path: disk for path, disk in cloned.items() if disk})
         for entry in entries:
-            if entry.is_hidden:
-                continue
-            for folder in entry.path.parents:
-                if folder in users:
-                    when, clock = times.get(folder), "git"
-                    if when is None:
-                        when, clock = entry.since(len(folder.parts) - 1), FILE_TIME
-                    who = Person(ids=(users[folder],))
-                    yield entry, Origin((who,), when, clock if when else "")
-                    break
+            folder = next((f for f in reversed(entry.path.parents) if f in users), None)
+            if folder and not entry.is_hidden:
+                depth = len(folder.parts) - 1
+                when, clock = times.get(folder), "git"
+                if when is None:
+                    when, clock = entry.since(depth), FILE_TIME
+                who = Person(ids=(users[folder],))
+                yield entry, Origin((who,), when, clock if when else "", depth=depth)
 
-    def recognises(self, entries: Sequence[Entry], students: Sequence[Enrolled]) -> bool:
-        """Also that something of git is there, or a branch's name."""
+    def depth(self, entries: Sequence[Entry], students: Sequence[Enrolled]) -> int | None:
+        """Only where something of git is there, or a branch's name."""
         of_git = (part.startswith(GIT) for entry in entries for part in entry.path.parts)
         of_branch = (_bare_name(folder) != folder.name for folder in _siblings(entries))
-        return (any(of_git) or any(of_branch)) and super().recognises(entries, students)
+        return super().depth(entries, students) if any(of_git) or any(of_branch) else None
 
 
 def _siblings(entries: Sequence[Entry]) -> set[PurePosixPath]:
@@ -57,21 +53,32 @@ def _siblings(entries: Sequence[Entry]) -> set[PurePosixPath]:
     return folders if len(_shared([f.name for f in folders])) >= SHORTEST else set()
 
 
+def _above(folders: Set[PurePosixPath]) -> set[PurePosixPath]:
+    """Those above all others: what is in a repository is its student's."""
+    highest = min((len(folder.parts) for folder in folders), default=0)
+    return {folder for folder in folders if len(folder.parts) == highest}
+
+
 def _shared(names: Sequence[str]) -> str:
-    """What several names have in common before a hyphen."""
-    return names[0][: in_common(names)].rpartition("-")[0] if len(names) > 1 else ""
+    """What several names have in common before a hyphen, or one before its last."""
+    return names[0][: in_common(names)].rpartition("-")[0] if names else ""
 
 
-def _users(folders: set[PurePosixPath], students: Sequence[Enrolled]) -> dict[PurePosixPath, str]:
-    """Repository -> its user: whose id the name ends with, or what it has not in common."""
+def _users(folders: Set[PurePosixPath], students: Sequence[Enrolled]) -> dict[PurePosixPath, str]:
+    """Repository -> its user: what stands behind the assignment, which is the same for all.
+
+    It ends at that hyphen of what they have in common behind which most users are known.
+    """
+    known = {plain(id) for s in students for id in (s.id, *s.aliases)}
     names = {folder: _bare_name(folder) for folder in folders}
-    shared = _shared(list(names.values()))
-    known = sorted({id for s in students for id in (s.id, *s.aliases)}, key=len, reverse=True)
-    found = {}
-    for folder, name in names.items():
-        ends = (id for id in known if name.lower().endswith(f"-{id}".lower()))
-        found[folder] = next(ends, name[len(shared) + 1 :] if shared else name)
-    return found
+    words = _shared(list(names.values())).split("-")
+    starts = ["".join(f"{word}-" for word in words[:i]) for i in range(len(words), -1, -1)]
+
+    def count(start: str) -> int:
+        return sum(plain(name[len(start) :]) in known for name in names.values())
+
+    best = max(starts, key=count) if words != [""] else ""
+    return {folder: name[len(best) :] for folder, name in names.items()}
 
 
 def _bare_name(folder: PurePosixPath) -> str:

@@ -4,6 +4,7 @@ A group's files are those of each of its members.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -23,14 +24,15 @@ class Gradescope(Platform):
     name = "Gradescope"
 
     def claims(self, entries: Sequence[Entry], students: Sequence[Enrolled]) -> Iterator[Claim]:
-        for metadata in entries:
-            if metadata.path.name in METADATA and not metadata.is_hidden:
-                base, said = metadata.path.parent, _submissions(metadata)
+        found = [e for e in entries if e.path.name in METADATA and not e.is_hidden]
+        above = min((len(e.path.parts) for e in found), default=0)
+        for metadata in found:
+            if len(metadata.path.parts) == above:  # what is below is a student's
+                said = _submissions(metadata)
                 for entry in entries:
-                    if entry is not metadata and entry.path.is_relative_to(base):
-                        name = entry.path.relative_to(base).parts[0]
-                        if origin := said.get(name):
-                            yield entry, origin
+                    parts = entry.path.parts[above - 1 :]
+                    if entry.path.is_relative_to(metadata.path.parent) and parts[0] in said:
+                        yield entry, replace(said[parts[0]], depth=above - 1)
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -66,11 +68,15 @@ def _people(said: Mapping[Any, Any]) -> Iterator[Person]:
     submitters = said.get(":submitters")
     for one in submitters if isinstance(submitters, list) else ():
         if isinstance(one, dict):
-            name, sid, email = (str(one.get(f":{k}") or "") for k in ("name", "sid", "email"))
+            name, sid, email = (_plain(one.get(f":{k}")) for k in ("name", "sid", "email"))
             if ids := tuple(filter(None, (sid, email))):
                 yield Person(name, ids)
             elif name:
                 yield Person(name)
+
+
+def _plain(said: Any) -> str:
+    return str(said) if isinstance(said, str | int) else ""
 
 
 def _instant(said: Any) -> datetime | None:
