@@ -76,7 +76,9 @@ def main(
             cost = collected_into(folder / out, some, roster)
             each = f"{1000 * cost.wall / students / len(wanted):.2f}"
             table.add_row(what, f"{cost.wall:.1f}", f"{cost.cpu:.1f}", each)
-        found = [len(list((folder / out).glob("submitted/*/*/*.ipynb"))) for out in ("each", "all")]
+        found = [
+            len(list((folder / out).glob("submitted/[!.]*/*/*.ipynb"))) for out in ("each", "all")
+        ]
     text = f"{students} students, {len(wanted)} stages: {found[0]} and {found[1]} notebooks"
     Console().print(text, table)
 
