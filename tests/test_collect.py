@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -183,6 +184,20 @@ def test_an_id_that_is_anothers_is_asked_about(desk: Desk, root: Path) -> None:
     desk.collect(put(root, {name: notebook(), **downloads.canvas(answers(CLASS[8:]))}))
     assert desk.of_files[name]["status"] == "asked"
     assert desk.of_students["ada"]["status"] == desk.of_students["b_ob"]["status"] == "absent"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_moodles_number_is_another_in_each_assignment(
+    mean: Course, root: Path, known: bool
+) -> None:
+    some, desk = CLASS[6:9], Desk(mean, root, known)
+    files = downloads.moodle([Handed(s, NAME, notebook()) for s in some])
+    scale = [Handed(s, "01_scale.ipynb", notebook(stage="01_scale")) for s in some]
+    others = {re.sub(r"_5(\d+)_", r"_9\1_", n): c for n, c in downloads.moodle(scale).items()}
+    both = {"one.zip": zipped(files), "two.zip": zipped(others)}
+    desk.collect(put(root, both, "as_folder"), stages=[])
+    assert len(list(desk.submitted.glob("[!.]*/*/*.ipynb"))) == 6
+    assert len({row["student"] for row in desk.rows if row["status"] == "present"}) == 3
 
 
 def test_an_answer_is_asked_for_once(desk: Desk, root: Path) -> None:

@@ -16,12 +16,14 @@ LONGEST_NAME = 300
 class Person:
     """A student as a platform has it.
 
-    `ids` are the platform's for ever, `passing` is one for this download only.
+    `ids` are the platform's for ever, `passing` is one for this download only, or for what is at
+    one `place` in it.
     """
 
     name: str = ""
     ids: tuple[str, ...] = ()
     passing: str = ""
+    place: str = ""
 
     @property
     def label(self) -> str:

@@ -40,7 +40,7 @@ class Register:
     def resolve(self, people: Collection[Person]) -> dict[Person, Whose]:
         """Whose everything is that these people have handed in."""
         found = {p: self._whose(p) if self.students else _lasting(p) for p in people}
-        for folder, several in _groups(found).items():
+        for (folder, _), several in _groups(found).items():
             sure = [p for p in several if self.students and self._by_id(p)]
             if len(several) > 1 and len(sure) < len(several):
                 for person in several:
@@ -127,12 +127,12 @@ def _lasting(person: Person) -> Whose:
     return Whose(folder_name(person.lasting))
 
 
-def _groups(found: Mapping[Person, Whose]) -> dict[str, list[Person]]:
-    """Folder, whatever its case -> the people of whom it is said to be."""
-    groups: dict[str, list[Person]] = defaultdict(list)
+def _groups(found: Mapping[Person, Whose]) -> dict[tuple[str, str], list[Person]]:
+    """Folder, whatever its case, and place -> the people of whom it is said to be."""
+    groups: dict[tuple[str, str], list[Person]] = defaultdict(list)
     for person, whose in found.items():
         if whose.folder:
-            groups[plain(whose.folder)].append(person)
+            groups[plain(whose.folder), person.place].append(person)
     return groups
 
 
