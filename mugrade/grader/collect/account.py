@@ -77,7 +77,7 @@ class Accounts:
             else:
                 unread = self._unread(stage, folder)
                 status = UNUSABLE if unread else ABSENT
-                why = "; ".join(unread) or "nothing was handed in"
+                why = "; ".join(unread) or "no notebook was handed in"
                 yield Account("student", *base, status, deadline=utc(due), why=why)
 
     def _handed_in(

@@ -62,16 +62,15 @@ class Gatherer:
             return Gathered(replace(fate, why="git's own folder"))
         if entry.is_hidden:
             return Gathered(replace(fate, why="put there by a system or an editor"))
-        if origin is None:
-            if entry.opened:
-                return Gathered(replace(fate, status=OPENED, why="an archive; its files have rows"))
-            status = UNREADABLE if entry.problem else IGNORED
-            return Gathered(replace(fate, status=status, why=entry.problem or NOBODY))
-        said = [whose[person] for person in origin.people]
+        people = origin.people if origin else ()
+        said = [whose[person] for person in people]
         fate = replace(fate, students=tuple(dict.fromkeys(w.folder for w in said if w.folder)))
         if entry.opened:
             return Gathered(replace(fate, status=OPENED, why="an archive; its files have rows"))
-        unknown = [f"{p.label}: {w.why}" for p, w in zip(origin.people, said, strict=True) if w.why]
+        if origin is None:
+            status = UNREADABLE if entry.problem else IGNORED
+            return Gathered(replace(fate, status=status, why=entry.problem or NOBODY))
+        unknown = [f"{p.label}: {w.why}" for p, w in zip(people, said, strict=True) if w.why]
         if not fate.students:
             return Gathered(replace(fate, status=ASKED, why="; ".join(unknown)))
         return self._of_student(entry, origin, replace(fate, why="; ".join(unknown)))
@@ -81,18 +80,17 @@ class Gatherer:
         name = origin.file or entry.path.name
         called, kind = self.stages.by_name(name), file_kind(name)
         if entry.problem:
-            fate = replace(fate, status=UNREADABLE, why=entry.problem, stage=self._wanted(called))
+            fate = replace(fate, status=UNREADABLE, why=entry.problem, stage=self._meant(called))
             return Gathered(fate)
         if kind == OTHER and called and _suffix(name) in TEXTS:
             kind = NOTEBOOK
         if kind == OTHER or (kind == SCRIPT and not called):
-            return Gathered(
-                replace(fate, why=_no_notebook(name, called), stage=self._wanted(called))
-            )
+            stage = self._meant(called) if called else ""
+            return Gathered(replace(fate, why=_no_notebook(name, called), stage=stage))
         try:
             content = entry.read(self.budgets[fate.students], MAX_WITH_OUTPUTS)
         except Unreadable as error:
-            fate = replace(fate, status=UNREADABLE, why=str(error), stage=self._wanted(called))
+            fate = replace(fate, status=UNREADABLE, why=str(error), stage=self._meant(called))
             return Gathered(fate)
         return self._of_content(content, origin, fate, called, kind)
 
@@ -102,14 +100,15 @@ class Gatherer:
         try:
             brought = bring(content) if kind == NOTEBOOK else bring_script(content)
         except Unreadable as error:
-            fate = replace(fate, status=UNREADABLE, why=str(error), stage=self._wanted(called))
+            fate = replace(fate, status=UNREADABLE, why=str(error), stage=self._meant(called))
             if not fate.stage or len(content) > MAX_BYTES:
                 return Gathered(fate)
             broken = self._hand_in(origin, fate, Brought(content, (), ()), False, kind)
             return Gathered(replace(fate, sha256=broken.sha256), broken)
         stage = self.stages.by_cells(brought.cells) or called
         if stage is None or stage not in self.wanted:
-            return Gathered(replace(fate, why=_elsewhere(stage, called)))
+            why = _elsewhere(stage, called)
+            return Gathered(replace(fate, why=why, stage=self._meant(called or stage)))
         fate = replace(fate, status=HANDED_IN, stage=stage)
         hand_in = self._hand_in(origin, fate, brought, True, kind)
         notes = "; ".join(filter(None, (fate.why, *brought.notes)))
@@ -130,8 +129,11 @@ class Gatherer:
             is_readable,
         )
 
-    def _wanted(self, stage: str | None) -> str:
-        return stage if stage and stage in self.wanted else ""
+    def _meant(self, called: str | None) -> str:
+        """The stage that a file was handed in for: what it is called like, else the only one."""
+        if called:
+            return called if called in self.wanted else ""
+        return self.wanted[0] if len(self.wanted) == 1 else ""
 
 
 def _without_script(found: Gathered, with_notebook: set[tuple[str, str]]) -> Gathered:
@@ -152,9 +154,8 @@ def _no_notebook(name: str, called: str | None) -> str:
 def _elsewhere(stage: str | None, called: str | None) -> str:
     if stage is None:
         return "a notebook of no stage"
-    return f"a notebook of {stage}" + (
-        f", called like {called}" if called not in (None, stage) else ""
-    )
+    like = f", called like {called}" if called not in (None, stage) else ""
+    return f"a notebook of {stage}{like}"
 
 
 def _suffix(name: str) -> str:
