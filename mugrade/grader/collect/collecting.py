@@ -110,12 +110,12 @@ def _written(
     if order.deadline:
         index.deadlines |= {stage: order.deadline.isoformat() for stage in wanted}
     due = _deadlines(order, index)
+    write_index(order.submitted, index)  # first: what is interrupted now goes on with it
     changed = sum(
         put_in_place(order.submitted, index, stage, student, due.get((stage, student)))
         for stage in wanted
         for student in index.hand_ins.get(stage, ())
     )
-    write_index(order.submitted, index)
     accounts = Accounts(index, order.students, due)
     stages = [s.name for s in order.course.stages if s.name in {*order.stages, *index.hand_ins}]
     ledger = order.submitted / LEDGER
