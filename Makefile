@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test long python-3.14 mutants peers portable browser bench-engine bench-grading bench-scale soak lab build dist clean
+.PHONY: demo test long python-3.14 mutants peers portable browser bench-engine bench-collect bench-grading bench-scale soak lab build dist clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -42,6 +42,9 @@ browser: .venv/ready
 
 bench-grading: .venv/ready build/bench/ready
 	$(BIN)/python -m bench.grading
+
+bench-collect: .venv/ready
+	$(BIN)/python -m bench.collect
 
 bench-scale: .venv/ready
 	$(BIN)/python -m bench.scale

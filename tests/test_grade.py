@@ -30,12 +30,13 @@ from mugrade.grader.grade import Grader, Result
 from mugrade.grader.outputs.autograded import autograded_notebook
 from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.plan import Order
-from mugrade.grader.report import safe, write_feedback
+from mugrade.grader.report import write_feedback
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission, find_submissions
 from mugrade.reference.record import reference_job
 from mugrade.sandbox.job import Death, Limits
 from mugrade.values.verdict import Verdict
+from mugrade.view.tables import safe
 from tests.conftest import make_grader, standing_of
 from tests.tiny import write_course
 

@@ -685,7 +685,7 @@ NOT_JUDGING = {
     **dict.fromkeys(
         (
             *("archives", "grader/candidates", "grader/desk", "grader/results"),
-            *("grader/roster", "grader/submissions", "grader/times"),
+            *("course/roster", "grader/submissions", "grader/times"),
         ),
         "finds what was handed in, and holds what came of it",
     ),

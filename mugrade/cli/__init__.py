@@ -6,6 +6,7 @@ import typer
 
 from mugrade.cli.author import build, lint
 from mugrade.cli.checking import check, doctor
+from mugrade.cli.collecting import collect
 from mugrade.cli.explaining import explain
 from mugrade.cli.exporting import export, gradescope
 from mugrade.cli.grades import forget, grades
@@ -23,7 +24,10 @@ app = typer.Typer(
 )
 OF_A_STUDENT = (start, lab, check, status, hint, reset, take, doctor, submit, data)
 KEEPING = (update, restore, kept)
-OF_A_TEACHER = (new, build, lint, release, grade, grades, export, gradescope, explain, forget)
+OF_A_TEACHER = (
+    *(new, build, lint, release),
+    *(collect, grade, grades, export, gradescope, explain, forget),
+)
 for command in (*OF_A_STUDENT, *KEEPING, *OF_A_TEACHER):
     app.command()(command)
 

@@ -35,7 +35,7 @@ class To(StrEnum):
     csv = "csv"
 
 
-Platform = Annotated[To, typer.Argument(help="Who takes the points.")]
+PlatformArgument = Annotated[To, typer.Argument(help="Who takes the points.")]
 TableFile = Annotated[
     Path | None,
     typer.Argument(help="What the platform exported: it is filled in, so that its ids match."),
@@ -61,7 +61,7 @@ ExportTarget = Annotated[
 
 
 def export(
-    platform: Platform,
+    platform: PlatformArgument,
     table: TableFile = None,
     course: CourseFolder = None,
     out: OutFolder = None,

@@ -7,7 +7,7 @@ import numpy as np
 
 from mugrade.grader.explain import Explained, Explanation, Step
 from mugrade.grader.inputs import Input
-from mugrade.grader.report import utc
+from mugrade.grader.times import utc
 from mugrade.values.answers import Answer
 from mugrade.values.close import Close, number
 from mugrade.values.distribution import Distribution

@@ -160,13 +160,13 @@ def _chosen(
 
 def penalty(attempt: Attempt, settings: Settings) -> float:
     """The points that the lateness of an attempt costs."""
-    percent = settings.late_percent(attempt.stage, attempt.handed_in)
+    percent = settings.late_percent(attempt.stage, attempt.handed_in, attempt.student)
     return round(percent * attempt.max_points / 100, 6)
 
 
 def is_late(attempt: Attempt, settings: Settings) -> bool:
     """Whether it was handed in after the deadline; where that is not known, it was not."""
-    deadline = settings.deadline(attempt.stage)
+    deadline = settings.deadline(attempt.stage, attempt.student)
     return bool(deadline and attempt.handed_in and attempt.handed_in > deadline)
 
 

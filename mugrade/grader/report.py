@@ -4,7 +4,6 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -17,10 +16,11 @@ from rich.text import Text
 from mugrade.grader.final import CheckScore, Final, shown_points
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
+from mugrade.grader.times import utc
 from mugrade.values import Category
 from mugrade.view.html import style
 from mugrade.view.report import printable, summary
-from mugrade.view.tables import table
+from mugrade.view.tables import safe, table
 
 COLUMNS = (
     *("student", "stage", "status", "check", "points", "max_points", "verdict", "reason"),
@@ -34,7 +34,6 @@ NAMES = {
     "late": "handed in late",
 }
 LONGEST = 40
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def class_table(standings: Sequence[Standing]) -> Table:
@@ -99,16 +98,6 @@ def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
                 score.look,
             ]
             writer.writerow([*who, *what, *how, *map(safe, made)])
-
-
-def utc(time: datetime | None) -> str:
-    """A time in UTC, or nothing if it is not known."""
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if time else ""
-
-
-def safe(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def to_json(standings: Iterable[Standing]) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from mugrade.grader.exports.gradebook import PlatformTable
-from mugrade.grader.exports.sheet import Sheet, number_in
+from mugrade.sheet import Sheet, number_in
 
 COLUMN = re.compile(r"(?P<name>.+?) \[[^\d\]]*(?P<most>[\d.,]*)[^\]]*\] ?\|\d+")
 OF_STUDENT = ("Last Name", "First Name", "Username", "Student ID", "Availability")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from mugrade.grader.exports.gradebook import PlatformTable
-from mugrade.grader.exports.sheet import Sheet, number_in
+from mugrade.sheet import Sheet, number_in
 
 ASSIGNMENT = re.compile(r"(?P<name>.+) \(\d+\)")
 OF_STUDENT = ("Student", "ID", "SIS User ID", "SIS Login ID", "Root Account", "Section")

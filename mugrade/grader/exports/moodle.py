@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mugrade.grader.exports.gradebook import PlatformTable
-from mugrade.grader.exports.sheet import number_in
+from mugrade.sheet import number_in
 
 GRADE, MOST, OPEN = "Grade", "Maximum Grade", "Grade can be changed"
 IDENTIFIER, FULL_NAME = "Identifier", "Full name"

@@ -62,7 +62,7 @@ class Export:
         if platform in TABLES:
             if table is None:
                 raise Unreadable(f"mugrade export {platform} FILE: say which file it exported")
-            filled = TABLES[platform].read(table)
+            filled = TABLES[platform].read(table, self.course.settings.students)
             path = _file(target, f"{platform}-{table.name}")
             yield from self._fill(filled, standings, table, path)
             if isinstance(filled, MoodleTable):
