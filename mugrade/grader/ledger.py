@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, create_engine, inspect, text
@@ -55,7 +56,7 @@ def news(
 ) -> Iterator[Review]:
     """What the gradebook says, of all submissions or of some, that is not known from before."""
     shown = _shown(connection, notebooks)
-    for row in _rows(connection, SAID, "submitted.id", notebooks):
+    for row in _together(_rows(connection, SAID, "submitted.id", notebooks)):
         said = reviews.get((row.student, row.stage), NOTHING_SAID)
         if not said.said and not (row.extra or row.comment) and row.manual is None:
             continue
@@ -65,6 +66,16 @@ def news(
         word = _word(row, codes[row.cell] if codes else "")
         if said.is_news(word, row.waits):
             yield word
+
+
+def _together(rows: Sequence[Any]) -> Iterator[Any]:
+    """The rows, of a written answer the score and the comment in one: both are of the same cell."""
+    of: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        cell = of.setdefault((row.notebook, row.cell), {**row._mapping})
+        if row.comment:
+            cell["comment"] = row.comment
+    return (SimpleNamespace(**cell) for cell in of.values())
 
 
 def _word(row: Any, code: str) -> Review:
