@@ -29,6 +29,13 @@ class Grade:
         return self.verdict.points(self.check.points)
 
     @property
+    def is_fine(self) -> bool:
+        """Whether nothing went wrong: an answer was written, or a bonus was left alone."""
+        category = self.verdict.category
+        left_alone = self.check.optional and category == Category.UNSOLVED
+        return category in (Category.PASS, Category.WRITTEN) or left_alone
+
+    @property
     def report(self) -> Report:
         """The outcome as a student reads it."""
         return Report(self.check, self.verdict)
@@ -132,6 +139,6 @@ class Result:
             return f"{self.status}: {self.reason}" if self.reason else self.status
         failed: dict[str, list[str]] = {}
         for grade in self.grades:
-            if not grade.verdict.passed and grade.verdict.category != Category.WRITTEN:
+            if not grade.is_fine:
                 failed.setdefault(summary(grade.verdict), []).append(grade.check.of)
         return "; ".join(f"{', '.join(dict.fromkeys(of))}: {text}" for text, of in failed.items())

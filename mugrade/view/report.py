@@ -121,7 +121,7 @@ class Report:
     def score(self) -> str:
         """What it gives of what it is worth; no promise where only visible inputs were tried."""
         if self.passed and self.visible_only:
-            return visible.PASS
+            return f"{visible.PASS}{' (bonus)' if self.check.optional else ''}"
         return f"{self.points} of {self.check.points} {visible.points_called(self.check.optional)}"
 
     @property
