@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import json
 import re
 import shutil
 import tempfile
@@ -149,9 +150,12 @@ def test_a_bonus_comes_on_top_and_is_called_one(term: Asked) -> None:
     assert "<dt>bonus</dt><dd>+2</dd>" in term.page and "2 of 2 bonus" in term.page
     row = next(row for row in term.rows if row["check"] == "noise-again")
     assert (row["points"], row["max_points"], row["bonus"]) == ("2", "0", "2")
-    with (console := Console(width=120)).capture() as shown:
+    shown = json.loads((term.out / "autograded" / STUDENT / STAGE / f"{STAGE}.ipynb").read_text())
+    of = {c["id"]: c["metadata"].get("nbgrader", {}).get("points") for c in shown["cells"]}
+    assert (of["noise-again"], of["essay"], of["why-scale"]) == (0, 0, 4)
+    with (console := Console(width=120)).capture() as printed:
         console.print(class_table([term.standing]))
-    assert "bonus" in shown.get() and "+2" in shown.get() and "14/12" in shown.get()
+    assert all(text in printed.get() for text in ("bonus", "+2", "14/12"))
 
 
 def test_an_optional_answer_is_given_extra_credit(term: Asked) -> None:

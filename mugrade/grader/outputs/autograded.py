@@ -16,7 +16,7 @@ from mugrade.course.nbgrader import BEGIN_TEACHERS, END_TEACHERS
 from mugrade.course.written import question
 from mugrade.errors import Unreadable
 from mugrade.grader.policy import Standing
-from mugrade.grader.results import Status
+from mugrade.grader.results import Grade, Status
 from mugrade.package.ipynb import joined, raw_cells_in
 from mugrade.values import Category
 from mugrade.view.report import printable
@@ -39,28 +39,16 @@ def autograded_notebook(
 
     `released` is the stage as students get it, `rubrics` what points of its answers are for.
     """
-    result = standing.result
     try:
         raw = raw_cells_in(content) if content else []
     except Unreadable:
         raw = []
     given = {cell["id"]: cell for cell in released["cells"]}
-    texts = {g.check.id: g.message for g in result.grades if g.verdict.category == Category.WRITTEN}
-    messages = {grade.check.id: grade.message for grade in result.grades}
-    if result.status != Status.GRADED:
-        messages = dict.fromkeys(messages, printable(result.what_went_wrong))
-    for id, score in standing.scores.items():
-        messages[id] = "\n".join(filter(None, [messages[id], score.look]))
-    shown = {
-        id: [_checked(cell, messages[id])]
-        if cell["cell_type"] == "code"
-        else list(_answered(cell, texts.get(id, ""), (rubrics or {}).get(id, "")))
-        for id, cell in given.items()
-        if id in messages
-    }
+    grades = (grade for grade in standing.result.grades if grade.check.id in given)
+    shown = {g.check.id: _graded(g, given[g.check.id], standing, rubrics or {}) for g in grades}
     cells = list(_cells(raw, given, shown))
     there = {cell["id"] for cell in cells}
-    cells += [cell for id, found in shown.items() if id not in there for cell in found]
+    cells += [cell for id in given if id not in there for cell in shown.get(id, ())]
     metadata = {**released["metadata"], "mugrade": mark or standing.mark}
     return {"nbformat": 4, "nbformat_minor": 5, "cells": cells, "metadata": metadata}
 
@@ -120,6 +108,26 @@ def _comment(text: str, position: int) -> Node:
 def _checked(cell: Node, message: str) -> Node:
     """A check as students see it, with its message for an output."""
     return _code(cell["id"], cell["source"], cell["metadata"], [_stream("stdout", f"{message}\n")])
+
+
+def _graded(
+    grade: Grade, cell: Node, standing: Standing, rubrics: Mapping[str, str]
+) -> Sequence[Node]:
+    """What is shown for a check, or for a written answer."""
+    result, id = standing.result, grade.check.id
+    cell = _worth_0(cell) if grade.check.optional else cell
+    if grade.check.is_written:
+        text = grade.message if grade.verdict.category == Category.WRITTEN else ""
+        return list(_answered(cell, text, rubrics.get(id, "")))
+    graded = result.status == Status.GRADED
+    message = grade.message if graded else printable(result.what_went_wrong)
+    return [_checked(cell, "\n".join(filter(None, [message, standing.scores[id].look])))]
+
+
+def _worth_0(cell: Node) -> Node:
+    """A bonus as the gradebook has it: the formgrader takes both for one."""
+    nbgrader = {**cell["metadata"]["nbgrader"], "points": 0}
+    return {**cell, "metadata": {**cell["metadata"], "nbgrader": nbgrader}}
 
 
 def _answered(cell: Node, text: str, rubric: str) -> Iterator[Node]:
