@@ -7,7 +7,7 @@ get has neither.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from mugrade.course.cells import (
     BEGIN_RUBRIC,
@@ -64,25 +64,32 @@ def own_words(text: str, handed_out: str) -> str:
 def find_written(cells: Iterable[SubmittedCell], entries: Sequence[CheckEntry]) -> dict[str, str]:
     """Answer -> what a student wrote, nothing if that is nowhere.
 
-    Found by a cell's id, then by nbgrader's, then by the question that it begins with; whatever
-    kind of cell it is by now. Several cells, copies or pieces, make one answer.
+    Found by a cell's id or nbgrader's, whatever kind of cell it is by now; if nothing is written
+    there, by the question that a text begins with. Several cells, copies or pieces, are one answer.
     """
-    found: dict[str, dict[str, None]] = {entry.id: {} for entry in entries}
-    for cell in cells:
-        if entry := _answered(cell, entries):
-            found[entry.id][own_words(cell.source, entry.why)] = None
-    return {id: "\n\n".join(filter(None, texts)) for id, texts in found.items()}
+    cells = list(cells)
+    ids = {entry.id for entry in entries}
+    others = [cell for cell in cells if not {cell.id, cell.grade_id} & ids and cell.kind != "code"]
+    return {
+        entry.id: _joined(entry, (cell for cell in cells if _is_of(cell, entry, ids)))
+        or _joined(entry, (cell for cell in others if _begins_with(cell, entry)))
+        for entry in entries
+    }
 
 
-def _answered(cell: SubmittedCell, entries: Sequence[CheckEntry]) -> CheckEntry | None:
-    """The answer that a cell was meant for."""
-    for id in filter(None, (cell.id, cell.grade_id)):
-        if entry := next((e for e in entries if e.id == id), None):
-            return entry
-    if cell.kind == "code":
-        return None
-    heads = ((entry, _around(entry.why)[0]) for entry in entries)
-    return next((e for e, head in heads if head and cell.source.strip().startswith(head)), None)
+def _is_of(cell: SubmittedCell, entry: CheckEntry, ids: Container[str]) -> bool:
+    """Whether a cell has the id of an answer; nbgrader's counts if its own is of no other."""
+    return cell.id == entry.id or (cell.grade_id == entry.id and cell.id not in ids)
+
+
+def _begins_with(cell: SubmittedCell, entry: CheckEntry) -> bool:
+    head, _ = _around(entry.why)
+    return bool(head) and cell.source.strip().startswith(head)
+
+
+def _joined(entry: CheckEntry, cells: Iterable[SubmittedCell]) -> str:
+    texts = dict.fromkeys(own_words(cell.source, entry.why) for cell in cells)
+    return "\n\n".join(filter(None, texts))
 
 
 def _around(handed_out: str) -> tuple[str, str]:
