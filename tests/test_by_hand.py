@@ -122,6 +122,9 @@ def test_an_answer_waits_is_scored_and_waits_again_with_another_text(term: Asked
     assert term.book == (5.5, 12, False) and term.standing.look == []
     assert "2.5 of 4" in term.page and "nearly &lt;i&gt;right" in term.page
     assert term.page.count("<blockquote>") == 2
+    term.comment("why-scale", None)
+    term.use(None)
+    assert term.book == (5.5, 12, False) and "nearly" not in term.page
     term.hand_in(codes(scaler_centres="!", why_scale="Because.  \n"), -1)  # the same words
     assert term.book == (5.5, 12, False) and term.standing.points == 5.5
     term.hand_in(codes(scaler_centres="!", why_scale="Therefore."), -1)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, create_engine, inspect, text
@@ -34,15 +33,19 @@ JOIN submitted_assignment ON submitted_assignment.id = submitted.assignment_id
 JOIN assignment ON assignment.id = submitted_assignment.assignment_id
 WHERE notebook.name = assignment.name
 """
+SAME = "same.name = base_cell.name AND same.notebook_id = base_cell.notebook_id"
 SAID = f"""
 SELECT submitted.id AS notebook, student_id AS student, assignment.name AS stage,
-    base_cell.name AS cell, manual_score AS manual, extra_credit AS extra, NULL AS comment,
-    needs_manual_grade AS waits
+    base_cell.name AS cell, manual_score AS manual, extra_credit AS extra, (
+        SELECT manual_comment FROM base_cell AS same JOIN comment ON comment.cell_id = same.id
+        WHERE {SAME} AND same.type = 'SolutionCell' AND comment.notebook_id = said.notebook_id
+    ) AS comment, needs_manual_grade AS waits
 FROM grade AS said {OF_NOTEBOOK} {{some}}
 UNION ALL
 SELECT submitted.id, student_id, assignment.name, base_cell.name, NULL, NULL, manual_comment, 1
 FROM comment AS said {OF_NOTEBOOK} {{some}}
-"""
+AND NOT EXISTS (SELECT 1 FROM base_cell AS same WHERE {SAME} AND same.type = 'GradeCell')
+"""  # of a written answer the comment comes with the score: both are of the same cell
 
 
 def note_shown(connection: Connection, codes: Mapping[str, Mapping[str, str]]) -> None:
@@ -56,7 +59,7 @@ def news(
 ) -> Iterator[Review]:
     """What the gradebook says, of all submissions or of some, that is not known from before."""
     shown = _shown(connection, notebooks)
-    for row in _together(_rows(connection, SAID, "submitted.id", notebooks)):
+    for row in _rows(connection, SAID, "submitted.id", notebooks):
         said = reviews.get((row.student, row.stage), NOTHING_SAID)
         if not said.said and not (row.extra or row.comment) and row.manual is None:
             continue
@@ -66,16 +69,6 @@ def news(
         word = _word(row, codes[row.cell] if codes else "")
         if said.is_news(word, row.waits):
             yield word
-
-
-def _together(rows: Sequence[Any]) -> Iterator[Any]:
-    """The rows, of a written answer the score and the comment in one: both are of the same cell."""
-    of: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in rows:
-        cell = of.setdefault((row.notebook, row.cell), {**row._mapping})
-        if row.comment:
-            cell["comment"] = row.comment
-    return (SimpleNamespace(**cell) for cell in of.values())
 
 
 def _word(row: Any, code: str) -> Review:
