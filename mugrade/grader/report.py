@@ -13,6 +13,8 @@ from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
+from mugrade.course.manifest import CheckEntry
+from mugrade.course.written import question
 from mugrade.grader.final import CheckScore, Final, shown_points
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
@@ -25,11 +27,12 @@ from mugrade.view.tables import safe, table
 COLUMNS = (
     *("student", "stage", "status", "check", "points", "max_points", "verdict", "reason"),
     *("mugrade", "attempt", "handed_in", "graded_at"),
-    *("automatic", "manual", "extra", "late", "final", "look"),
+    *("automatic", "manual", "extra", "late", "final", "look", "bonus"),
 )
 NAMES = {
     "automatic": "automatic points",
-    "manual": "changed by hand",
+    "bonus": "bonus",
+    "manual": "by hand",
     "extra": "extra credit",
     "late": "handed in late",
 }
@@ -60,9 +63,25 @@ def class_table(standings: Sequence[Standing]) -> Table:
     return found
 
 
+def todo_table(standings: Iterable[Standing]) -> Table:
+    """A row for each check or answer that a teacher has to look at, and why."""
+    found = table(("student", "stage", "exercise", "why"))
+    for standing in standings:
+        for check, score in standing.scores.items():
+            if score.look:
+                row = printable(standing.student), printable(standing.stage), check, score.look
+                found.add_row(*map(Text, row))
+    return found
+
+
 def made_of(final: Final) -> dict[str, str]:
     """The parts of a grade that is not only automatic points; all but these with their sign."""
-    changes = {"manual": final.manual, "extra": final.extra, "late": -final.late}
+    changes = {
+        "bonus": final.bonus,
+        "manual": final.manual,
+        "extra": final.extra,
+        "late": -final.late,
+    }
     signed = {
         name: f"{'+' if points > 0 else ''}{shown_points(points)}"
         for name, points in changes.items()
@@ -74,7 +93,8 @@ def made_of(final: Final) -> dict[str, str]:
 def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
     """One row per student, stage and check; cells that a spreadsheet would run are defused.
 
-    The points of a stage's checks, less `late`, and never below 0, are `final`.
+    The points of a stage's checks, less `late`, and never below 0, are `final`. Where they are a
+    `bonus`, which is then what there is to get, the maximum is 0.
     """
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
@@ -96,6 +116,7 @@ def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
                 shown_points(score.extra),
                 *total,
                 score.look,
+                str(row.bonus or ""),
             ]
             writer.writerow([*who, *what, *how, *map(safe, made)])
 
@@ -105,7 +126,7 @@ def to_json(standings: Iterable[Standing]) -> str:
     columns = ("student", "stage", "status", "reason", "points", "why", "note")
     of_file = ("taken", "passed_over", "notes")
     of_attempt = ("number", "hand_in", "mugrade", "max_points", "tier", "draws", *of_file)
-    of_check = ("check", "exercise", "category", "max_points", "message")
+    of_check = ("check", "exercise", "category", "max_points", "bonus", "message")
     of_score = ("points", "automatic", "manual", "extra", "look")
 
     def scored(score: CheckScore) -> dict[str, Any]:
@@ -150,6 +171,8 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
             for exercise, comment, is_of_other in standing.comments
         ],
         figure=shown_points,
+        worth=_worth,
+        question=question,
         names=NAMES,
         handed_in=utc(standing.attempt.handed_in),
         graded_at=utc(standing.attempt.graded_at),
@@ -159,6 +182,11 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", errors="replace")
+
+
+def _worth(check: CheckEntry) -> str:
+    """What a check gives at most, in words."""
+    return f"of {check.points}{' bonus' if check.optional else ''}"
 
 
 def _plain(text: str) -> str:
