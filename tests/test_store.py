@@ -685,7 +685,7 @@ NOT_JUDGING = {
     **dict.fromkeys(
         (
             *("archives", "grader/candidates", "grader/desk", "grader/results"),
-            *("course/roster", "grader/submissions", "grader/times"),
+            *("course/roster", "grader/submissions", "grader/times", "sheet"),
         ),
         "finds what was handed in, and holds what came of it",
     ),
