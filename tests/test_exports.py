@@ -196,8 +196,10 @@ def test_moodle_gets_its_own_worksheet_with_grades(tiny: Course, table: Make) ->
     assert list(filling.lines) == [
         "1 have a grade that Moodle does not let change: bob@school.example"
     ]
-    assert list(moodle.feedback_names("ada")) == ["Ada O Neil Smith_411_assignfeedback_file_"]
-    assert list(moodle.feedback_names("nobody")) == []
+    assert list(moodle.feedback_names("ada", "00_mean")) == [
+        "Ada O Neil Smith_411_assignfeedback_file_"
+    ]
+    assert list(moodle.feedback_names("nobody", "00_mean")) == []
 
 
 def test_the_roster_knows_who_is_called_otherwise(tiny: Course, tmp_path: Path) -> None:
@@ -333,6 +335,29 @@ def test_pages_go_to_moodle_under_its_numbers(tiny: Course, out: Path, tmp_path:
         names = archive.namelist()
         assert names == ["Ada O Neil Smith_411_assignfeedback_file_00_mean.html"]
         assert b"passed" in archive.read(names[0])
+
+
+def test_pages_go_to_canvas_under_the_names_that_it_gave_out(
+    tiny: Course, out: Path, tmp_path: Path
+) -> None:
+    download, given = tmp_path / "download", tmp_path / "gradebook.csv"
+    download.mkdir()
+    notebook = (tiny.root / "notebooks" / "00_mean.ipynb").read_text(encoding="utf-8")
+    for name in ("lovelaceada_LATE_1_678_00_mean-1.ipynb", "liwei_2_679_my_00_mean.ipynb"):
+        (download / name).write_text(notebook.replace("}", f"}}{' ' * len(name)}", 1))
+    given.write_text(CANVAS.replace("wei@school.example", "wei"), encoding="utf-8")
+    course, where = ("--course", str(tiny.root)), ("--out", str(tmp_path))
+    words = ["collect", str(download), *course, *where, "--roster", str(given), "--stage", "00"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    words = ["canvas", str(given), "--feedback", "--submitted", str(tmp_path)]
+    status, said = export(tiny, out, *words)
+    assert status == 0 and "2 pages written to" in said, said
+    with zipfile.ZipFile(out / "export" / "canvas-feedback.zip") as archive:
+        assert archive.namelist() == [
+            "lovelaceada_LATE_1_678_00_mean.html",
+            "liwei_2_679_00_mean.html",
+        ]
 
 
 def test_gradescope_gets_the_same_figures(tiny: Course, out: Path) -> None:

@@ -54,6 +54,9 @@ ByExercise = Annotated[
 WithFeedback = Annotated[
     bool, typer.Option("--feedback", help="Also an archive of pages that the platform takes.")
 ]
+CollectedIn = Annotated[
+    Path, typer.Option("--submitted", help="Where mugrade collect has put submitted/.")
+]
 ExportTarget = Annotated[
     Path | None,
     typer.Option("--to", help="The file or folder to write, in place of the usual one."),
@@ -72,16 +75,19 @@ def export(
     zeros: Zeros = False,
     exercises: ByExercise = False,
     feedback: WithFeedback = False,
+    submitted: CollectedIn = Path("."),
     to: ExportTarget = None,
 ) -> None:
     """Write what counts as a platform takes it; the platform's own file is left as it is."""
     require("export", "grade")
+    from mugrade.grader.collect.place import submitted_in
     from mugrade.grader.exports.writing import Export
 
     found, folder = course_and_results(course, out)
     stages = [found.find(name).name for name in stage or []]
     said = dict(_column(found, text) for text in column or ())
-    job = Export(found, folder, db, stages, said, scale, zeros, exercises)
+    there = submitted_in(submitted)
+    job = Export(found, folder, db, stages, said, scale, zeros, exercises, there)
     target = to or folder / EXPORT
     with console().status("writing"):
         lines = list(job.write(platform, table, target, feedback))
