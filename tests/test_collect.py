@@ -548,6 +548,14 @@ def test_two_sections_are_one_class(desk: Desk, root: Path) -> None:
     assert len(desk.of_files) == len(CLASS)
 
 
+def test_two_downloads_of_one_name_keep_their_rows(desk: Desk, root: Path) -> None:
+    for section in ("a", "b"):
+        (root / section).mkdir()
+        files = {f"{section}.txt": b"who?", f"{CLASS[6].id}/{NAME}": notebook()}
+        desk.collect(put(root / section, files, name="submissions"))
+    assert {"a.txt", "b.txt"} <= desk.of_files.keys()
+
+
 def test_what_was_put_there_by_hand_is_kept(desk: Desk, root: Path) -> None:
     path = desk.submitted / "ada" / STAGE / NAME
     path.parent.mkdir(parents=True)

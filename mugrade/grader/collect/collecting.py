@@ -105,7 +105,7 @@ def _written(
         notice(order.submitted, index, stage, student)
     for stage, student, hand_in in new:
         index.add(stage, student, hand_in)
-    asked = f"{','.join(order.stages)} {order.download.name}"
+    asked = f"{','.join(order.stages)} {order.download.absolute()}"
     index.fates[asked] = [*_gone(index.fates.get(asked, ()), found), *(g.fate for g in found)]
     if order.deadline:
         index.deadlines |= {stage: order.deadline.isoformat() for stage in wanted}
