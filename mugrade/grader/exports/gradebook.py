@@ -26,7 +26,8 @@ class PlatformTable:
     """What a platform gave out; its subclasses say what the columns mean.
 
     `also`: a student -> other ids of the roster. `keys` are the columns by which a student may be
-    known, from the surest on; with `one_stage` one column takes points, however it is called.
+    known, from the surest on; with `one_stage` one column takes points, however it is called,
+    else those that look like `column`. Beside points only the columns `kept` go back, or all.
     """
 
     path: Path
@@ -35,6 +36,8 @@ class PlatformTable:
     name = ""
     one_stage = False
     keys: ClassVar[Sequence[str]] = ()
+    kept: ClassVar[Sequence[str]] = ()
+    column: ClassVar[re.Pattern[str]] = re.compile("")
 
     @classmethod
     def read(cls, path: Path, students: Iterable[Enrolled] = ()) -> "PlatformTable":
@@ -55,7 +58,10 @@ class PlatformTable:
 
     def columns(self) -> dict[int, str]:
         """The places of the columns that take points, and what they are called."""
-        raise NotImplementedError
+        found = (
+            (i, self.column.fullmatch(name.strip())) for i, name in enumerate(self.sheet.header)
+        )
+        return {i: match["name"] for i, match in found if match}
 
     def maximum(self, row: Sequence[str], column: int) -> float | None:
         """The most points that a cell takes, if the table says so."""
@@ -67,7 +73,9 @@ class PlatformTable:
 
     def written(self, columns: Sequence[int], sheet: Sheet) -> Sheet:
         """What is handed back of the sheet, whose `columns` have been filled."""
-        return sheet
+        places = (sheet.column(name) for name in self.kept)
+        beside = [place for place in places if place is not None]
+        return sheet.only([*beside, *columns]) if beside else sheet
 
     @cached_property
     def rows_of(self) -> list[Mapping[str, list[int]]]:
