@@ -455,7 +455,8 @@ def test_a_class_end_to_end(tiny: Course, tmp_path: Path) -> None:
     assert "it is not a regular file" in screen
     pages = {p.relative_to(out / "feedback").as_posix() for p in out.rglob("*.html")}
     students = ("ada", "bob", "carl", "dora")
-    assert pages == {f"{s}/{stage.name}.html" for s in students for stage in tiny.stages}
+    names = ["index", *(stage.name for stage in tiny.stages)]
+    assert pages == {f"{student}/{name}.html" for student in students for name in names}
     assert "2 of 2 points" in (out / "feedback/ada/00_mean.html").read_text()
 
 

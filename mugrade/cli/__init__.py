@@ -7,6 +7,7 @@ import typer
 from mugrade.cli.author import build, lint
 from mugrade.cli.checking import check, doctor
 from mugrade.cli.explaining import explain
+from mugrade.cli.glance import report
 from mugrade.cli.grades import forget, grades
 from mugrade.cli.grading import grade
 from mugrade.cli.keeping import kept, restore, update
@@ -22,7 +23,7 @@ app = typer.Typer(
 )
 OF_A_STUDENT = (start, lab, check, status, hint, reset, take, doctor, submit, data)
 KEEPING = (update, restore, kept)
-OF_A_TEACHER = (new, build, lint, release, grade, grades, explain, forget)
+OF_A_TEACHER = (new, build, lint, release, grade, grades, report, explain, forget)
 for command in (*OF_A_STUDENT, *KEEPING, *OF_A_TEACHER):
     app.command()(command)
 

@@ -2,12 +2,13 @@
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
@@ -140,15 +141,16 @@ def to_json(standings: Iterable[Standing]) -> str:
 
 
 @cache
-def _page() -> Template:
+def page_template(name: str) -> Template:
+    """A template of a page; what is filled in is escaped."""
     loader = PackageLoader("mugrade.grader", "templates")
-    return Environment(loader=loader, autoescape=True).get_template("feedback.html")
+    return Environment(loader=loader, autoescape=True).get_template(name)
 
 
 def write_feedback(path: Path, standing: Standing, title: str, course: str = "") -> None:
     """One self-contained page for a submission; everything is escaped."""
     result = standing.result
-    text = _page().render(
+    text = page_template("feedback.html").render(
         result=result,
         standing=standing,
         student=printable(standing.student),
@@ -170,6 +172,42 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", errors="replace")
+
+
+def index_page(
+    standings: Sequence[Standing], titles: Mapping[str, str], course: str, mark: str
+) -> str:
+    """A self-contained page of all stages of a student, which leads to theirs; all is escaped.
+
+    With their checks.
+    """
+    rows = [
+        (
+            quote(s.stage, errors="replace"),
+            titles[s.stage],
+            shown_points(s.points),
+            s.attempt.max_points,
+            _outcome(s),
+        )
+        for s in standings
+    ]
+    return page_template("index.html").render(
+        student=printable(standings[0].student),
+        course=course,
+        rows=rows,
+        points=shown_points(sum(s.points for s in standings)),
+        most=sum(s.attempt.max_points for s in standings),
+        mark=Markup(f"<!-- {mark} -->"),
+    )
+
+
+def _outcome(standing: Standing) -> str:
+    """How many checks pass, or why nothing counts, as a student is told."""
+    checks = standing.attempt.checks
+    passed = sum(row.category == Category.PASS for row in checks)
+    counts = f"{passed} of {len(checks)} checks pass"
+    said = counts if standing.status == Status.GRADED else standing.status
+    return printable("; ".join(filter(None, (said, standing.reason))))
 
 
 def _plain(text: str) -> str:

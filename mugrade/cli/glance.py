@@ -1,0 +1,59 @@
+"""The command that writes the class at a glance."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mugrade.cli.shared import (
+    CourseFolder,
+    Database,
+    OutFolder,
+    Stages,
+    console,
+    course_and_results,
+    fail,
+    say,
+    shown,
+)
+from mugrade.extras import require
+
+
+def report(
+    course: CourseFolder = None,
+    out: OutFolder = None,
+    db: Database = None,
+    stage: Stages = None,
+    roster: Annotated[
+        Path | None,
+        typer.Option(help="A CSV of the class; its column section says who is in which."),
+    ] = None,
+    section: Annotated[str, typer.Option(help="Only this section of the roster.")] = "",
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Name no student, so that it can be shown.")
+    ] = False,
+    to: Annotated[
+        Path | None, typer.Option(help="The page's file; by default report.html in --out.")
+    ] = None,
+) -> None:
+    """Write one page about the class: what to say on Monday, and what that is drawn from."""
+    require("report", "grade")
+    from mugrade.grader.glance.enrolled import Enrolled, read_enrolled
+    from mugrade.grader.glance.write import GLANCE, Wanted, write_glance
+    from mugrade.grader.ledger import GRADEBOOK, listen
+    from mugrade.grader.store import NAME, Store
+
+    if section and not roster:
+        raise fail("--section needs --roster FILE, a table with a column section")
+    found, folder = course_and_results(course, out)
+    path = to or folder / GLANCE
+    enrolled = read_enrolled(roster) if roster else Enrolled()
+    try:
+        with closing(Store.open(db or folder / NAME)) as store, console().status("reading"):
+            listen(store, folder / GRADEBOOK)
+            wanted = Wanted(stage or (), section, anonymous, enrolled)
+            write_glance(path, store, found, wanted)
+    except OSError as error:
+        raise fail(f"{error.filename}: cannot be written ({error.strerror})") from None
+    say(shown(path))
