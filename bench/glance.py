@@ -7,7 +7,6 @@ course knows of the exercise, in a notebook that holds it.
 
 import json
 import random
-import resource
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -118,15 +117,17 @@ def main(
     course = load_course(ROOT)
     with tempfile.TemporaryDirectory() as name:
         out = make_up(course, keep or Path(name) / "out", students)
-        words = ["-m", "mugrade", "report", "--course", str(ROOT), "--out", str(out)]
+        words = ["-m", "bench.head", "report", "--course", str(ROOT), "--out", str(out)]
         for more in ([], ["--roster", str(out / "roster.csv")]):
-            cost = run([sys.executable, *words, *more], out, ENVIRONMENT)
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            said: list[str] = []
+            cost = run([sys.executable, *words, *more], out, ENVIRONMENT, said.append)
+            own = json.loads(said[0].splitlines()[-1])
             size = (out / "report.html").stat().st_size / 1e6
             print(
                 f"{students} students, {len(course.stages)} stages"
                 f"{f', {len(SECTIONS)} sections' if more else ''}: {cost.wall:.1f} s "
-                f"({cost.cpu:.1f} s of processor time), {peak:.0f} MB at most, page {size:.1f} MB"
+                f"({own['head']:.1f} s of processor time), {own['peak'] or 0:.0f} MB at most, "
+                f"page {size:.1f} MB"
             )
 
 

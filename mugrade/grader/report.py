@@ -177,17 +177,14 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
 def index_page(
     standings: Sequence[Standing], titles: Mapping[str, str], course: str, mark: str
 ) -> str:
-    """A self-contained page of all stages of a student, which leads to theirs; all is escaped.
-
-    With their checks.
-    """
+    """A self-contained page of all stages of a student, which leads to theirs; all is escaped."""
     rows = [
         (
             quote(s.stage, errors="replace"),
             titles[s.stage],
             shown_points(s.points),
             s.attempt.max_points,
-            _outcome(s),
+            printable(": ".join(filter(None, (s.status, s.reason)))),
         )
         for s in standings
     ]
@@ -199,15 +196,6 @@ def index_page(
         most=sum(s.attempt.max_points for s in standings),
         mark=Markup(f"<!-- {mark} -->"),
     )
-
-
-def _outcome(standing: Standing) -> str:
-    """How many checks pass, or why nothing counts, as a student is told."""
-    checks = standing.attempt.checks
-    passed = sum(row.category == Category.PASS for row in checks)
-    counts = f"{passed} of {len(checks)} checks pass"
-    said = counts if standing.status == Status.GRADED else standing.status
-    return printable("; ".join(filter(None, (said, standing.reason))))
 
 
 def _plain(text: str) -> str:

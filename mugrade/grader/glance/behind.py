@@ -11,6 +11,7 @@ from mugrade.grader.glance.classroom import Classroom, StageClass
 RECENT = 2  # stages, of those that are due
 HALF = 0.5  # of the class: so many have been graded, and a stage without a deadline is due
 LOW = 0.5  # of the points
+GAP = 0.25  # of the points, below the class's median
 FALL = 0.3  # of the points, against the class
 
 
@@ -42,8 +43,7 @@ def falling_behind(classroom: Classroom, now: datetime) -> list[Behind]:
 
     With d_s a student's share of points at stage s less the class's median, and nothing handed in
     as 0: nothing is graded of the last two stages that are due; or less than half of their points
-    is had, and less than the median; or the mean of d over them lies 0.3 below that over those
-    before.
+    is had, and the mean of d over them is below -0.25; or it lies 0.3 below that over those before.
     """
     stages = due(classroom, now)
     if len(stages) < RECENT:
@@ -75,7 +75,7 @@ def _reasons(
     mean = had[-RECENT:].mean()
     if all(share is None for share in shares):
         yield f"nothing graded of {where}"
-    elif mean < LOW and recent < 0:
+    elif mean < LOW and recent < -GAP:
         yield f"{mean:.0%} of the points of {where}"
     if change <= -FALL:
         yield f"{had[:-RECENT].mean():.0%} before that"

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mugrade.grader.glance.words import quoted
 from mugrade.grader.results import Status
 from mugrade.values.verdict import Diagnosis
 
@@ -90,8 +91,9 @@ class StageClass:
         return sum(work.status == status for work in self.works.values())
 
     def topic(self, exercise: str) -> str:
-        """Where the lecture speaks of an exercise: the stage, and a heading in it."""
-        return ": ".join(filter(None, [self.title, self.topics.get(exercise, "")]))
+        """Where the lecture speaks of an exercise: a heading, and the stage that it stands in."""
+        heading = self.topics.get(exercise, "")
+        return f"{quoted(heading)} in {self.title}" if heading else self.title
 
 
 @dataclass(frozen=True)

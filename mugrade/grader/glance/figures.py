@@ -12,6 +12,7 @@ import numpy as np
 ENOUGH = 10  # students, below which a correlation says nothing
 FLAT = 1e-9  # a spread that is none
 BINS = 10
+CHANCE = 15.1  # chi-square with one degree of freedom, which chance exceeds once in 10,000 times
 
 
 def difficulty(shares: np.ndarray) -> list[float | None]:
@@ -67,7 +68,7 @@ def phi(failed: np.ndarray, least: int) -> Iterator[tuple[int, int, int, float]]
 
     `failed` is (students, items) of 0 and 1, NaN where one was not asked. With n of both, a and b
     of one and N who were asked both: phi = (N n - a b) / sqrt(a (N - a) b (N - b)), Pearson's r
-    of 0 and 1. At least `least` fail both, and ten were asked both.
+    of 0 and 1. At least `least` fail both, and N phi^2, a chi-square, is more than chance gives.
     """
     asked = (~np.isnan(failed)).astype(np.float64)
     wrong = np.where(asked > 0, failed, 0.0)
@@ -76,7 +77,9 @@ def phi(failed: np.ndarray, least: int) -> Iterator[tuple[int, int, int, float]]
         n, total, a, b = both[i, j], asked_both[i, j], first[i, j], first[j, i]
         spread = a * (total - a) * b * (total - b)
         if n >= least and total >= ENOUGH and spread > 0:
-            yield i, j, int(n), float((total * n - a * b) / np.sqrt(spread))
+            value = float((total * n - a * b) / np.sqrt(spread))
+            if value > 0 and total * value**2 > CHANCE:
+                yield i, j, int(n), value
 
 
 def quartiles(x: np.ndarray) -> tuple[float, float, float] | None:

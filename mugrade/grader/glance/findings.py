@@ -9,8 +9,9 @@ import numpy as np
 from mugrade.grader.glance import figures
 from mugrade.grader.glance.classroom import Classroom, Item, StageClass
 from mugrade.values.verdict import Diagnosis
+from mugrade.view.formula import readable
 
-MOST = 12  # mistakes and pairs that are listed
+MOST = 10  # mistakes and pairs that are listed
 POOR = 0.1  # discrimination
 TOGETHER = 0.3  # phi
 LEAST = 3  # students who fail both of a pair
@@ -25,6 +26,18 @@ class Made:
     diagnosis: Diagnosis
     checks: Sequence[str]
     students: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        return readable(self.diagnosis.name)
+
+    @property
+    def why(self) -> str:
+        return readable(self.diagnosis.why)
+
+    @property
+    def advice(self) -> str:
+        return readable(self.diagnosis.advice)
 
     @property
     def count(self) -> int:
@@ -155,6 +168,11 @@ def failed_together(classroom: Classroom) -> list[Pair]:
     found = [
         Pair(items[i], items[j], n, r)
         for i, j, n, r in figures.phi(failed, LEAST)
-        if r >= TOGETHER and items[i][1].exercise != items[j][1].exercise
+        if r >= TOGETHER and _exercise(items[i]) != _exercise(items[j])
     ]
     return sorted(found, key=lambda pair: (-pair.phi, -pair.count))[:MOST]
+
+
+def _exercise(asked: tuple[StageClass, Item]) -> tuple[str, str]:
+    stage, item = asked
+    return stage.name, item.exercise

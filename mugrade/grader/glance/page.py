@@ -16,12 +16,13 @@ from mugrade.grader.glance.figures import ENOUGH, quartiles, tenths
 from mugrade.grader.glance.findings import Doubt, Made, Measured, Pair
 from mugrade.grader.glance.sentence import Monday, monday
 from mugrade.grader.glance.times import Timing, timing
+from mugrade.grader.glance.words import percent, sentence, signed
 from mugrade.grader.report import page_template
 from mugrade.grader.results import Status
-from mugrade.view.formula import readable
 from mugrade.view.report import printable
 
 EVERYBODY = "everybody"
+LONGEST = 20  # rows of students, before the others are folded away
 NOT_GRADED = {
     Status.LATE: "too late",
     Status.UNREADABLE: "cannot be read",
@@ -197,18 +198,9 @@ def glance_page(classroom: Classroom, frame: PageFrame) -> str:
         frame=frame,
         views=views,
         everybody=EVERYBODY,
+        longest=LONGEST,
         enough=ENOUGH,
         percent=percent,
         signed=signed,
-        typed=readable,
+        sentence=sentence,
     )
-
-
-def percent(share: float | None) -> str:
-    """A share in percent, or a dash where there is none."""
-    return "–" if share is None else f"{share:.0%}"
-
-
-def signed(number: float | None) -> str:
-    """A correlation, or a dash where there is none."""
-    return "–" if number is None else f"{number:.2f}".replace("-", "−")

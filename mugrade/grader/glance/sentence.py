@@ -8,7 +8,7 @@ import numpy as np
 from mugrade.grader.glance.behind import Behind
 from mugrade.grader.glance.classroom import Classroom, StageClass
 from mugrade.grader.glance.findings import Doubt, Measured, measured, mistakes_of
-from mugrade.view.formula import readable
+from mugrade.grader.glance.words import quoted, sentence
 
 MANY = 0.2  # of a class, and never only one
 HARD = 0.5  # of those who were asked fail it
@@ -34,15 +34,13 @@ def _first(stage: StageClass) -> str:
     n = len(stage.graded)
     common = next(iter(mistakes_of(stage)), None)
     if common and common.count >= max(min(2, n), MANY * n):
-        said = f"{common.count} of {n} made the mistake \N{LEFT DOUBLE QUOTATION MARK}"
-        what = f"{said}{readable(common.diagnosis.name)}\N{RIGHT DOUBLE QUOTATION MARK}"
-        advice = readable(common.diagnosis.advice)
-        return f"Go over {common.topic} again: {what}. What helps: {advice}."
+        what = f"{common.count} of {n} made the mistake {quoted(common.name)}"
+        return f"Repeat {common.topic}: {what}. What helps: {sentence(common.advice)}"
     hardest = max(measured(stage), key=_fails, default=None)
     if hardest and hardest.failed >= min(2, n) and _fails(hardest) >= HARD:
         topic = stage.topic(hardest.item.exercise)
         counts = f"{hardest.failed} of {hardest.asked}"
-        return f"Go over {topic} again: {counts} do not have all points for {hardest.item.check}."
+        return f"Repeat {topic}: {counts} do not have all points for {hardest.item.check}."
     if not len(stage.grades):
         return f"{_graded(n)} for {stage.title}, which gives no points."
     median = f"the median is {np.median(stage.grades):.0%} of the points"
@@ -66,6 +64,7 @@ def _then(
         more = f" and {len(here) - 3} more" if len(here) > 3 else ""
         yield f"Before you give out points, look at {names}{more}."
     if behind:
-        yield f"Ask after {len(behind)} who {'falls' if len(behind) == 1 else 'fall'} behind."
+        yield "1 falls behind: ask." if len(behind) == 1 else f"{len(behind)} fall behind: ask."
     if absent := classroom.absent(stage):
-        yield f"{absent} of {len(classroom.students)} have handed in nothing for {stage.title}."
+        has = "has" if absent == 1 else "have"
+        yield f"{absent} of {len(classroom.students)} {has} handed in nothing for {stage.title}."

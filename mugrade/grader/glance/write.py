@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mugrade import files
+from mugrade.collecting import nothing_to_collect
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.glance.enrolled import Enrolled
@@ -30,12 +31,13 @@ class Wanted:
 
 def write_glance(path: Path, store: Store, course: Course, wanted: Wanted) -> None:
     """Write the page; raises Unreadable where there is nothing to show, and OSError."""
-    standings = store.standings(course.settings, Filter(stages=wanted.stages))
+    with nothing_to_collect():
+        standings = store.standings(course.settings, Filter(stages=wanted.stages))
+        classroom = gathered(store, course, standings, wanted.enrolled.sections)
     if not standings:
         of = f" of {', '.join(wanted.stages)}" if wanted.stages else ""
         raise Unreadable(f"{store.name}: no results{of} there: run mugrade grade first")
     enrolled = wanted.enrolled
-    classroom = gathered(store, course, standings, enrolled.sections)
     if wanted.section:
         if wanted.section not in classroom.section_names:
             there = ", ".join(classroom.section_names) or "none"

@@ -17,7 +17,7 @@ INDEX = "index"
 class Index(Output):
     """A page per student; it bears the mark of all that it was written for."""
 
-    name = INDEX
+    name, reads_checks = INDEX, False
 
     @property
     def path(self) -> Path:
