@@ -1,6 +1,8 @@
 """The class at a glance: the figures are the textbook's, the page is sound, and tells no names."""
 
 import re
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +22,7 @@ from typer.testing import CliRunner
 from mugrade.cli import app
 from mugrade.course.listing import make_manifest
 from mugrade.course.model import Course
-from mugrade.course.settings import Settings
+from mugrade.course.settings import Policy, Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis
 from mugrade.grader.glance import figures
@@ -40,6 +42,7 @@ from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.values import Category
 from mugrade.values.verdict import Diagnosis, Verdict
+from tests.conftest import ROOT
 from tests.test_grade import hand_in
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -422,7 +425,8 @@ def test_of_any_class_the_page_is_sound_and_anonymous_if_asked(
     tiny: Course, notebook: bytes, found: dict[str, object], sections: bool, deadline: bool
 ) -> None:
     if deadline:
-        rules = Settings(deadlines={"00": datetime(2026, 6, 1, tzinfo=UTC)})
+        deadlines = {"00": datetime(2026, 6, 1, tzinfo=UTC)}
+        rules = Settings(deadlines=deadlines, policy=Policy.before_deadline)
         tiny = replace(tiny, settings=rules)
     told = {who: "AB"[i % 2] for i, who in enumerate(found)} if sections else {}
     enrolled = Enrolled({who: f"Zqperson {who.upper()}" for who in found}, told)
@@ -555,3 +559,10 @@ def test_a_student_has_a_page_that_leads_to_all_stages(
     publish({"zqada": (strong, strong)})
     changed = {p.parent.name for p, time in times.items() if p.stat().st_mtime_ns != time}
     assert changed == {"zqada"} and "10 of 10" in (folder / "index.html").read_text()
+
+
+def test_plots_are_loaded_by_the_report_alone() -> None:
+    others = ("publish", "forget", "grade", "policy", "report", "glance")
+    program = f"import sys, mugrade.cli, {', '.join(f'mugrade.grader.{name}' for name in others)}"
+    program += "; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

@@ -39,8 +39,9 @@ def report(
 ) -> None:
     """Write one page about the class: what to say on Monday, and what that is drawn from."""
     require("report", "grade")
+    from mugrade.grader.glance import GLANCE
     from mugrade.grader.glance.enrolled import Enrolled, read_enrolled
-    from mugrade.grader.glance.write import GLANCE, Wanted, write_glance
+    from mugrade.grader.glance.write import Wanted, write_glance
     from mugrade.grader.ledger import GRADEBOOK, listen
     from mugrade.grader.store import NAME, Store
 

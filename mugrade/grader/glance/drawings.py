@@ -91,7 +91,7 @@ def histogram(counts: Sequence[int], median: float | None, words: str, name: str
         axes.bar(np.arange(BINS) / BINS + 0.5 / BINS, counts, 0.9 / BINS, color=BAR)
         if median is not None:
             axes.axvline(min(median, 1.0), color=WARN, linewidth=1.5)
-        axes.set_xlim(0, 1)
+        axes.set_xlim(0, 1.01)
         axes.set_ylim(0, max(*counts, 1) * 1.05)
         axes.set_xticks((0, 0.5, 1))
         axes.xaxis.set_major_formatter(PercentFormatter(1))

@@ -106,11 +106,9 @@ class View:
             for stage in self.classroom.stages
         ]
 
-    def histogram(self, row: Row) -> Markup:
+    def histogram(self, row: Row, place: int) -> Markup:
         middle = row.quartiles[1] if row.quartiles else None
-        return drawings.histogram(
-            row.tenths, middle, row.words, f"{self.id}-points-{row.stage.number}"
-        )
+        return drawings.histogram(row.tenths, middle, row.words, f"{self.id}-points-{place}")
 
     @cached_property
     def mistakes(self) -> list[tuple[Made, str]]:

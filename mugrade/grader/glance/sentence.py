@@ -64,7 +64,8 @@ def _then(
         more = f" and {len(here) - 3} more" if len(here) > 3 else ""
         yield f"Before you give out points, look at {names}{more}."
     if behind:
-        yield "1 falls behind: ask." if len(behind) == 1 else f"{len(behind)} fall behind: ask."
+        who = "1 student falls" if len(behind) == 1 else f"{len(behind)} students fall"
+        yield f"{who} behind: ask what is in the way."
     if absent := classroom.absent(stage):
         has = "has" if absent == 1 else "have"
         yield f"{absent} of {len(classroom.students)} {has} handed in nothing for {stage.title}."

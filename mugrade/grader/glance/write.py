@@ -16,8 +16,6 @@ from mugrade.grader.glance.page import PageFrame, glance_page
 from mugrade.grader.glance.screen import Screen
 from mugrade.grader.store import Filter, Store
 
-GLANCE = "report.html"
-
 
 @dataclass(frozen=True)
 class Wanted:
