@@ -1,6 +1,6 @@
 """A class as plain data: what came of every student at every stage, check by check."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -12,8 +12,6 @@ from mugrade.grader.results import Status
 from mugrade.values.verdict import Diagnosis
 
 ABSENT = Status.MISSING
-Vector = np.ndarray
-Matrix = np.ndarray
 
 
 @dataclass(frozen=True)
@@ -68,13 +66,13 @@ class StageClass:
         return {who: work for who, work in self.works.items() if work.is_graded}
 
     @cached_property
-    def grades(self) -> Vector:
+    def grades(self) -> np.ndarray:
         """The shares of points of those who are graded, and have points to get."""
         found = [work.share for work in self.graded.values() if work.share is not None]
         return np.array(found, dtype=np.float64)
 
     @cached_property
-    def shares(self) -> Matrix:
+    def shares(self) -> np.ndarray:
         """(students who are graded, items): shares of points, NaN where one was not asked."""
         rows = [
             [work.shares.get(item.check, np.nan) for item in self.items]
@@ -83,7 +81,7 @@ class StageClass:
         return np.array(rows, dtype=np.float64).reshape(len(self.graded), len(self.items))
 
     @cached_property
-    def worth(self) -> Vector:
+    def worth(self) -> np.ndarray:
         """The points of the items."""
         return np.array([item.points for item in self.items], dtype=np.float64)
 
@@ -111,11 +109,8 @@ class Classroom:
 
     def section(self, name: str) -> "Classroom":
         """The class without those who are not in a section."""
-        return self._where(lambda student: self.sections.get(student) == name)
-
-    def _where(self, is_in: Callable[[str], bool]) -> "Classroom":
-        students = [student for student in self.students if is_in(student)]
-        return replace(self, students=students, stages=_restricted(self.stages, set(students)))
+        there = [student for student in self.students if self.sections.get(student) == name]
+        return replace(self, students=there, stages=_restricted(self.stages, set(there)))
 
     def absent(self, stage: StageClass) -> int:
         """How many have handed in nothing."""

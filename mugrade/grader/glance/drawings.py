@@ -35,7 +35,7 @@ STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mugrade",
     "text.parse_math": False,
-    "font.size": 9,
+    "font.size": 10,
     "axes.edgecolor": SOFT,
     "axes.labelcolor": INK,
     "axes.spines.top": False,

@@ -4,9 +4,6 @@ Sources: Crocker and Algina, Introduction to Classical and Modern Test Theory (1
 Ebel and Frisbie, Essentials of Educational Measurement (1991), chapter 13, for the thresholds.
 """
 
-from collections.abc import Iterator
-from itertools import combinations
-
 import numpy as np
 
 ENOUGH = 10  # students, below which a correlation says nothing
@@ -63,7 +60,7 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> float | None:
     return correlation(ranks(x), ranks(y)) if len(x) >= ENOUGH else None
 
 
-def phi(failed: np.ndarray, least: int) -> Iterator[tuple[int, int, int, float]]:
+def phi(failed: np.ndarray, least: int) -> list[tuple[int, int, int, float]]:
     """Pairs of items (i, j) that are failed together: how often, and phi.
 
     `failed` is (students, items) of 0 and 1, NaN where one was not asked. With n of both, a and b
@@ -72,14 +69,15 @@ def phi(failed: np.ndarray, least: int) -> Iterator[tuple[int, int, int, float]]
     """
     asked = (~np.isnan(failed)).astype(np.float64)
     wrong = np.where(asked > 0, failed, 0.0)
-    both, asked_both, first = wrong.T @ wrong, asked.T @ asked, wrong.T @ asked
-    for i, j in combinations(range(failed.shape[1]), 2):
-        n, total, a, b = both[i, j], asked_both[i, j], first[i, j], first[j, i]
-        spread = a * (total - a) * b * (total - b)
-        if n >= least and total >= ENOUGH and spread > 0:
-            value = float((total * n - a * b) / np.sqrt(spread))
-            if value > 0 and total * value**2 > CHANCE:
-                yield i, j, int(n), value
+    i, j = np.triu_indices(failed.shape[1], 1)
+    both, total = (wrong.T @ wrong)[i, j], (asked.T @ asked)[i, j]
+    of_one = wrong.T @ asked
+    a, b = of_one[i, j], of_one[j, i]
+    spread = a * (total - a) * b * (total - b)
+    value = (total * both - a * b) / np.sqrt(np.where(spread > 0, spread, 1))
+    close = (spread > 0) & (value > 0) & (total * value**2 > CHANCE)
+    found = np.nonzero(close & (both >= least) & (total >= ENOUGH))[0]
+    return [(int(i[k]), int(j[k]), int(both[k]), float(value[k])) for k in found]
 
 
 def quartiles(x: np.ndarray) -> tuple[float, float, float] | None:

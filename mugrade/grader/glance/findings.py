@@ -64,11 +64,6 @@ class Measured:
     difficulty: float | None
     discrimination: float | None
 
-    @property
-    def is_one_sided(self) -> bool:
-        """Whether nobody or everybody passes, among more than one."""
-        return self.asked > 1 and self.passed in (0, self.asked)
-
 
 @dataclass(frozen=True)
 class Doubt:
@@ -153,7 +148,7 @@ def easy(items: Sequence[Measured]) -> list[Measured]:
 
 
 def failed_together(classroom: Classroom) -> list[Pair]:
-    """Items of different exercises that the same students fail, the closest first."""
+    """Items of different exercises that the same students fail; first what concerns most."""
     stages = classroom.begun
     items = [(stage, item) for stage in stages for item in stage.items]
     rows = {student: i for i, student in enumerate(classroom.students)}
@@ -170,7 +165,7 @@ def failed_together(classroom: Classroom) -> list[Pair]:
         for i, j, n, r in figures.phi(failed, LEAST)
         if r >= TOGETHER and _exercise(items[i]) != _exercise(items[j])
     ]
-    return sorted(found, key=lambda pair: (-pair.phi, -pair.count))[:MOST]
+    return sorted(found, key=lambda pair: -pair.count * pair.phi)[:MOST]
 
 
 def _exercise(asked: tuple[StageClass, Item]) -> tuple[str, str]:
