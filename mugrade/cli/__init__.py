@@ -9,6 +9,7 @@ from mugrade.cli.checking import check, doctor
 from mugrade.cli.collecting import collect
 from mugrade.cli.explaining import explain
 from mugrade.cli.exporting import export, gradescope
+from mugrade.cli.glance import report
 from mugrade.cli.grades import forget, grades
 from mugrade.cli.grading import grade
 from mugrade.cli.keeping import kept, restore, update
@@ -26,7 +27,7 @@ OF_A_STUDENT = (start, lab, check, status, hint, reset, take, doctor, submit, da
 KEEPING = (update, restore, kept)
 OF_A_TEACHER = (
     *(new, build, lint, release),
-    *(collect, grade, grades, export, gradescope, explain, forget),
+    *(collect, grade, grades, report, export, gradescope, explain, forget),
 )
 for command in (*OF_A_STUDENT, *KEEPING, *OF_A_TEACHER):
     app.command()(command)

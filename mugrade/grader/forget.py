@@ -6,8 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mugrade import files
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
+from mugrade.grader.glance import GLANCE
 from mugrade.grader.log import forget_in_log
 from mugrade.grader.migrate import backups
 from mugrade.grader.outputs.csv import CSV
@@ -37,7 +39,15 @@ def forget_student(
         if not done:
             raise Unreadable(f"{out}: nothing is kept of {printable(student)}")
         republish(out, course, store, console)
+        done += _forget_in_glance(out)
         return [*done, f"{out / CSV}: written again", *_left(out, store)]
+
+
+def _forget_in_glance(out: Path) -> Iterator[str]:
+    """The report is of the whole class, with names and examples."""
+    if (out / GLANCE).exists():
+        files.remove(out / GLANCE)
+        yield f"{out / GLANCE}: deleted; mugrade report writes it again"
 
 
 def _left(out: Path, store: Store) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
@@ -150,15 +151,16 @@ def to_json(standings: Iterable[Standing]) -> str:
 
 
 @cache
-def _page() -> Template:
+def page_template(name: str) -> Template:
+    """A template of a page; what is filled in is escaped."""
     loader = PackageLoader("mugrade.grader", "templates")
-    return Environment(loader=loader, autoescape=True).get_template("feedback.html")
+    return Environment(loader=loader, autoescape=True).get_template(name)
 
 
 def write_feedback(path: Path, standing: Standing, title: str, course: str = "") -> None:
     """One self-contained page for a submission; everything is escaped."""
     result = standing.result
-    text = _page().render(
+    text = page_template("feedback.html").render(
         result=result,
         standing=standing,
         student=printable(standing.student),
@@ -187,6 +189,30 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
 def _worth(check: CheckEntry) -> str:
     """What a check gives at most, in words."""
     return f"of {check.points}{' bonus' if check.optional else ''}"
+
+
+def index_page(
+    standings: Sequence[Standing], titles: Mapping[str, str], course: str, mark: str
+) -> str:
+    """A self-contained page of all stages of a student, which leads to theirs; all is escaped."""
+    rows = [
+        (
+            quote(s.stage, errors="replace"),
+            titles[s.stage],
+            shown_points(s.points),
+            s.attempt.max_points,
+            printable(": ".join(filter(None, (s.status, s.reason)))),
+        )
+        for s in standings
+    ]
+    return page_template("index.html").render(
+        student=printable(standings[0].student),
+        course=course,
+        rows=rows,
+        points=shown_points(sum(s.points for s in standings)),
+        most=sum(s.attempt.max_points for s in standings),
+        mark=Markup(f"<!-- {mark} -->"),
+    )
 
 
 def _plain(text: str) -> str:
