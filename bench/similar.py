@@ -35,7 +35,7 @@ from mugrade.course.settings import Settings
 from mugrade.grader.attempts import Basis
 from mugrade.grader.results import PackedNotebook, Result, Status
 from mugrade.grader.similar.look import look
-from mugrade.grader.similar.reading import Reader
+from mugrade.grader.similar.reading import Reader, known_prints
 from mugrade.grader.similar.weigh import Comparison, Exercise, Pair, Work, compare
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
@@ -146,7 +146,7 @@ def _is_short(course: Course, exercise: Exercise) -> bool:
 
 def measure(course: Course, classes: int, console: Console) -> None:
     """Print precision and recall over so many classes."""
-    reader, pool = Reader(course), pools(course)
+    reader, pool, known = Reader(course), pools(course), known_prints(course)
 
     @cache
     def work(exercise: Exercise, source: str) -> Work:
@@ -159,7 +159,7 @@ def measure(course: Course, classes: int, console: Console) -> None:
             for exercise, source in own.items()
             if exercise[0] == stage or not stage
         ]
-        return compare(works, reader.known)
+        return compare(works, known)
 
     listed, planted = Counter[tuple[int, str]](), Counter[tuple[int, str]]()
     wrong = twins = alone = alone_wrong = alone_planted = 0
@@ -215,20 +215,25 @@ def submissions(course: Course, students: int) -> Iterator[tuple[Result, Basis]]
 
 def weigh_large(course: Course, students: int, console: Console) -> None:
     """Print what a large class costs."""
-    with tempfile.TemporaryDirectory() as folder:
-        with closing(Store.create(Path(folder) / "results.db")) as store:
-            store.add_all(list(submissions(course, students)))
-            before, began = _peak(), time.perf_counter()
-            looked = look(course, store, store.standings(Settings()))
-            seconds = time.perf_counter() - began
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(Store.create(Path(folder) / "results.db")) as store,
+    ):
+        store.add_all(list(submissions(course, students)))
+        began, used = time.perf_counter(), _used()
+        looked = look(course, store, store.standings(Settings()))
+        wall, cpu = time.perf_counter() - began, _used() - used
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     console.print(
-        f"{students} students, {len(course.stages)} stages: {seconds:.1f} s, {_peak() - before:.0f} "
-        f"MB more, {_peak():.0f} MB in all; {len(looked.comparison.pairs)} pairs listed"
+        f"{students} students, {len(course.stages)} stages: {wall:.1f} s, {cpu:.1f} s of processor "
+        f"time, at most {peak:.0f} MB; {len(looked.comparison.pairs)} pairs listed"
     )
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _used() -> float:
+    """Seconds of processor time, of this process and those that it has waited for."""
+    of = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in of)
 
 
 def main(

@@ -63,7 +63,7 @@ def _written(statement: Statement, colours: Colours) -> list[Token]:
 
 
 def _runs(block: Sequence[Statement]) -> Iterator[tuple[int, int]]:
-    """Where statements stand in a row that may change places; one that stays is a run of its own."""
+    """Where statements stand in a row that may change places; one that stays stands alone."""
     start = 0
     for i, statement in enumerate(block):
         if statement.stays:

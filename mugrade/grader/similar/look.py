@@ -1,25 +1,34 @@
 """Look through what counts of a class, and lay side by side what few have in common."""
 
+import multiprocessing
+import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
+from mugrade.collecting import nothing_to_collect
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
-from mugrade.grader.similar.reading import Reader
+from mugrade.grader.similar.reading import Reader, known_prints
 from mugrade.grader.similar.weigh import Comparison, Exercise, Likeness, Work, compare
 from mugrade.grader.store import Store
 from mugrade.view.report import printable, summary
 
 LOOKED_AT = (Status.GRADED, Status.LATE)
 LINES, WIDTH = 400, 160  # of an answer that are shown
+WORTH, CHUNK = 100, 10  # notebooks for which a process is started, and that it gets at once
 
 
 @dataclass(frozen=True)
 class Passage:
-    """Lines of an answer in a row; `holders` students have what stands there, 0: it is not shared."""
+    """Lines of an answer in a row, and how many students have what stands there; 0: not shared."""
 
     text: str
     holders: int
@@ -70,21 +79,20 @@ class Look:
             )
 
 
-def look(
-    course: Course,
-    store: Store,
-    standings: Sequence[Standing],
-    told: Callable[[], object] = lambda: None,
-) -> Look:
-    """Compare the notebooks that count; `told` is called after each. Nothing is executed."""
+def look(course: Course, store: Store, standings: Sequence[Standing]) -> Look:
+    """Compare the notebooks that count, stage by stage. Nothing is executed."""
     reader, works, left_out = Reader(course), list[Work](), list[tuple[str, str, str]]()
-    for standing in sorted(standings, key=lambda s: (s.stage, s.student)):
-        try:
-            works += _read(reader, store, standing)
-        except Unreadable as error:
-            left_out.append((*standing.key, str(error)))
-        told()
-    comparison = compare(works, reader.known)
+    handed_in = sorted((s for s in standings if s.status != Status.MISSING), key=attrgetter("key"))
+    by_stage = sorted(handed_in, key=attrgetter("stage"))
+    with _mapping(len(handed_in)) as mapped:
+        for _, some in groupby(by_stage, key=attrgetter("stage")):
+            found = [(s.student, s.stage, _content(reader, store, s)) for s in some]
+            for one, read in zip(found, mapped(partial(_read, reader), found), strict=True):
+                if isinstance(read, str):
+                    left_out.append((one[0], one[1], read))
+                else:
+                    works += read
+    comparison = compare(works, known_prints(course))
     listed = {student for like in comparison.pairs for student in like.pair}
     return Look(
         comparison,
@@ -95,18 +103,36 @@ def look(
     )
 
 
-def _read(reader: Reader, store: Store, standing: Standing) -> list[Work]:
-    """The answers in what counts of a student's stage; raises Unreadable."""
-    if standing.status == Status.MISSING:
-        return []
+@contextmanager
+def _mapping(notebooks: int) -> Iterator[Callable[..., Iterable[list[Work] | str]]]:
+    """What applies a function to many notebooks: `map`, or processes where that is worth it."""
+    jobs = min(os.cpu_count() or 1, notebooks // WORTH)
+    if jobs < 2:
+        yield map
+    else:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, spawn) as pool:
+            yield partial(pool.map, chunksize=CHUNK)
+
+
+def _content(reader: Reader, store: Store, standing: Standing) -> bytes | str:
+    """The notebook that counts, or why it is not compared."""
     if standing.status not in LOOKED_AT:
-        raise Unreadable(standing.reason)
+        return standing.reason
     if standing.stage not in reader.manifest.stages:
-        raise Unreadable("the course has no such stage any more")
+        return "the course has no such stage any more"
     content = store.notebook(standing.attempt)
-    if content is None:
-        raise Unreadable("its notebook was not kept")
-    return reader.works(standing.student, standing.stage, content)
+    return "its notebook was not kept" if content is None else content
+
+
+def _read(reader: Reader, notebook: tuple[str, str, bytes | str]) -> list[Work] | str:
+    """The answers in a notebook, or why it is not compared."""
+    student, stage, content = notebook
+    try:
+        with nothing_to_collect():
+            return content if isinstance(content, str) else reader.works(student, stage, content)
+    except Unreadable as error:
+        return str(error)
 
 
 def _lost(store: Store, standings: Sequence[Standing]) -> dict[str, dict[Exercise, set[str]]]:

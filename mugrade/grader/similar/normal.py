@@ -8,7 +8,7 @@ or writes what another one writes.
 """
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from mugrade.errors import Unreadable
@@ -63,7 +63,7 @@ def normal_form(source: str, given: Iterable[str]) -> list[list[Token]]:
     """
     try:
         tree = ast.parse(source)
-        nodes = list(ast.walk(tree))
+        nodes = list(_below(tree))
         if len(nodes) > MAX_NODES:
             raise Unreadable(f"an answer of {len(nodes)} syntax nodes, more than {MAX_NODES}")
         vocabulary = Vocabulary.of(nodes, given)
@@ -101,7 +101,7 @@ def _statement(node: ast.AST, own: Vocabulary) -> Statement:
         if isinstance(found := getattr(node, name, None), list) and found
     ]
     head = _tokens(node, own)
-    nodes = list(_head(node))
+    nodes = list(_below(node, SKIPPED))
     reads, writes = _effects(node, nodes)
     inner = [s for _, block in blocks for s in block]
     stays = any(isinstance(n, STAY) for n in nodes)
@@ -180,13 +180,13 @@ def _blind(tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(token.text for token in tokens)
 
 
-def _head(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all below it, but for its blocks."""
+def _below(node: ast.AST, skipped: Container[str] = ()) -> Iterator[ast.AST]:
+    """The node and all below it, but for some fields; `ast.walk` takes twice the time."""
     todo = [node]
     while todo:
         yield (one := todo.pop())
         for name in one._fields:
-            value = getattr(one, name, None) if name not in SKIPPED else None
+            value = None if name in skipped else getattr(one, name, None)
             if isinstance(value, list):
                 todo += [v for v in value if isinstance(v, ast.AST)]
             elif isinstance(value, ast.AST):

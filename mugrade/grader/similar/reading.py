@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mugrade.course.cells import Role, plain_python
 from mugrade.course.exercises import StudentCode, find_code
@@ -21,15 +21,12 @@ CODE = (Role.GIVEN, Role.SOLUTION, Role.CHECK, Role.DEMO)
 
 
 class Reader:
-    """Reads notebooks of a course; `known` are the fingerprints of its own code."""
+    """Reads notebooks of a course, whose own comments and names are left out of what it finds."""
 
     def __init__(self, course: Course) -> None:
         self.manifest = make_manifest(course)
         self.symbols = {entry.id: entry.symbols for entry in self.manifest.blocks}
-        cells = [cell for stage in course.stages for cell in stage.role(*CODE)]
-        sources = {source: c.id for c in cells for source in (c.block.source, c.unsolved)}
-        self.said = marks_of("\n".join(sources))
-        self.known = frozenset(h for s, id in sources.items() for h in self._all_grams(s, id))
+        self.said = marks_of("\n".join(_sources(course)))
 
     def works(self, student: str, stage: str, content: bytes) -> list[Work]:
         """The answers in a notebook, those that are written; raises Unreadable."""
@@ -64,13 +61,24 @@ class Reader:
                         found[line] = min(count, found.get(line, count))
         return found
 
-    def _all_grams(self, source: str, id: str) -> list[int]:
-        """All hashes of a source, not only those that are kept; none if it is no Python."""
-        code, given = "\n".join(plain_python(source)), self.symbols.get(id, ())
-        try:
-            return [h for tokens in normal_form(code, given) for h in grams(tokens).tolist()]
-        except Unreadable:
-            return []
+
+def known_prints(course: Course) -> frozenset[int]:
+    """The hashes of all that the course gives or its reference says, not only those kept."""
+    return frozenset(h for of in _sources(course).items() for h in _all_grams(*of))
+
+
+def _sources(course: Course) -> dict[str, Iterable[str]]:
+    """The code of a course's cells, solved and as it is handed out -> the names it defines."""
+    cells = [cell for stage in course.stages for cell in stage.role(*CODE)]
+    return {s: c.block.symbols for c in cells for s in (c.block.source, c.unsolved)}
+
+
+def _all_grams(source: str, given: Iterable[str]) -> list[int]:
+    code = "\n".join(plain_python(source))
+    try:
+        return [h for tokens in normal_form(code, given) for h in grams(tokens).tolist()]
+    except Unreadable:
+        return []
 
 
 def marks_of(source: str) -> frozenset[str]:

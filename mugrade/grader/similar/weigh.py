@@ -21,8 +21,8 @@ from statistics import NormalDist, median
 from typing import TypeVar
 
 FEW, SHARE, MOST = 3, 0.1, 12  # so many students share what is rare: a tenth, within these bounds
-LEAST = 20  # shared fingerprints: about ten lines of code
-CHANCE = 0.1  # pairs that are listed by chance in a class
+LEAST = 30  # shared fingerprints: about a dozen lines of code
+CHANCE = 0.02  # pairs that are listed by chance in a class
 PAIRS_OF_EACH = 4  # of a student: where fewer share anything, as many more share nothing
 
 Pair = tuple[str, str]

@@ -1,8 +1,8 @@
 """Fingerprints of a text of tokens, by winnowing.
 
 Every K tokens in a row have a hash; of every W hashes in a row the smallest is kept, of equals the
-last. So of what two texts share nothing of K + W - 1 tokens is missed, and nothing shorter than K is
-found (Schleimer, Wilkerson and Aiken, SIGMOD 2003). A student's own name counts as the distance
+last. So of what two texts share nothing of K + W - 1 tokens is missed, and nothing shorter than K
+is found (Schleimer, Wilkerson and Aiken, SIGMOD 2003). A student's own name counts as the distance
 to where it last stood within those K (Baker, JCSS 1996), so that what it is called does not matter.
 
 Written here because copydetect, whose last release is of 2024, takes texts and not tokens, every
