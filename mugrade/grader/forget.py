@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mugrade import files
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.log import forget_in_log
@@ -13,7 +14,8 @@ from mugrade.grader.migrate import backups
 from mugrade.grader.outputs.csv import CSV
 from mugrade.grader.plan import opened_results
 from mugrade.grader.publish import Publisher, republish
-from mugrade.grader.store import Store
+from mugrade.grader.similar.page import PAGE
+from mugrade.grader.store import Filter, Store
 from mugrade.grader.vacuum import vacuum
 from mugrade.view.report import printable
 
@@ -26,8 +28,9 @@ def forget_student(
     Raises Unreadable if nothing was there. Stopped half-way, it goes on when called again.
     """
     with opened_results(out, url, console) as store:
+        done = _without_page(out) if store.histories(Filter([student])) else []
         with closing(Publisher(out, course, store)) as publisher:
-            done = [line for output in publisher.outputs for line in output.forget(student)]
+            done += [line for output in publisher.outputs for line in output.forget(student)]
         attempts, notebooks = store.forget(student)
         done += forget_in_log(out, student)
         if store.is_file:
@@ -38,6 +41,14 @@ def forget_student(
             raise Unreadable(f"{out}: nothing is kept of {printable(student)}")
         republish(out, course, store, console)
         return [*done, f"{out / CSV}: written again", *_left(out, store)]
+
+
+def _without_page(out: Path) -> list[str]:
+    """Delete the page with similar answers, on which the student's may be."""
+    if not (out / PAGE).exists():
+        return []
+    files.remove(out / PAGE)
+    return [f"{out / PAGE}: deleted; mugrade similar writes it again"]
 
 
 def _left(out: Path, store: Store) -> Iterator[str]:
