@@ -4,7 +4,8 @@ A class is made of the answers of tests/answers, which several people have writt
 ones: of a long exercise each is handed in once, of a short one, whose answers are right ones, by
 several. Then somebody's answers to some stages are handed in by another, disguised, and honest
 twins get the same answers to all short exercises of two stages. Precision is the share of listed
-pairs that are copies, recall the share of copies that are listed.
+pairs that are copies, recall the share of copies that are listed. Half of the long answers are the
+reference with a mistake, of which next to nothing can be seen.
 
 At last a large class is read from a database, for seconds and memory.
 """
@@ -36,7 +37,7 @@ from mugrade.grader.attempts import Basis
 from mugrade.grader.results import PackedNotebook, Result, Status
 from mugrade.grader.similar.look import look
 from mugrade.grader.similar.reading import Reader, known_prints
-from mugrade.grader.similar.weigh import Comparison, Exercise, Pair, Work, compare
+from mugrade.grader.similar.weigh import Comparison, Exercise, Pair, Work, weigh_pairs
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
 from mugrade.package.blocks import cell_body
@@ -159,7 +160,7 @@ def measure(course: Course, classes: int, console: Console) -> None:
             for exercise, source in own.items()
             if exercise[0] == stage or not stage
         ]
-        return compare(works, known)
+        return weigh_pairs(works, known)
 
     listed, planted = Counter[tuple[int, str]](), Counter[tuple[int, str]]()
     wrong = twins = alone = alone_wrong = alone_planted = 0
@@ -237,7 +238,7 @@ def _used() -> float:
 
 
 def main(
-    classes: Annotated[int, typer.Option(help="How many classes are made.")] = 24,
+    classes: Annotated[int, typer.Option(help="How many classes are made.")] = 48,
     students: Annotated[int, typer.Option(help="Of the large class.")] = 300,
 ) -> None:
     course, console = load_course(ROOT), Console()

@@ -18,19 +18,21 @@ import mugrade.grader.similar.look
 from bench.disguise import DISGUISES
 from bench.similar import SCOPES, Planted, honest, pools
 from mugrade.cli import app
+from mugrade.course.manifest import CheckEntry
 from mugrade.course.model import Course
 from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis
-from mugrade.grader.results import PackedNotebook, Result, Status
+from mugrade.grader.results import Grade, PackedNotebook, Result, Status
 from mugrade.grader.similar.look import look
 from mugrade.grader.similar.normal import MAX_NODES, normal_form
 from mugrade.grader.similar.page import NO_ACCUSATION, PAGE
 from mugrade.grader.similar.reading import MAX_CODE, Reader, known_prints
-from mugrade.grader.similar.weigh import LEAST, Work, beyond_chance, compare
+from mugrade.grader.similar.weigh import LEAST, Work, beyond_chance, weigh_pairs
 from mugrade.grader.similar.winnow import K, W, grams, winnowed
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
+from mugrade.values.verdict import Verdict
 from sample_class.students import Notebook, cell, insert_before, rewrite, solved
 from tests.conftest import ROOT
 
@@ -150,10 +152,10 @@ def test_the_order_of_students_makes_no_difference(
 ) -> None:
     of = [Work(student, ("00", e), "", prints) for student, e, prints in found]
     mixed = rng.sample(of, len(of))
-    assert compare(of) == compare(mixed)
+    assert weigh_pairs(of) == weigh_pairs(mixed)
     mirror = str.maketrans("abcdefgh", "hgfedcba")
-    renamed = compare(Work(w.student.translate(mirror), w.exercise, "", w.prints) for w in of)
-    weights = {frozenset(p.pair): round(p.weight, 6) for p in compare(of).pairs}
+    renamed = weigh_pairs(Work(w.student.translate(mirror), w.exercise, "", w.prints) for w in of)
+    weights = {frozenset(p.pair): round(p.weight, 6) for p in weigh_pairs(of).pairs}
     assert weights == {
         frozenset(s.translate(mirror) for s in p.pair): round(p.weight, 6) for p in renamed.pairs
     }
@@ -163,10 +165,10 @@ def test_what_many_share_weighs_nothing() -> None:
     prints = frozenset(range(2 * LEAST))
     own = {name: frozenset(range(1000 * i, 1000 * i + 50)) for i, name in enumerate("abcdefgh", 1)}
     everybody = [Work(name, ("00", "x"), "", prints | own[name]) for name in own]
-    assert compare(everybody).pairs == []
+    assert weigh_pairs(everybody).pairs == []
     two = [Work(n, ("00", "x"), "", own[n] | (prints if n in "ab" else set())) for n in own]
-    assert [p.pair for p in compare(two).pairs] == [("a", "b")]
-    assert compare(two, prints).pairs == []
+    assert [p.pair for p in weigh_pairs(two).pairs] == [("a", "b")]
+    assert weigh_pairs(two, prints).pairs == []
     assert beyond_chance([], 0) == 0
 
 
@@ -184,7 +186,7 @@ def test_copies_are_found_and_honest_twins_are_not(course: Course, reader: Reade
     planted = Planted(course, pools(course), seed=0)
     answers = planted.answers.items()
     found = [reader.work(s, *e, text) for s, own in answers for e, text in own.items()]
-    pairs = {like.pair for like in compare(found, known_prints(course)).pairs}
+    pairs = {like.pair for like in weigh_pairs(found, known_prints(course)).pairs}
     large = {pair for pair, (stages, _) in planted.copies.items() if stages == max(SCOPES)}
     assert large <= pairs <= planted.copies.keys()
     assert not pairs & set(planted.twins)
@@ -256,6 +258,7 @@ def test_a_helper_of_ones_own_belongs_to_the_answer_that_uses_it(
     assert "def _mine" in work.source and "as told by Eve" in work.marks
 
 
+CHECK = CheckEntry("sgd-steps", "06_optimizers", 2, "sgd", "Why.")
 EVIL = "</pre></mark><script>alert(1)</script><img src=//evil.example onerror=alert(2)>"
 
 
@@ -280,7 +283,8 @@ def results(course: Course, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, content in [*zip(names, contents, strict=True), ("bad", b"<script>")]:
             submission = Submission(name, stage.name, None)
             packed = PackedNotebook.of(content)
-            store.add(Result(submission, Status.GRADED, notebook=packed), Basis(""))
+            lost = [Grade(CHECK, Verdict("value"))] if name in (names[0], names[-1]) else []
+            store.add(Result(submission, Status.GRADED, "", lost, notebook=packed), Basis(""))
         store.add(
             Result(Submission("worse", stage.name, None), Status.UNREADABLE, "why"), Basis("")
         )
@@ -327,6 +331,7 @@ def test_the_page_shows_both_sides_and_runs_nothing(said: str, results: Path) ->
     body = page.text[page.text.index("}\n}") :]
     assert body.lstrip("}\n ").startswith(NO_ACCUSATION)
     assert EVIL in page.text and "only these two have" in page.text
+    assert "both lose points at sgd-steps: the value is wrong" in page.text
     assert "Not compared" in page.text and "<script>" not in (results / PAGE).read_text()
     assert not {"\x1b", "\u202e"} & set(page.text)
 

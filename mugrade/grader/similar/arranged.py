@@ -37,7 +37,7 @@ class Statement(NamedTuple):
 
 
 Colours = Mapping[str, int]  # own name -> what it is known by
-Key = tuple[int, int]
+Rank = tuple[int, int]
 
 
 def linear(statements: Sequence[Statement]) -> list[Token]:
@@ -73,7 +73,7 @@ def _runs(block: Sequence[Statement]) -> Iterator[tuple[int, int]]:
     yield start, len(block)
 
 
-def _in_order(block: Sequence[Statement], keys: Sequence[Key]) -> list[int]:
+def _in_order(block: Sequence[Statement], keys: Sequence[Rank]) -> list[int]:
     """Of all orders that keep what depends on each other, the one with the smallest keys."""
     after: dict[int, set[int]] = _dependencies(block)
     waits = [0] * len(block)

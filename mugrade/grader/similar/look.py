@@ -17,7 +17,7 @@ from mugrade.errors import Unreadable
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
 from mugrade.grader.similar.reading import Reader, known_prints
-from mugrade.grader.similar.weigh import Comparison, Exercise, Likeness, Work, compare
+from mugrade.grader.similar.weigh import Comparison, Exercise, Likeness, Work, weigh_pairs
 from mugrade.grader.store import Store
 from mugrade.view.report import printable, summary
 
@@ -84,7 +84,7 @@ def look(course: Course, store: Store, standings: Sequence[Standing]) -> Look:
     reader, works, left_out = Reader(course), list[Work](), list[tuple[str, str, str]]()
     handed_in = sorted((s for s in standings if s.status != Status.MISSING), key=attrgetter("key"))
     by_stage = sorted(handed_in, key=attrgetter("stage"))
-    with _mapping(len(handed_in)) as mapped:
+    with nothing_to_collect(), _mapping(len(handed_in)) as mapped:
         for _, some in groupby(by_stage, key=attrgetter("stage")):
             found = [(s.student, s.stage, _content(reader, store, s)) for s in some]
             for one, read in zip(found, mapped(partial(_read, reader), found), strict=True):
@@ -92,7 +92,7 @@ def look(course: Course, store: Store, standings: Sequence[Standing]) -> Look:
                     left_out.append((one[0], one[1], read))
                 else:
                     works += read
-    comparison = compare(works, known_prints(course))
+    comparison = weigh_pairs(works, known_prints(course))
     listed = {student for like in comparison.pairs for student in like.pair}
     return Look(
         comparison,

@@ -8,6 +8,8 @@ from rich.text import Text
 
 from mugrade import files
 from mugrade.grader.similar.look import Look
+from mugrade.grader.similar.weigh import LEAST
+from mugrade.grader.similar.winnow import K
 from mugrade.view.report import printable
 from mugrade.view.tables import table
 
@@ -34,6 +36,8 @@ def write_page(path: Path, look: Look, course: str) -> None:
         more=len(pairs[MOST_PAIRS:]),
         left_out=look.left_out,
         shown=printable,
+        words=K,
+        least=LEAST,
         held_by=held_by,
     )
     files.write(path, text.encode("utf-8", "replace"))
@@ -47,10 +51,10 @@ def held_by(holders: int) -> str:
 
 def pairs_table(look: Look) -> Table:
     """A row per pair: what it weighs, how much is shared, and where most of it."""
-    found = table(right=("weight", "passages"))
+    found = table()
     for name in ("one", "other"):
         found.add_column(name, max_width=40, overflow="fold")
-    for name in ("weight", "passages"):
+    for name in ("weight", "pieces"):
         found.add_column(name, justify="right", no_wrap=True)
     found.add_column("most of it in", overflow="fold")
     for like in look.comparison.pairs:

@@ -27,7 +27,7 @@ PAIRS_OF_EACH = 4  # of a student: where fewer share anything, as many more shar
 
 Pair = tuple[str, str]
 Exercise = tuple[str, str]  # its stage, its id
-Item = TypeVar("Item")
+Item = TypeVar("Item", int, str)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Comparison:
     students: int
 
 
-def compare(works: Iterable[Work], known: AbstractSet[int] = frozenset()) -> Comparison:
+def weigh_pairs(works: Iterable[Work], known: AbstractSet[int] = frozenset()) -> Comparison:
     """Weigh every two students; `known` are the course's own fingerprints."""
     works = sorted(works, key=lambda work: (work.exercise, work.student))
     students = len({work.student for work in works})
@@ -125,7 +125,7 @@ def _rare(
     """What stands in the answers of a few students to an exercise -> who they are."""
     index: dict[tuple[Exercise, Item], list[str]] = defaultdict(list)
     for student, exercise, items in found:
-        for item in items:
+        for item in sorted(items):
             index[exercise, item].append(student)
     return {key: tuple(who) for key, who in index.items() if 2 <= len(who) <= few(answered[key[0]])}
 
