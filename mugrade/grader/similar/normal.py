@@ -23,7 +23,7 @@ STAY = (
     *(ast.Yield, ast.YieldFrom, ast.Await, ast.ExceptHandler, ast.match_case),
 )
 BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
-SKIPPED = {*BLOCKS, "ctx", "annotation", "returns", "type_comment", "type_params", "simple", "kind"}
+HINTS = ("ctx", "annotation", "returns", "type_comment", "type_params", "simple", "kind")
 IMPORTS = (ast.Import, ast.ImportFrom)
 EFFECTS = "()"  # what statements change that are there for their effect
 
@@ -101,7 +101,7 @@ def _statement(node: ast.AST, own: Vocabulary) -> Statement:
         if isinstance(found := getattr(node, name, None), list) and found
     ]
     head = _tokens(node, own)
-    nodes = list(_below(node, SKIPPED))
+    nodes = list(_below(node, BLOCKS))
     reads, writes = _effects(node, nodes)
     inner = [s for _, block in blocks for s in block]
     stays = any(isinstance(n, STAY) for n in nodes)
@@ -152,7 +152,8 @@ def _tokens(node: ast.AST, own: Vocabulary, line: int = 0) -> list[Token]:
 def _fields(node: ast.AST, own: Vocabulary, line: int, besides: Iterable[str] = ()) -> list[Token]:
     found: list[Token] = []
     for field, value in ast.iter_fields(node):
-        if field in SKIPPED or field in besides:
+        is_block = field in BLOCKS and isinstance(value, list)
+        if is_block or field in HINTS or field in besides:
             continue
         items = value if isinstance(value, list) else [value]
         if field == "keywords":
@@ -180,14 +181,14 @@ def _blind(tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(token.text for token in tokens)
 
 
-def _below(node: ast.AST, skipped: Container[str] = ()) -> Iterator[ast.AST]:
-    """The node and all below it, but for some fields; `ast.walk` takes twice the time."""
+def _below(node: ast.AST, lists: Container[str] = ()) -> Iterator[ast.AST]:
+    """The node and all below it, but for type hints and some lists; faster than `ast.walk`."""
     todo = [node]
     while todo:
         yield (one := todo.pop())
         for name in one._fields:
-            value = None if name in skipped else getattr(one, name, None)
-            if isinstance(value, list):
+            value = None if name in HINTS else getattr(one, name, None)
+            if isinstance(value, list) and name not in lists:
                 todo += [v for v in value if isinstance(v, ast.AST)]
             elif isinstance(value, ast.AST):
                 todo.append(value)
