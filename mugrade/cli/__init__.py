@@ -16,6 +16,7 @@ from mugrade.cli.keeping import kept, restore, update
 from mugrade.cli.new import new
 from mugrade.cli.releasing import release
 from mugrade.cli.shared import Commands, say
+from mugrade.cli.similar import similar
 from mugrade.cli.starting import lab, start
 from mugrade.cli.student import data, hint, reset, status, take
 from mugrade.cli.submitting import submit
@@ -27,7 +28,7 @@ OF_A_STUDENT = (start, lab, check, status, hint, reset, take, doctor, submit, da
 KEEPING = (update, restore, kept)
 OF_A_TEACHER = (
     *(new, build, lint, release),
-    *(collect, grade, grades, report, export, gradescope, explain, forget),
+    *(collect, grade, grades, report, export, gradescope, explain, similar, forget),
 )
 for command in (*OF_A_STUDENT, *KEEPING, *OF_A_TEACHER):
     app.command()(command)

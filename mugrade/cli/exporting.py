@@ -22,8 +22,6 @@ from mugrade.extras import require
 if TYPE_CHECKING:
     from mugrade.course.model import Course
 
-EXPORT = "export"
-
 
 class To(StrEnum):
     """Who takes the points."""
@@ -81,6 +79,7 @@ def export(
     """Write what counts as a platform takes it; the platform's own file is left as it is."""
     require("export", "grade")
     from mugrade.grader.collect.place import submitted_in
+    from mugrade.grader.exports import EXPORTED
     from mugrade.grader.exports.writing import Export
 
     found, folder = course_and_results(course, out)
@@ -88,7 +87,7 @@ def export(
     said = dict(_column(found, text) for text in column or ())
     there = submitted_in(submitted)
     job = Export(found, folder, db, stages, said, scale, zeros, exercises, there)
-    target = to or folder / EXPORT
+    target = to or folder / EXPORTED
     with console().status("writing"):
         lines = list(job.write(platform, table, target, feedback))
     for line in lines:
@@ -107,10 +106,11 @@ def gradescope(
     It holds the answers and the secret of the hidden inputs, and is for teachers only.
     """
     require("gradescope", "grade")
+    from mugrade.grader.exports import EXPORTED
     from mugrade.grader.exports.archive import write_autograder
 
     found, folder = course_and_results(course, out)
-    path = to or folder / EXPORT / f"gradescope-{found.find(stage).name}.zip"
+    path = to or folder / EXPORTED / f"gradescope-{found.find(stage).name}.zip"
     size = write_autograder(path, found, found.find(stage), folder, accept_weak)
     say(f"{path}: {size >> 10} kB, to upload under Configure Autograder")
 

@@ -1,5 +1,6 @@
 """Everything that is kept of a student, deleted."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,15 +10,19 @@ from rich.console import Console
 from mugrade import files
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
+from mugrade.grader.exports import EXPORTED
 from mugrade.grader.glance import GLANCE
 from mugrade.grader.log import forget_in_log
 from mugrade.grader.migrate import backups
 from mugrade.grader.outputs.csv import CSV
 from mugrade.grader.plan import opened_results
 from mugrade.grader.publish import Publisher, republish
-from mugrade.grader.store import Store
+from mugrade.grader.similar.page import PAGE
+from mugrade.grader.store import Filter, Store
 from mugrade.grader.vacuum import vacuum
 from mugrade.view.report import printable
+
+OF_ALL = {GLANCE: "report", PAGE: "similar", EXPORTED: "export"}
 
 
 def forget_student(
@@ -28,8 +33,9 @@ def forget_student(
     Raises Unreadable if nothing was there. Stopped half-way, it goes on when called again.
     """
     with opened_results(out, url, console) as store:
+        done = list(_without_all(out)) if store.histories(Filter([student])) else []
         with closing(Publisher(out, course, store)) as publisher:
-            done = [line for output in publisher.outputs for line in output.forget(student)]
+            done += [line for output in publisher.outputs for line in output.forget(student)]
         attempts, notebooks = store.forget(student)
         done += forget_in_log(out, student)
         if store.is_file:
@@ -39,15 +45,20 @@ def forget_student(
         if not done:
             raise Unreadable(f"{out}: nothing is kept of {printable(student)}")
         republish(out, course, store, console)
-        done += _forget_in_glance(out)
         return [*done, f"{out / CSV}: written again", *_left(out, store)]
 
 
-def _forget_in_glance(out: Path) -> Iterator[str]:
-    """The report is of the whole class, with names and examples."""
-    if (out / GLANCE).exists():
-        files.remove(out / GLANCE)
-        yield f"{out / GLANCE}: deleted; mugrade report writes it again"
+def _without_all(out: Path) -> Iterator[str]:
+    """Delete what is written of the whole class at once, in which the student may be."""
+    for name, command in OF_ALL.items():
+        path = out / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            files.remove(path)
+        else:
+            continue
+        yield f"{path}: deleted; mugrade {command} writes it again"
 
 
 def _left(out: Path, store: Store) -> Iterator[str]:

@@ -75,7 +75,7 @@ class Doubt:
 
 
 @dataclass(frozen=True)
-class Pair:
+class FailedTogether:
     """Two items of different exercises that the same students fail."""
 
     first: tuple[StageClass, Item]
@@ -147,7 +147,7 @@ def easy(items: Sequence[Measured]) -> list[Measured]:
     return [m for m in items if m.asked > 1 and m.passed == m.asked]
 
 
-def failed_together(cohort: Cohort) -> list[Pair]:
+def failed_together(cohort: Cohort) -> list[FailedTogether]:
     """Items of different exercises that the same students fail; first what concerns most."""
     stages = cohort.begun
     items = [(stage, item) for stage in stages for item in stage.items]
@@ -161,7 +161,7 @@ def failed_together(cohort: Cohort) -> list[Pair]:
         failed[at, start : start + len(stage.items)] = wrong
         start += len(stage.items)
     found = [
-        Pair(items[i], items[j], n, r)
+        FailedTogether(items[i], items[j], n, r)
         for i, j, n, r in figures.phi(failed, LEAST)
         if r >= TOGETHER and _exercise(items[i]) != _exercise(items[j])
     ]

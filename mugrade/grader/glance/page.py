@@ -13,7 +13,7 @@ from mugrade.grader.glance.behind import Behind, due, falling_behind
 from mugrade.grader.glance.cohort import Cohort, StageClass
 from mugrade.grader.glance.examples import Examples
 from mugrade.grader.glance.figures import ENOUGH, quartiles, tenths
-from mugrade.grader.glance.findings import Doubt, Made, Measured, Pair
+from mugrade.grader.glance.findings import Doubt, FailedTogether, Made, Measured
 from mugrade.grader.glance.sentence import Monday, monday
 from mugrade.grader.glance.times import Timing, timing
 from mugrade.grader.glance.words import percent, sentence, signed
@@ -146,7 +146,7 @@ class View:
         return findings.easy(self.all_items)
 
     @cached_property
-    def pairs(self) -> list[Pair]:
+    def pairs(self) -> list[FailedTogether]:
         return findings.failed_together(self.cohort)
 
     @cached_property
