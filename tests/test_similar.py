@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -363,3 +364,17 @@ def test_one_stage_can_be_looked_at_alone(results: Path) -> None:
 def no_page_is_left(results: Path) -> Iterator[None]:
     yield
     assert {p.name for p in results.iterdir() if not p.name.startswith("results.db")} <= {PAGE}
+
+
+def end(*rest: object) -> None:
+    os._exit(1)
+
+
+def test_a_process_that_ends_is_one_sentence(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mugrade.grader.similar.look, "WORTH", 1)
+    monkeypatch.setattr(mugrade.grader.similar.look, "_read", end)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    found = CliRunner().invoke(app, ["similar", "--course", str(ROOT), "--out", str(results)])
+    assert found.exit_code == 1 and "--stage" in found.output

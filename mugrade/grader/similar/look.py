@@ -5,6 +5,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from mugrade.view.report import printable, summary
 
 LOOKED_AT = (Status.GRADED, Status.LATE)
 LINES, WIDTH = 400, 160  # of an answer that are shown
+ENDED = "a process that reads notebooks was ended: look at one stage after the other, with --stage"
 WORTH, CHUNK = 100, 10  # notebooks for which a process is started, and that it gets at once
 
 
@@ -111,8 +113,11 @@ def _mapping(notebooks: int) -> Iterator[Callable[..., Iterable[list[Work] | str
         yield map
     else:
         spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, spawn) as pool:
-            yield partial(pool.map, chunksize=CHUNK)
+        try:
+            with ProcessPoolExecutor(jobs, spawn) as pool:
+                yield partial(pool.map, chunksize=CHUNK)
+        except BrokenProcessPool:
+            raise Unreadable(ENDED) from None
 
 
 def _content(reader: AnswerReader, store: Store, standing: Standing) -> bytes | str:
@@ -149,7 +154,7 @@ def _lost(store: Store, standings: Sequence[Standing]) -> dict[str, dict[Exercis
 def _passages(source: str, shared: dict[int, int]) -> list[Passage]:
     """The lines of a source, those together that as many have."""
     found: list[Passage] = []
-    lines = source.split("\n")
+    lines = source.replace("\r", "\n").split("\n")
     for number, line in enumerate(lines[:LINES], 1):
         text = printable(line.expandtabs(4))
         text = f"{text[:WIDTH]} ...\n" if len(text) > WIDTH else f"{text}\n"

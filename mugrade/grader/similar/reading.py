@@ -54,7 +54,11 @@ class AnswerReader:
     def lines(self, id: str, source: str, shared: Mapping[int, int]) -> dict[int, int]:
         """Line of an answer -> how many students have what stands there, where that is shared."""
         found: dict[int, int] = {}
-        for tokens in normal_form(source, self.symbols[id]):
+        try:
+            parts = normal_form(source, self.symbols[id])
+        except Unreadable:  # how deep is too deep hangs on who asks
+            return found
+        for tokens in parts:
             for i, fingerprint in enumerate(grams(tokens).tolist()):
                 if count := shared.get(fingerprint):
                     for line in {token.line for token in tokens[i : i + K]} - {0}:
