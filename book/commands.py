@@ -13,7 +13,7 @@ from book.tables import markdown_table
 from mugrade.cli import KEEPING, OF_A_STUDENT, OF_A_TEACHER
 
 Command = Callable[..., None]
-GROUPS = {
+GROUPS: dict[str, tuple[Command, ...]] = {
     "For students": (*OF_A_STUDENT, *KEEPING),
     "For teachers and authors": OF_A_TEACHER,
 }

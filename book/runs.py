@@ -72,7 +72,7 @@ def solved_notebook(stage: Stage) -> nbformat.NotebookNode:
     source = source_notebook(stage)
     notebook = release(source)
     for cell, full in zip(notebook.cells, source.cells, strict=True):
-        if cell.metadata.get("nbgrader", {}).get("solution"):
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution"):
             cell.source = full.source
     return notebook
 
@@ -103,8 +103,8 @@ def _run(stage: Stage, notebook: nbformat.NotebookNode, folder: Path) -> None:
         with _environment(IPYTHONDIR=str(folder / ".ipython")):
             client.execute()
     except CellExecutionError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise CourseError(f"{stage.path.name}: the solved notebook stops: {last}") from None
+        what = f"{error.ename}: {error.evalue}"
+        raise CourseError(f"{stage.path.name}: the solved notebook stops: {what}") from None
 
 
 @contextmanager

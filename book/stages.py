@@ -10,6 +10,7 @@ from book.tables import markdown_table
 from mugrade.course.cells import Cell, Role, stub
 from mugrade.course.listing import split_hints
 from mugrade.course.model import Stage
+from mugrade.course.written import handed_out, model_answer, question
 from mugrade.package.blocks import cell_body
 from mugrade.values.verdict import Diagnosis
 
@@ -40,6 +41,8 @@ def _nodes(
         known = [m.diagnosis for m in stage.mistakes if m.of == cell.id]
         card = exercise_card(cell, _hints(stage, cell), known)
         yield nbformat.v4.new_markdown_cell(card, id=cell.id)
+    elif cell.role == Role.ANSWER:
+        yield nbformat.v4.new_markdown_cell(question_card(cell), id=cell.id)
     elif cell.role == Role.CHECK:
         yield nbformat.v4.new_markdown_cell(check_card(cell, ran[cell.id]), id=cell.id)
     elif cell.role in (Role.GIVEN, Role.DEMO):
@@ -64,6 +67,12 @@ def exercise_card(cell: Cell, hints: Sequence[str], known: Sequence[Diagnosis]) 
             f"{deepest}:",
         )
     )
+
+
+def question_card(cell: Cell) -> str:
+    """A question to be answered in words, and our answer; no mark scheme."""
+    folded = _dropdown("Our answer", model_answer(cell), ":::", "answer")
+    return "\n".join((question(handed_out(cell)), "", *folded))
 
 
 def check_card(cell: Cell, ran: nbformat.NotebookNode) -> str:

@@ -11,8 +11,8 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PurePosixPath
 
 from mugrade.errors import Unreadable
@@ -23,6 +23,7 @@ MAX_DIRECTORY = 4 << 20  # bytes of its table of contents
 MAX_NOTEBOOK = 32 << 20
 MAX_INNER = 64 << 20  # of an archive in an archive
 END, END_SIZE, LOCATOR64 = b"PK\5\6", 22, b"PK\6\7"
+IS_UTF8 = 0x800
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 CHUNK = 1 << 16
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error, NotImplementedError)
@@ -48,7 +49,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Member:
-    """A file or folder in an open archive, and its path there without `submitted/`."""
+    """A file or folder in an open archive, and its path there."""
 
     archive: zipfile.ZipFile
     info: zipfile.ZipInfo
@@ -59,15 +60,17 @@ class Member:
         """Whether its path is none in the archive."""
         return self.path.is_absolute() or ".." in self.path.parts
 
-    def read(self, budget: Budget) -> bytes:
+    def read(self, budget: Budget, most: int | None = None) -> bytes:
         """Its content, cut one byte after the most that it may be; raises Unreadable."""
-        most = MAX_INNER if self.path.suffix.lower() == ".zip" else MAX_NOTEBOOK
-        content = self._content(min(budget.left, most))
+        if most is None:
+            most = MAX_INNER if self.path.suffix.lower() == ".zip" else MAX_NOTEBOOK
+        most = min(budget.left, most)
+        content = b"".join(self.chunks(most))[: most + 1]
         budget.spend(len(content))
         return content
 
-    def _content(self, most: int) -> bytes:
-        """At most one byte more than `most`, whatever size the archive says."""
+    def chunks(self, most: int) -> Iterator[bytes]:
+        """Its content, until that is more than `most`, whatever size it says; raises Unreadable."""
         if self.is_outside:
             raise Unreadable("its path leads out of the archive")
         if stat.S_ISLNK(self.info.external_attr >> 16):
@@ -76,19 +79,28 @@ class Member:
             raise Unreadable("it is encrypted")
         if self.info.compress_type not in METHODS:
             raise Unreadable("it is packed in another way than zip's usual ones")
-        content = bytearray()
         try:
             with self.archive.open(self.info) as file:
-                while len(content) <= most and (chunk := file.read(CHUNK)):
-                    content += chunk
+                while most >= 0 and (chunk := file.read(CHUNK)):
+                    most -= len(chunk)
+                    yield chunk
         except (*BROKEN, OSError, RuntimeError):
             raise Unreadable("it is damaged") from None
-        return bytes(content[: most + 1])
 
 
 @contextlib.contextmanager
 def opened_archive(path: Path) -> Iterator[list[Member]]:
-    """What an archive holds; raises Unreadable for one that is broken or larger than allowed."""
+    """What an archive holds that is not hidden, with its path there without `submitted/`.
+
+    Raises Unreadable for one that is broken or larger than allowed.
+    """
+    with opened_whole(path) as members:
+        yield list(_files(members))
+
+
+@contextlib.contextmanager
+def opened_whole(path: Path) -> Iterator[list[Member]]:
+    """All that an archive holds; raises Unreadable for one that is broken or too large."""
     try:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode):
@@ -99,7 +111,7 @@ def opened_archive(path: Path) -> Iterator[list[Member]]:
         with zipfile.ZipFile(path) as archive:
             if len(archive.infolist()) > MAX_FILES:
                 raise Unreadable(f"it holds more than {MAX_FILES} files")
-            yield _files(archive)
+            yield [Member(archive, info, _path(info)) for info in archive.infolist()]
     except BROKEN:
         raise Unreadable("it is not a complete zip archive") from None
     except OSError as error:
@@ -120,16 +132,22 @@ def _demand_small_directory(path: Path, size: int) -> None:
         at = tail.find(END, at + 1)
 
 
-def _files(archive: zipfile.ZipFile) -> list[Member]:
-    """All that is not hidden."""
-    found = []
-    for info in archive.infolist():
-        path = PurePosixPath(info.filename.replace("\\", "/"))
+def _path(info: zipfile.ZipInfo) -> PurePosixPath:
+    """The path as text; macOS packs names in UTF-8 and does not say so."""
+    name = info.filename
+    if not info.flag_bits & IS_UTF8:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return PurePosixPath(name.replace("\\", "/"))
+
+
+def _files(members: Iterable[Member]) -> Iterator[Member]:
+    for member in members:
+        path = member.path
         if path.parts[:1] == ("submitted",) and len(path.parts) > 1:
             path = path.relative_to("submitted")
         if path.name and not is_hidden(path):
-            found.append(Member(archive, info, path))
-    return found
+            yield replace(member, path=path)
 
 
 def is_archive(path: Path) -> bool:

@@ -2564,30 +2564,44 @@ show(
 # Stage 01 asks with which numbers a network should begin, and answers with the arithmetic of
 # variances: after fifty layers a small mistake in the scale is either 0 or infinity.
 #
-# ## To think about
+# ## Questions to think about
 #
-# 1. Reverse mode computes one output's derivatives by all inputs in one walk. *Forward* mode would
-#    carry the derivative by one input along with each value. For which shapes of a function is that
-#    the better choice?
-# 2. The adjoint of every intermediate value is kept in `grad`. Which of them does training need?
-#    How much memory would be saved by dropping the others, and what would you lose?
-# 3. A lazily built graph can be looked at before it runs. Name two things that a compiler could
-#    improve in the graph of $\log(e^a / e^b)$, and one that it must not.
+# Double-click a question, write below it, and run the cell. None of this is graded. Once you have
+# answered and saved, `%mugrade hint` with the question's name, in a new cell, shows our answer.
+
+# %% [markdown] id="when-forward-mode" role="answer"
+# 1. **when-forward-mode**: Reverse mode computes one output's derivatives by all inputs in one
+#    walk. *Forward* mode would carry the derivative by one input along with each value. For which
+#    shapes of a function is that the better choice?
 #
-# <details><summary>Answers, for when you have passed the stage</summary>
+# ### BEGIN SOLUTION
+# For few inputs and many outputs: one forward walk gives the derivatives of *all* outputs by one
+# input. A loss is the opposite, one output and a million inputs.
+# ### END SOLUTION
+
+# %% [markdown] id="which-adjoints-to-keep" role="answer"
+# 2. **which-adjoints-to-keep**: The adjoint of every intermediate value is kept in `grad`. Which of
+#    them does training need? How much memory would be saved by dropping the others, and what would
+#    you lose?
 #
-# 1. For few inputs and many outputs: one forward walk gives the derivatives of *all* outputs by one
-#    input. A loss is the opposite, one output and a million inputs.
-# 2. Only those of the leaves that are trained. The others take about as much memory as the values
-#    themselves. Without them you could no longer look at the adjoint of a hidden value, as the plot
-#    of the graph does. PyTorch drops them, unless `retain_grad` asks for one.
-# 3. It could run the three element-wise ops in one pass over memory, and let them share one array.
-#    It must not, unasked, compute $a - b$ instead: the same on paper, but for $a = b = 100$ the
-#    graph says NaN in `float32`. A compiler that changes results, be it for the better, cannot be
-#    trusted.
+# ### BEGIN SOLUTION
+# Only those of the leaves that are trained. The others take about as much memory as the values
+# themselves. Without them you could no longer look at the adjoint of a hidden value, as the plot of
+# the graph does. PyTorch drops them, unless `retain_grad` asks for one.
+# ### END SOLUTION
+
+# %% [markdown] id="what-a-compiler-may-change" role="answer"
+# 3. **what-a-compiler-may-change**: A lazily built graph can be looked at before it runs. Name two
+#    things that a compiler could improve in the graph of $\log(e^a / e^b)$, and one that it must
+#    not.
 #
-# </details>
-#
+# ### BEGIN SOLUTION
+# It could run the three element-wise ops in one pass over memory, and let them share one array. It
+# must not, unasked, compute $a - b$ instead: the same on paper, but for $a = b = 100$ the graph
+# says NaN in `float32`. A compiler that changes results, be it for the better, cannot be trusted.
+# ### END SOLUTION
+
+# %% [markdown] id="references-00"
 # ## References
 #
 # - A. Griewank and A. Walther, *Evaluating Derivatives*, 2nd ed., SIAM, 2008.

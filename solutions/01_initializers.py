@@ -744,27 +744,40 @@ show(
 #
 # ## Questions to think about
 #
-# 1. A layer has `fan_in = 1000` and `fan_out = 10`. Under Xavier, by which factor does its
-#    forward pass change the variance, by which its backward pass? What if the order is turned
-#    round?
-# 2. Kaiming looks at `fan_in` only. Why does the gradient of a network in which every layer is
-#    drawn that way still neither vanish nor explode, even if the widths differ from layer to
-#    layer? (Multiply the factors of two neighbouring layers.)
-# 3. A layer that drops half of its inputs at random, without rescaling the rest, should start
-#    with which variance?
+# Double-click a question, write below it, and run the cell. None of this is graded. Once you have
+# answered and saved, `%mugrade hint` with the question's name, in a new cell, shows our answer.
+
+# %% [markdown] id="fan-in-and-fan-out" role="answer"
+# 1. **fan-in-and-fan-out**: A layer has `fan_in = 1000` and `fan_out = 10`. Under Xavier, by which
+#    factor does its forward pass change the variance, by which its backward pass? What if the order
+#    is turned round?
 #
-# <details><summary>Answers, for when you have passed the stage</summary>
+# ### BEGIN SOLUTION
+# $\mathrm{Var}(w) = 2/1010$. Forward $1000 \cdot 2/1010 = 1.98$, backward $10 \cdot 2/1010 =
+# 0.0198$. Turned round, the two change places.
+# ### END SOLUTION
+
+# %% [markdown] id="kaiming-and-other-widths" role="answer"
+# 2. **kaiming-and-other-widths**: Kaiming looks at `fan_in` only. Why does the gradient of a
+#    network in which every layer is drawn that way still neither vanish nor explode, even if the
+#    widths differ from layer to layer? (Multiply the factors of two neighbouring layers.)
 #
-# 1. $\mathrm{Var}(w) = 2/1010$. Forward $1000 \cdot 2/1010 = 1.98$, backward $10 \cdot 2/1010 =
-#    0.0198$. Turned round, the two change places.
-# 2. A layer from $n$ to $m$ features, with its ReLU, multiplies the gradient's variance by
-#    $\tfrac12 m \cdot 2/n = m/n$. In a product over all layers the widths between cancel; what is
-#    left is last width over first, however deep the network is.
-# 3. Half of the inputs means half of the mean square, so twice the variance: $2/\text{fan\_in}$
-#    without a ReLU, $4/\text{fan\_in}$ with one.
+# ### BEGIN SOLUTION
+# A layer from $n$ to $m$ features, with its ReLU, multiplies the gradient's variance by $\tfrac12 m
+# \cdot 2/n = m/n$. In a product over all layers the widths between cancel; what is left is last
+# width over first, however deep the network is.
+# ### END SOLUTION
+
+# %% [markdown] id="half-of-the-inputs" role="answer"
+# 3. **half-of-the-inputs**: A layer that drops half of its inputs at random, without rescaling the
+#    rest, should start with which variance?
 #
-# </details>
-#
+# ### BEGIN SOLUTION
+# Half of the inputs means half of the mean square, so twice the variance: $2/\text{fan\_in}$
+# without a ReLU, $4/\text{fan\_in}$ with one.
+# ### END SOLUTION
+
+# %% [markdown] id="references-01"
 # ## References
 #
 # - Xavier Glorot and Yoshua Bengio, *Understanding the difficulty of training deep feedforward

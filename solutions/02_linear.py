@@ -936,25 +936,37 @@ show(
 #
 # ## Questions to think about
 #
-# 1. `Linear` turns its column of biases into a row *before* it wraps it in `Parameter`. What
-#    would `parameters()`, and an optimizer, see if it were wrapped first and transposed
-#    afterwards?
-# 2. Why is the gradient of the bias a sum over the batch and not a mean? Where does a mean come
-#    in, if there is one?
-# 3. `Residual` adds, so `fn` must keep the shape. How could one build a residual block whose
-#    output is narrower than its input?
+# Double-click a question, write below it, and run the cell. None of this is graded. Once you have
+# answered and saved, `%mugrade hint` with the question's name, in a new cell, shows our answer.
+
+# %% [markdown] id="bias-row-and-parameter" role="answer"
+# 1. **bias-row-and-parameter**: `Linear` turns its column of biases into a row *before* it wraps it
+#    in `Parameter`. What would `parameters()`, and an optimizer, see if it were wrapped first and
+#    transposed afterwards?
 #
-# <details><summary>Answers, for when you have passed the stage</summary>
+# ### BEGIN SOLUTION
+# `transpose` returns an ordinary tensor, the result of an op. `parameters()` would not find it, no
+# optimizer would train it, and each forward pass would build on a graph that never ends.
+# ### END SOLUTION
+
+# %% [markdown] id="bias-gradient-is-a-sum" role="answer"
+# 2. **bias-gradient-is-a-sum**: Why is the gradient of the bias a sum over the batch and not a
+#    mean? Where does a mean come in, if there is one?
 #
-# 1. `transpose` returns an ordinary tensor, the result of an op. `parameters()` would not find it,
-#    no optimizer would train it, and each forward pass would build on a graph that never ends.
-# 2. Every row's output contains the same $b$ with weight 1, and what comes back from several uses
-#    adds up. The mean is in the loss: it puts a $1/n$ into `out_grad`.
-# 3. With a layer on the short way as well: $y = P x + f(x)$, where $P$ is a `Linear` to the new
-#    width.
+# ### BEGIN SOLUTION
+# Every row's output contains the same $b$ with weight 1, and what comes back from several uses adds
+# up. The mean is in the loss: it puts a $1/n$ into `out_grad`.
+# ### END SOLUTION
+
+# %% [markdown] id="narrower-residual" role="answer"
+# 3. **narrower-residual**: `Residual` adds, so `fn` must keep the shape. How could one build a
+#    residual block whose output is narrower than its input?
 #
-# </details>
-#
+# ### BEGIN SOLUTION
+# With a layer on the short way as well: $y = P x + f(x)$, where $P$ is a `Linear` to the new width.
+# ### END SOLUTION
+
+# %% [markdown] id="references-02"
 # ## References
 #
 # - Vinod Nair and Geoffrey Hinton, *Rectified linear units improve restricted Boltzmann

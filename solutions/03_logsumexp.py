@@ -503,27 +503,41 @@ show(
 #
 # ## Questions to think about
 #
-# 1. The shift $\max(z)$ depends on $z$, yet your gradient treats it as if it were not there. Why
-#    is that exact and not an approximation? What is $\partial / \partial c$ of $f(z - c) + c$?
-# 2. `exp(z - node)` sums to 1.0004 instead of 1 when the logits are near $10^4$ in `float32`, and
-#    to 0.97 near $10^6$. Where does the error come from? Which other way to write the softmax
-#    would not have it, and what would that cost?
-# 3. A row of nothing but `-inf` gives `-inf`. What does your gradient give for it, and what
-#    should it be, if there is an answer at all?
+# Double-click a question, write below it, and run the cell. None of this is graded. Once you have
+# answered and saved, `%mugrade hint` with the question's name, in a new cell, shows our answer.
+
+# %% [markdown] id="shift-has-no-gradient" role="answer"
+# 1. **shift-has-no-gradient**: The shift $\max(z)$ depends on $z$, yet your gradient treats it as
+#    if it were not there. Why is that exact and not an approximation? What is $\partial / \partial
+#    c$ of $f(z - c) + c$?
 #
-# <details><summary>Answers, for when you have passed the stage</summary>
+# ### BEGIN SOLUTION
+# $f(z - c) + c$ does not depend on $c$: its derivative by $c$ is $1 - \sum_i s_i = 0$, with the
+# softmax $s$. So however $c$ depends on $z$, what comes by that way is multiplied by zero.
+# ### END SOLUTION
+
+# %% [markdown] id="softmax-that-misses-1" role="answer"
+# 2. **softmax-that-misses-1**: `exp(z - node)` sums to 1.0004 instead of 1 when the logits are
+#    near $10^4$ in `float32`, and to 0.97 near $10^6$. Where does the error come from? Which other
+#    way to write the softmax would not have it, and what would that cost?
 #
-# 1. $f(z - c) + c$ does not depend on $c$: its derivative by $c$ is $1 - \sum_i s_i = 0$, with the
-#    softmax $s$. So however $c$ depends on $z$, what comes by that way is multiplied by zero.
-# 2. `node` is rounded: `float32` numbers near $10^4$ are 0.001 apart, near $10^6$ they are 0.06
-#    apart, and half of that is in the exponent. $e^{z - \max z}$ divided by its own sum has no such
-#    error; it costs the exponentials and the sum a second time, or the memory to keep them.
-# 3. NaN, because $-\infty - (-\infty)$ is. There is no right answer, for the limit depends on how
-#    the entries go to $-\infty$. Libraries that need one take 0: nothing was allowed, so nothing is
-#    to blame.
+# ### BEGIN SOLUTION
+# `node` is rounded: `float32` numbers near $10^4$ are 0.001 apart, near $10^6$ they are 0.06 apart,
+# and half of that is in the exponent. $e^{z - \max z}$ divided by its own sum has no such error; it
+# costs the exponentials and the sum a second time, or the memory to keep them.
+# ### END SOLUTION
+
+# %% [markdown] id="row-of-minus-infinity" role="answer"
+# 3. **row-of-minus-infinity**: A row of nothing but `-inf` gives `-inf`. What does your gradient
+#    give for it, and what should it be, if there is an answer at all?
 #
-# </details>
-#
+# ### BEGIN SOLUTION
+# NaN, because $-\infty - (-\infty)$ is. There is no right answer, for the limit depends on how the
+# entries go to $-\infty$. Libraries that need one take 0: nothing was allowed, so nothing is to
+# blame.
+# ### END SOLUTION
+
+# %% [markdown] id="references-03"
 # ## References
 #
 # - P. Blanchard, D. J. Higham, N. J. Higham, *Accurately computing the log-sum-exp and softmax

@@ -587,27 +587,40 @@ show(
 #
 # ## Questions to think about
 #
-# 1. On paper $\operatorname{logsumexp}(z) - z_y$ and $-\operatorname{logsoftmax}(z)_y$ are the
-#    same. For $z = [0, 1, 2] + 10^4$ in `float32` and $y = 2$ one gives 0.4072 and the other
-#    0.4076. Which is which, and where did the digits go?
-# 2. A network for ten classes shows a loss of 2.30 in its first step and still 2.30 after an
-#    epoch. What has it learned? And what would you look for if the very first loss were 9?
-# 3. On examples that a linear model can separate, the loss has no minimum. Why? Where do the
-#    weights go, and what could hold them back?
+# Double-click a question, write below it, and run the cell. None of this is graded. Once you have
+# answered and saved, `%mugrade hint` with the question's name, in a new cell, shows our answer.
+
+# %% [markdown] id="digits-of-a-loss" role="answer"
+# 1. **digits-of-a-loss**: On paper $\operatorname{logsumexp}(z) - z_y$ and
+#    $-\operatorname{logsoftmax}(z)_y$ are the same. For $z = [0, 1, 2] + 10^4$ in `float32` and $y
+#    = 2$ one gives 0.4072 and the other 0.4076. Which is which, and where did the digits go?
 #
-# <details><summary>Answers, for when you have passed the stage</summary>
+# ### BEGIN SOLUTION
+# $\operatorname{logsumexp}(z)$ is about 10002.4076, and `float32` keeps three decimals of it; the
+# difference from 10002 has lost the rest. `logsoftmax` subtracts the maximum first and computes
+# with small numbers only: it gives 0.4076.
+# ### END SOLUTION
+
+# %% [markdown] id="first-loss" role="answer"
+# 2. **first-loss**: A network for ten classes shows a loss of 2.30 in its first step and still 2.30
+#    after an epoch. What has it learned? And what would you look for if the very first loss were 9?
 #
-# 1. $\operatorname{logsumexp}(z)$ is about 10002.4076, and `float32` keeps three decimals of it;
-#    the difference from 10002 has lost the rest. `logsoftmax` subtracts the maximum first and
-#    computes with small numbers only: it gives 0.4076.
-# 2. $2.30 = \log 10$: nothing, it guesses. A first loss of 9 says that the model is sure of wrong
-#    answers before it has seen any: look at the scale of the weights, and of the inputs (pixels
-#    from 0 to 255, for example).
-# 3. Twice the weights give twice the margin and a smaller loss, for ever: the loss goes to 0 only
-#    as the weights go to infinity. Weight decay holds them back, and so does stopping early.
+# ### BEGIN SOLUTION
+# $2.30 = \log 10$: nothing, it guesses. A first loss of 9 says that the model is sure of wrong
+# answers before it has seen any: look at the scale of the weights, and of the inputs (pixels from 0
+# to 255, for example).
+# ### END SOLUTION
+
+# %% [markdown] id="loss-without-minimum" role="answer"
+# 3. **loss-without-minimum**: On examples that a linear model can separate, the loss has no
+#    minimum. Why? Where do the weights go, and what could hold them back?
 #
-# </details>
-#
+# ### BEGIN SOLUTION
+# Twice the weights give twice the margin and a smaller loss, for ever: the loss goes to 0 only as
+# the weights go to infinity. Weight decay holds them back, and so does stopping early.
+# ### END SOLUTION
+
+# %% [markdown] id="references-04"
 # ## References
 #
 # - J. S. Bridle, *Probabilistic interpretation of feedforward classification network outputs*, in

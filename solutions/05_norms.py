@@ -1087,29 +1087,42 @@ show(
 #
 # ## Questions to think about
 #
-# 1. A `Linear` layer directly before a `BatchNorm1d` has a bias. What is its gradient, and what
-#    does that say about the bias? Is it the same before a `LayerNorm1d`?
-# 2. One can compute the variance as the mean of the squares minus the square of the mean. Try it
-#    in `float32` on a feature with mean 1000 and standard deviation 0.1. What comes out, and why
-#    does stage 03 come to mind?
-# 3. Someone forgets to call `eval()` and tests a network with BatchNorm and dropout in train mode,
-#    in batches of 100 and then one picture at a time. What will they see in each case, and what
-#    has happened to the running values in the meantime?
+# Double-click a question, write below it, and run the cell. None of this is graded. Once you have
+# answered and saved, `%mugrade hint` with the question's name, in a new cell, shows our answer.
+
+# %% [markdown] id="bias-before-a-norm" role="answer"
+# 1. **bias-before-a-norm**: A `Linear` layer directly before a `BatchNorm1d` has a bias. What is
+#    its gradient, and what does that say about the bias? Is it the same before a `LayerNorm1d`?
 #
-# <details><summary>Answers, for when you have passed the stage</summary>
+# ### BEGIN SOLUTION
+# Zero. The mean that is subtracted contains the bias, so nothing that the bias does arrives: leave
+# it out. LayerNorm takes the mean over the *features*, which removes only what all entries of the
+# bias have in common.
+# ### END SOLUTION
+
+# %% [markdown] id="variance-by-squares" role="answer"
+# 2. **variance-by-squares**: One can compute the variance as the mean of the squares minus the
+#    square of the mean. Try it in `float32` on a feature with mean 1000 and standard deviation 0.1.
+#    What comes out, and why does stage 03 come to mind?
 #
-# 1. Zero. The mean that is subtracted contains the bias, so nothing that the bias does arrives:
-#    leave it out. LayerNorm takes the mean over the *features*, which removes only what all entries
-#    of the bias have in common.
-# 2. The squares are near $10^6$, where `float32` numbers are 0.06 apart, and the variance is 0.01:
-#    what comes out is rounding error, often 0 or negative. As in stage 03, subtract first, then
-#    take the function that grows.
-# 3. In batches of 100: a somewhat larger error, because dropout disturbs and each batch has its own
-#    mean. One picture at a time: its variance is 0 and the normalized picture is 0 in every entry,
-#    so the answer is the same for all. And the test data have moved the running values.
+# ### BEGIN SOLUTION
+# The squares are near $10^6$, where `float32` numbers are 0.06 apart, and the variance is 0.01:
+# what comes out is rounding error, often 0 or negative. As in stage 03, subtract first, then take
+# the function that grows.
+# ### END SOLUTION
+
+# %% [markdown] id="train-mode-in-a-test" role="answer"
+# 3. **train-mode-in-a-test**: Someone forgets to call `eval()` and tests a network with BatchNorm
+#    and dropout in train mode, in batches of 100 and then one picture at a time. What will they see
+#    in each case, and what has happened to the running values in the meantime?
 #
-# </details>
-#
+# ### BEGIN SOLUTION
+# In batches of 100: a somewhat larger error, because dropout disturbs and each batch has its own
+# mean. One picture at a time: its variance is 0 and the normalized picture is 0 in every entry, so
+# the answer is the same for all. And the test data have moved the running values.
+# ### END SOLUTION
+
+# %% [markdown] id="references-05"
 # ## References
 #
 # - Sergey Ioffe and Christian Szegedy, *Batch normalization: accelerating deep network training

@@ -1729,25 +1729,39 @@ print(f"gradient descent ends at {points[-1].round(4)}, loss {losses[-1]:.4f}")
 #
 # ## Questions to think about
 #
-# 1. Multiply the loss by 1000. Which of the optimizers of this stage take the same steps as
-#    before, and which of their settings would you have to change for the others?
-# 2. With Nesterov the parameters hold the point ahead when training ends. How would you recover
-#    $\theta$ itself, and why does it hardly matter?
-# 3. A Hessian times a vector costs about two backward passes and no matrix. How would you compute
-#    one with `needle`, and what could you do about $H d = g$ with nothing else?
+# Double-click a question, write below it, and run the cell. None of this is graded. Once you have
+# answered and saved, `%mugrade hint` with the question's name, in a new cell, shows our answer.
+
+# %% [markdown] id="loss-times-1000" role="answer"
+# 1. **loss-times-1000**: Multiply the loss by 1000. Which of the optimizers of this stage take the
+#    same steps as before, and which of their settings would you have to change for the others?
 #
-# <details><summary>Answers, for when you have passed the stage</summary>
+# ### BEGIN SOLUTION
+# Adam (but for $\epsilon$) and Newton take the same steps. For the others divide the learning rate
+# by 1000 and multiply the weight decay and the bound of the clipping by 1000. Adam's weight decay
+# wants the factor as well, for it is added to the gradient.
+# ### END SOLUTION
+
+# %% [markdown] id="theta-behind-nesterov" role="answer"
+# 2. **theta-behind-nesterov**: With Nesterov the parameters hold the point ahead when training
+#    ends. How would you recover $\theta$ itself, and why does it hardly matter?
 #
-# 1. Adam (but for $\epsilon$) and Newton take the same steps. For the others divide the learning
-#    rate by 1000 and multiply the weight decay and the bound of the clipping by 1000. Adam's weight
-#    decay wants the factor as well, for it is added to the gradient.
-# 2. $\theta = \varphi + \alpha u$, and the optimizer has $u$. At the end the gradients are small,
-#    so $u$ is, and the two are nearly the same point.
-# 3. `(grad * v).sum().backward()`, after `backward(create_graph=True)`, leaves $H v$ in `grad`.
-#    Conjugate gradients solve $H d = g$ with such products alone.
+# ### BEGIN SOLUTION
+# $\theta = \varphi + \alpha u$, and the optimizer has $u$. At the end the gradients are small, so
+# $u$ is, and the two are nearly the same point.
+# ### END SOLUTION
+
+# %% [markdown] id="hessian-times-vector" role="answer"
+# 3. **hessian-times-vector**: A Hessian times a vector costs about two backward passes and no
+#    matrix. How would you compute one with `needle`, and what could you do about $H d = g$ with
+#    nothing else?
 #
-# </details>
-#
+# ### BEGIN SOLUTION
+# `(grad * v).sum().backward()`, after `backward(create_graph=True)`, leaves $H v$ in `grad`.
+# Conjugate gradients solve $H d = g$ with such products alone.
+# ### END SOLUTION
+
+# %% [markdown] id="references-06"
 # ## References
 #
 # - Boris Polyak, *Some methods of speeding up the convergence of iteration methods*, USSR

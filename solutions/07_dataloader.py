@@ -1279,26 +1279,39 @@ for name, batches in (
 #
 # ## Questions to think about
 #
-# 1. The last batch may be smaller than the others. What does that mean for the mean loss of an
-#    epoch, if you average the means of the batches?
-# 2. Should the transforms be applied to the test images as well? To the training images when the
-#    training error is measured?
-# 3. The loader makes a batch while the network waits, and the network computes while the loader
-#    waits. What would have to change so that both work at once, and what would then become of
-#    `np.random.seed`?
+# Double-click a question, write below it, and run the cell. None of this is graded. Once you have
+# answered and saved, `%mugrade hint` with the question's name, in a new cell, shows our answer.
+
+# %% [markdown] id="mean-of-batch-means" role="answer"
+# 1. **mean-of-batch-means**: The last batch may be smaller than the others. What does that mean for
+#    the mean loss of an epoch, if you average the means of the batches?
 #
-# <details><summary>Answers, for when you have passed the stage</summary>
+# ### BEGIN SOLUTION
+# The examples of the short batch would count more than the others. Weigh each mean by the size of
+# its batch, or add up sums and divide once.
+# ### END SOLUTION
+
+# %% [markdown] id="transforms-of-test-images" role="answer"
+# 2. **transforms-of-test-images**: Should the transforms be applied to the test images as well? To
+#    the training images when the training error is measured?
 #
-# 1. The examples of the short batch would count more than the others. Weigh each mean by the size
-#    of its batch, or add up sums and divide once.
-# 2. No: you want the error on pictures as they are, and the same one each time. For the training
-#    error neither, if you want to compare the two.
-# 3. A thread or a process would have to prepare the next batch. What it draws then mixes with the
-#    draws of the network in an order that depends on the clock, so each side needs a generator of
-#    its own, and a seed that follows from the epoch and the number of the batch.
+# ### BEGIN SOLUTION
+# No: you want the error on pictures as they are, and the same one each time. For the training error
+# neither, if you want to compare the two.
+# ### END SOLUTION
+
+# %% [markdown] id="loader-beside-the-network" role="answer"
+# 3. **loader-beside-the-network**: The loader makes a batch while the network waits, and the
+#    network computes while the loader waits. What would have to change so that both work at once,
+#    and what would then become of `np.random.seed`?
 #
-# </details>
-#
+# ### BEGIN SOLUTION
+# A thread or a process would have to prepare the next batch. What it draws then mixes with the
+# draws of the network in an order that depends on the clock, so each side needs a generator of its
+# own, and a seed that follows from the epoch and the number of the batch.
+# ### END SOLUTION
+
+# %% [markdown] id="references-07"
 # ## References
 #
 # - Yann LeCun, Léon Bottou, Yoshua Bengio and Patrick Haffner, *Gradient-based learning applied to

@@ -1036,26 +1036,39 @@ show(
 #
 # ## Questions to think about
 #
-# 1. In the first epoch of the first training the training error is *larger* than the test error.
-#    Which two things differ between the two measurements?
-# 2. The test error in the plot of the noisy labels is lowest after a few epochs. If you stop
-#    there, and report that error, what have you used the test data for? What would you need?
-# 3. Gradient descent from zero finds the smallest solution in the Euclidean norm. Adam is
-#    gradient descent with a step of its own for each entry. Does $w$ stay in the span of the rows
-#    of $X$? Try it in the last cell.
+# Double-click a question, write below it, and run the cell. None of this is graded. Once you have
+# answered and saved, `%mugrade hint` with the question's name, in a new cell, shows our answer.
+
+# %% [markdown] id="train-error-above-test-error" role="answer"
+# 1. **train-error-above-test-error**: In the first epoch of the first training the training error
+#    is *larger* than the test error. Which two things differ between the two measurements?
 #
-# <details><summary>Answers, for when you have passed the stage</summary>
+# ### BEGIN SOLUTION
+# It is an average over the epoch, so most of it was measured with worse weights than those that are
+# tested; and it is measured in train mode, with dropout and the statistics of single batches.
+# ### END SOLUTION
+
+# %% [markdown] id="test-data-that-choose" role="answer"
+# 2. **test-data-that-choose**: The test error in the plot of the noisy labels is lowest after a few
+#    epochs. If you stop there, and report that error, what have you used the test data for? What
+#    would you need?
 #
-# 1. It is an average over the epoch, so most of it was measured with worse weights than those that
-#    are tested; and it is measured in train mode, with dropout and the statistics of single
-#    batches.
-# 2. To choose the number of epochs. The error that you report is then too good, for the choice was
-#    made to make it small. You need a third set of examples, for choices alone.
-# 3. No. A step of its own for each entry turns the direction, so $w$ leaves the span and ends at
-#    another solution. In the last cell the distance stays above 0 from all three starts.
+# ### BEGIN SOLUTION
+# To choose the number of epochs. The error that you report is then too good, for the choice was
+# made to make it small. You need a third set of examples, for choices alone.
+# ### END SOLUTION
+
+# %% [markdown] id="adam-and-the-span" role="answer"
+# 3. **adam-and-the-span**: Gradient descent from zero finds the smallest solution in the Euclidean
+#    norm. Adam is gradient descent with a step of its own for each entry. Does $w$ stay in the span
+#    of the rows of $X$? Try it in the last cell.
 #
-# </details>
-#
+# ### BEGIN SOLUTION
+# No. A step of its own for each entry turns the direction, so $w$ leaves the span and ends at
+# another solution. In the last cell the distance stays above 0 from all three starts.
+# ### END SOLUTION
+
+# %% [markdown] id="references-08"
 # ## References
 #
 # - Kaiming He, Xiangyu Zhang, Shaoqing Ren and Jian Sun, *Deep residual learning for image

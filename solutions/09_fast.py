@@ -2256,28 +2256,42 @@ print(f"nodes in the graph   {len(ndl.autograd.find_topo_sort([loss]))}")
 #
 # ## Questions to think about
 #
-# 1. A `Linear` directly before a `BatchNorm1d` adds a bias that the norm takes away again. What
-#    would the fused gradient of that bias be, and what could you leave out of the network?
-# 2. ReLU keeps nothing for its gradient, BatchNorm keeps the deviations. Which of the fused ops
-#    could compute what they keep again from the output instead? What would that cost, and what
-#    would it save in a network of a hundred blocks?
-# 3. Compilers find such fusions by themselves, from a graph that they see before it runs. Which of
-#    yours could a program find, and which took a theorem?
+# Double-click a question, write below it, and run the cell. None of this is graded. Once you have
+# answered and saved, `%mugrade hint` with the question's name, in a new cell, shows our answer.
+
+# %% [markdown] id="bias-before-a-fused-norm" role="answer"
+# 1. **bias-before-a-fused-norm**: A `Linear` directly before a `BatchNorm1d` adds a bias that the
+#    norm takes away again. What would the fused gradient of that bias be, and what could you leave
+#    out of the network?
 #
-# <details><summary>Answers, for when you have passed the stage</summary>
+# ### BEGIN SOLUTION
+# Zero, up to rounding: in each column the gradient behind the norm sums to zero. You could leave
+# the bias out of every `Linear` before a norm.
+# ### END SOLUTION
+
+# %% [markdown] id="recompute-from-the-output" role="answer"
+# 2. **recompute-from-the-output**: ReLU keeps nothing for its gradient, BatchNorm keeps the
+#    deviations. Which of the fused ops could compute what they keep again from the output instead?
+#    What would that cost, and what would it save in a network of a hundred blocks?
 #
-# 1. Zero, up to rounding: in each column the gradient behind the norm sums to zero. You could leave
-#    the bias out of every `Linear` before a norm.
-# 2. The norms could: the deviations are $(y - b) / w$ times the standard deviation, as long as no
-#    $w$ is 0. That costs one more pass over each batch and saves an array of the batch's size for
-#    each norm, two hundred of them in a hundred blocks. Dropout could read its mask off the zeros
-#    of its output, if no input were 0.
-# 3. A program finds chains of element-wise ops, copies that nobody needs, and arrays that can be
-#    used again. The gradients of the norms and of the softmax loss took algebra: terms that cancel
-#    over a whole row or column.
+# ### BEGIN SOLUTION
+# The norms could: the deviations are $(y - b) / w$ times the standard deviation, as long as no $w$
+# is 0. That costs one more pass over each batch and saves an array of the batch's size for each
+# norm, two hundred of them in a hundred blocks. Dropout could read its mask off the zeros of its
+# output, if no input were 0.
+# ### END SOLUTION
+
+# %% [markdown] id="fusions-of-a-compiler" role="answer"
+# 3. **fusions-of-a-compiler**: Compilers find such fusions by themselves, from a graph that they
+#    see before it runs. Which of yours could a program find, and which took a theorem?
 #
-# </details>
-#
+# ### BEGIN SOLUTION
+# A program finds chains of element-wise ops, copies that nobody needs, and arrays that can be used
+# again. The gradients of the norms and of the softmax loss took algebra: terms that cancel over a
+# whole row or column.
+# ### END SOLUTION
+
+# %% [markdown] id="references-09"
 # ## References
 #
 # - Samuel Williams, Andrew Waterman and David Patterson, *Roofline: an insightful visual

@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,16 @@ class Here:
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grade without workers, which take a moment to start, and do not see what a test patches."""
     monkeypatch.setattr("mugrade.grader.pool.Pool", Here)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def alembic_is_asked_once() -> Iterator[None]:
+    """nbgrader starts a program for each new gradebook, which says the same every time."""
+    from nbgrader import api
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "get_alembic_version", cache(api.get_alembic_version))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,11 @@ from book.source import SourceFolder
 from book.stages import stage_page
 from mugrade.author.build import build_course
 from mugrade.cli import app
-from mugrade.course.cells import BEGIN_HIDDEN, Role, stub, visible_lines
+from mugrade.course.cells import BEGIN_HIDDEN, BEGIN_RUBRIC, Role, stub, visible_lines
 from mugrade.course.listing import split_hints
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
+from mugrade.course.written import handed_out, model_answer, question
 from mugrade.package.blocks import cell_body
 from tests.conftest import ROOT, STAGES
 from tests.tiny import write_course
@@ -40,6 +41,12 @@ def test_a_stages_page_holds_tasks_hints_and_solutions(course: Course, name: str
         places = [cells[cell.of].index(hint) for hint in split_hints(cell)]
         assert places == sorted(places) and len(places) > 1
         assert cells[cell.of].index("The solution") > places[-1]
+    for cell in stage.role(Role.ANSWER):
+        assert cells[cell.id].startswith(question(handed_out(cell)))
+        assert (
+            f"{{dropdown}} Our answer\n:class-container: answer\n\n{model_answer(cell)}"
+            in (cells[cell.id])
+        )
     for cell in stage.role(Role.PROSE):
         assert cell.id.startswith("links-") or cells[cell.id] == cell.source
 
@@ -50,6 +57,7 @@ def test_no_page_holds_a_hidden_test(course: Course, name: str) -> None:
     solved = solved_notebook(stage)
     page = stage_page(stage, solved)
     assert BEGIN_HIDDEN not in page and "HIDDEN TESTS" not in page
+    assert BEGIN_RUBRIC not in page and "Mark scheme" not in page
     ran = {cell.id: cell.source for cell in solved.cells}
     for cell in stage.role(Role.CHECK):
         shown = {line for line in visible_lines(cell.source) if line.strip()}

@@ -71,8 +71,11 @@ def test_the_course_of_the_chapter_builds_and_grades(
         for path in (tmp_path / "sample" / student / stage / f"{stage}.ipynb",)
     }
     for (student, stage), result in found.items():
-        assert len(result.grades) == len(list(course.find(stage).role(Role.CHECK)))
-        passed = [grade.verdict.passed for grade in result.grades]
+        asked = list(course.find(stage).role(Role.CHECK, Role.ANSWER))
+        assert len(result.grades) == len(asked)
+        waits = [g.check.id for g in result.grades if g.verdict.category == "written"]
+        assert waits == ["warm-winter"] * ((student, stage) == ("right", "01_days"))
+        passed = [g.verdict.passed for g in result.grades if not g.check.is_written]
         assert all(passed) if student == "right" else not any(passed), (student, stage, passed)
     (grade,) = found["wrong", "00_middle"].grades
     assert grade.verdict.diagnosis and grade.verdict.diagnosis.name == "the rows are counted"

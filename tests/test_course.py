@@ -24,7 +24,7 @@ MISTAKES = {
     "an id is missing": (SOLUTION, SOLUTION.replace('id="mean" ', ""), None, "cell without an id"),
     "an id is repeated": (INDEX, INDEX.replace("index-mean", "mean"), None, "id mean is taken: "),
     "an id has capitals": (SOLUTION, SOLUTION.replace('"mean"', '"Mean"'), None, "lower-case"),
-    "a role is unknown": (SOLUTION, SOLUTION.replace("solution", "answer"), None, "role 'answer'"),
+    "a role is unknown": (SOLUTION, SOLUTION.replace("solution", "riddle"), None, "role 'riddle'"),
     "a role is missing": (CHECK, CHECK.replace(' role="check"', ""), None, "role ''"),
     "a solution has no markers": ("    ### BEGIN SOLUTION\n", "", SOLUTION, "has no ### BEGIN"),
     "a marker is not closed": ("    ### END SOLUTION\n", "", SOLUTION, "has no ### BEGIN"),

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from mugrade.cli import app
 from mugrade.course.model import Course
+from mugrade.course.roster import Enrolled, folder_name
 from mugrade.errors import Unreadable
 from mugrade.grader.attempts import Basis
 from mugrade.grader.exports.autograder import NOTHING
@@ -24,12 +25,12 @@ from mugrade.grader.exports.blackboard import BlackboardTable
 from mugrade.grader.exports.canvas import CanvasTable
 from mugrade.grader.exports.gradebook import NO_RESULT, PlatformTable, fill, find_columns
 from mugrade.grader.exports.moodle import MoodleTable
-from mugrade.grader.exports.sheet import Sheet
 from mugrade.grader.exports.totals import write_totals
 from mugrade.grader.final import shown_points
 from mugrade.grader.outputs.pages import Pages
 from mugrade.grader.policy import Standing
 from mugrade.grader.store import Store
+from mugrade.sheet import Sheet
 from mugrade.view.report import printable
 from tests.conftest import ROOT, standing_of
 from tests.test_share import result_of
@@ -119,10 +120,10 @@ def test_what_is_no_table_is_one_sentence(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "is no table (there is nothing in it)"),
+        (b"", "the table is not CSV (there is nothing in it)"),
         (b"\xff\xfeS", "is not UTF-8 text"),
         ("Zoë;1".encode("cp1252"), "is not UTF-8 text: save it as CSV UTF-8"),
-        (b'Student,"ID\n', "is no table (unexpected end of data)"),
+        (b'Student,"ID\n', "the table is not CSV (unexpected end of data)"),
         (b"name,points\nada,3\n", "no table of Canvas's: there is no column Student; it has name"),
         (b"PK\x03\x04" + b"\0" * 50, "no table of Canvas's"),
     ],
@@ -195,8 +196,19 @@ def test_moodle_gets_its_own_worksheet_with_grades(tiny: Course, table: Make) ->
     assert list(filling.lines) == [
         "1 have a grade that Moodle does not let change: bob@school.example"
     ]
-    assert list(moodle.feedback_names("ada")) == ["Ada O Neil Smith_411_assignfeedback_file_"]
-    assert list(moodle.feedback_names("nobody")) == []
+    assert list(moodle.feedback_names("ada", "00_mean")) == [
+        "Ada O Neil Smith_411_assignfeedback_file_"
+    ]
+    assert list(moodle.feedback_names("nobody", "00_mean")) == []
+
+
+def test_the_roster_knows_who_is_called_otherwise(tiny: Course, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(CANVAS.replace("S-2,wei@school.example", "S-2,w+li@school.example"))
+    table = CanvasTable.read(path, [Enrolled("li.wei", aliases=frozenset({"S-2"}))])
+    assert table.rows("li.wei") == table.rows("w+li") == table.rows("s-2") == [3]
+    assert table.rows(folder_name("w+li@school.example")) == [3]
+    assert table.rows("eve") == []
 
 
 def test_one_assignments_table_is_the_stage_that_was_asked_for(tiny: Course, table: Make) -> None:
@@ -325,6 +337,29 @@ def test_pages_go_to_moodle_under_its_numbers(tiny: Course, out: Path, tmp_path:
         assert b"passed" in archive.read(names[0])
 
 
+def test_pages_go_to_canvas_under_the_names_that_it_gave_out(
+    tiny: Course, out: Path, tmp_path: Path
+) -> None:
+    download, given = tmp_path / "download", tmp_path / "gradebook.csv"
+    download.mkdir()
+    notebook = (tiny.root / "notebooks" / "00_mean.ipynb").read_text(encoding="utf-8")
+    for name in ("lovelaceada_LATE_1_678_00_mean-1.ipynb", "liwei_2_679_my_00_mean.ipynb"):
+        (download / name).write_text(notebook.replace("}", f"}}{' ' * len(name)}", 1))
+    given.write_text(CANVAS.replace("wei@school.example", "wei"), encoding="utf-8")
+    course, where = ("--course", str(tiny.root)), ("--out", str(tmp_path))
+    words = ["collect", str(download), *course, *where, "--roster", str(given), "--stage", "00"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    words = ["canvas", str(given), "--feedback", "--submitted", str(tmp_path)]
+    status, said = export(tiny, out, *words)
+    assert status == 0 and "2 pages written to" in said, said
+    with zipfile.ZipFile(out / "export" / "canvas-feedback.zip") as archive:
+        assert archive.namelist() == [
+            "lovelaceada_LATE_1_678_00_mean.html",
+            "liwei_2_679_00_mean.html",
+        ]
+
+
 def test_gradescope_gets_the_same_figures(tiny: Course, out: Path) -> None:
     assert export(tiny, out, "gradescope")[0] == 0
     for who, points in (("ada", 2), ("wei", 0), ("eve", 0)):
@@ -339,7 +374,10 @@ def test_gradescope_gets_the_same_figures(tiny: Course, out: Path) -> None:
     ("words", "expected"),
     [
         (("canvas",), "mugrade export canvas FILE: say which file it exported"),
-        (("canvas", "nowhere.csv"), "nowhere.csv: cannot be read (No such file or directory)"),
+        (
+            ("canvas", "nowhere.csv"),
+            "nowhere.csv: the table cannot be read (No such file or directory)",
+        ),
         (("csv", "--stage", "07"), "no stage 07"),
         (("csv", "--column", "nonsense"), "say which stage's"),
         (("csv", "--stage", "01"), "there are no results to export"),

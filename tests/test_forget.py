@@ -33,9 +33,20 @@ def test_a_student_who_is_forgotten_is_nowhere(klass: Class) -> None:
         klass.hand_in(student, f"{student} wrote this", stage="01_scale")
     klass.grade()
     klass.mugrade("grades", "--use", NAME, "00", "1")
+    klass.mugrade("export", "csv", "--feedback")
     out = klass.root / "out"
+    klass.mugrade("report")
+    (out / "report.html").write_text(f"{NAME} falls behind")
     assert {p.relative_to(out).parts[0].split("-")[0] for p in mentioning(out)} >= {
-        *("results.db", "gradebook.db", "grades.csv", "feedback", "autograded"),
+        *(
+            "results.db",
+            "gradebook.db",
+            "grades.csv",
+            "feedback",
+            "autograded",
+            "report.html",
+            "export",
+        ),
     }
     ada = {p: p.read_bytes() for p in out.rglob("*") if "ada" in p.parts and p.is_file()}
     code, said = forget(klass, NAME, "--yes")

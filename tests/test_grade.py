@@ -30,12 +30,13 @@ from mugrade.grader.grade import Grader, Result
 from mugrade.grader.outputs.autograded import autograded_notebook
 from mugrade.grader.outputs.scores import Scores
 from mugrade.grader.plan import Order
-from mugrade.grader.report import safe, write_feedback
+from mugrade.grader.report import write_feedback
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission, find_submissions
 from mugrade.reference.record import reference_job
 from mugrade.sandbox.job import Death, Limits
 from mugrade.values.verdict import Verdict
+from mugrade.view.tables import safe
 from tests.conftest import make_grader, standing_of
 from tests.tiny import write_course
 
@@ -455,7 +456,8 @@ def test_a_class_end_to_end(tiny: Course, tmp_path: Path) -> None:
     assert "it is not a regular file" in screen
     pages = {p.relative_to(out / "feedback").as_posix() for p in out.rglob("*.html")}
     students = ("ada", "bob", "carl", "dora")
-    assert pages == {f"{s}/{stage.name}.html" for s in students for stage in tiny.stages}
+    names = ["index", *(stage.name for stage in tiny.stages)]
+    assert pages == {f"{student}/{name}.html" for student in students for name in names}
     assert "2 of 2 points" in (out / "feedback/ada/00_mean.html").read_text()
 
 
@@ -501,7 +503,7 @@ def test_names_steer_nothing(tiny: Course, tmp_path: Path) -> None:
     assert {"'=1+1", "'@sum", "b\\xe9la"} <= students
     assert not any(s.startswith(("=", "+", "-", "@")) for s in students)
     pages = [page.read_text("utf-8") for page in (out / "feedback").rglob("*.html")]
-    assert len(pages) == len(NAMES) + 1
+    assert len(pages) == 2 * (len(NAMES) + 1)
     assert not any("<script" in page or "8641969" in page for page in pages)
 
 

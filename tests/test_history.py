@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
+from typer import testing
 
 import mugrade.grader.run
 from mugrade.cli import app
@@ -79,10 +79,13 @@ class Class:
         os.utime(path, (when.timestamp(), when.timestamp()))
 
     def mugrade(self, *arguments: str) -> str:
-        where = ["--course", str(self.course.root), "--out", str(self.root / "out")]
-        found = CliRunner().invoke(app, [*arguments, *where], env={"COLUMNS": "200"})
+        found = self.run(*arguments, "--out", str(self.root / "out"))
         assert found.exit_code == 0, found.output
         return found.output
+
+    def run(self, *arguments: str) -> testing.Result:
+        where = ["--course", str(self.course.root)]
+        return testing.CliRunner().invoke(app, [*arguments, *where], env={"COLUMNS": "200"})
 
     def grade(self, *options: str) -> str:
         return self.mugrade("grade", str(self.root / "in"), *options)
@@ -229,7 +232,7 @@ def test_what_there_is_not_is_one_sentence(
     klass.hand_in("ada", "good")
     klass.grade()
     where = ("--course", str(klass.course.root), "--out", str(klass.root / "out"))
-    found = CliRunner().invoke(app, ["grades", *arguments, *where])
+    found = testing.CliRunner().invoke(app, ["grades", *arguments, *where])
     assert found.exit_code == 1 and says in found.output
 
 
@@ -278,7 +281,7 @@ def test_settings_that_are_broken_are_not_passed_over(klass: Class, tmp_path: Pa
     root = write_course(tmp_path / "course")
     (root / "solutions" / "course.toml").write_text("[grading]\npolicy = 3")
     where = ("--course", str(root), "--out", str(klass.root / "out"))
-    found = CliRunner().invoke(app, ["grades", *where])
+    found = testing.CliRunner().invoke(app, ["grades", *where])
     assert found.exit_code == 1 and "grading.policy: 3 is none of" in found.output
 
 

@@ -22,11 +22,11 @@ from typer.testing import CliRunner
 
 from mugrade.cli import app
 from mugrade.course.model import Course
+from mugrade.course.roster import read_roster
 from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.fingerprint import Fingerprints
 from mugrade.grader.plan import Order
-from mugrade.grader.roster import read_roster
 from mugrade.grader.run import grade_class
 from mugrade.grader.store import NAME, Store
 from mugrade.grader.submissions import Submission, find_submissions
@@ -364,8 +364,8 @@ def test_rosters(tmp_path: Path, text: str, students: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "no column student, id or username; it says nothing"),
-        (b"First name,Email\nAda,a@b\n", "it says first name, email"),
+        (b"", "the roster is not CSV (there is nothing in it)"),
+        (b"First name,Note\nAda,a@b\n", "it says first name, note"),
         (b"student\n\n", "names no student"),
         (b"student,name\nada,A\n,B\n", "row 3 of the roster names no student"),
         (b"student\nada\nbob\nada\n", "row 4 of the roster names ada again"),

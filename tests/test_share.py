@@ -135,9 +135,9 @@ def published(course: Course, out: Path, jobs: int) -> dict[str, bytes]:
     ):
         publisher.finish(publisher.standings(), said.append)
         assert ("_pool" in vars(publisher.scribes)) == (jobs > 1)
-    assert len(said) == 5 + 3
+    assert len(said) == 5 + 3 + 3
     pages = [*out.rglob("feedback/*/*.html"), *out.rglob("autograded/*/*/*.ipynb")]
-    assert len(pages) == 2 * MANY
+    assert len(pages) == 3 * MANY
     paths = [*pages, out / "grades.csv"]
     found = {str(path.relative_to(out)): path.read_bytes() for path in paths}
     for path in paths:
@@ -206,7 +206,7 @@ def test_where_no_process_can_be_had_all_is_written_here(
         closing(Publisher(out, tiny, store, 2)) as publisher,
     ):
         publisher.finish(publisher.standings(), lambda text: None)
-    assert len([*out.rglob("feedback/*/*.html")]) == MANY
+    assert len([*out.rglob("feedback/*/*.html")]) == 2 * MANY
     assert len([*out.rglob("autograded/*/*/*.ipynb")]) == MANY
 
 

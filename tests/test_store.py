@@ -271,7 +271,7 @@ def test_only_what_changed_is_graded_again(tiny: Course, folder: Path) -> None:
     hand_in(tiny, folder / "bob", noise="def noise(n):\n    return n")
     assert run() == "1 graded, 2 up to date"
     touched = {path for path, before in pages.items() if path.stat().st_mtime_ns != before}
-    assert touched == {out / "feedback" / "bob" / "01_scale.html"}
+    assert touched == {out / "feedback" / "bob" / f"{name}.html" for name in ("01_scale", "index")}
     assert (out / "gradebook.db").read_bytes() != book
     assert run(force=True) == "3 graded, 0 up to date"
     (out / "feedback" / "ada" / "01_scale.html").unlink()
@@ -685,7 +685,7 @@ NOT_JUDGING = {
     **dict.fromkeys(
         (
             *("archives", "grader/candidates", "grader/desk", "grader/results"),
-            *("grader/roster", "grader/submissions", "grader/times"),
+            *("course/roster", "grader/submissions", "grader/times", "sheet"),
         ),
         "finds what was handed in, and holds what came of it",
     ),

@@ -4,8 +4,9 @@ import ast
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 
-from mugrade.course.cells import Cell, Role, plain_python
+from mugrade.course.cells import BEGIN_RUBRIC, TEXT, Cell, Role, plain_python
 from mugrade.course.model import Course, Stage
+from mugrade.course.written import rubric
 from mugrade.package.blocks import Block
 from mugrade.sandbox.loader import module_name
 
@@ -24,6 +25,7 @@ def forgotten(course: Course) -> Iterator[str]:
         if guessed and stage.points != usual:
             yield f"{stage.path.name}: {stage.points} points in all, where most stages have {usual}"
         yield from _unserved(stage, asked)
+        yield from _without_scheme(stage)
         yield from _imported_nowhere(stage, imported)
 
 
@@ -33,6 +35,13 @@ def _unserved(stage: Stage, asked: Sequence[tuple[Role, str]]) -> Iterator[str]:
         for cell in stage.role(Role.SOLUTION):
             if cell.id not in served:
                 yield f"{stage.path.name}:{cell.line}: exercise {cell.id}: {missing}"
+
+
+def _without_scheme(stage: Stage) -> Iterator[str]:
+    for cell in stage.role(Role.ANSWER):
+        if cell.points and not rubric(cell):
+            text = f"answer {cell.id}: nothing says what its points are for: write {BEGIN_RUBRIC}"
+            yield f"{stage.path.name}:{cell.line}: {text}"
 
 
 def _imported_nowhere(stage: Stage, imported: Container[str]) -> Iterator[str]:
@@ -45,7 +54,7 @@ def _imported_nowhere(stage: Stage, imported: Container[str]) -> Iterator[str]:
 
 def _imports(cell: Cell) -> Iterator[str]:
     """The modules, and what may be modules, that a cell imports anywhere."""
-    code = "" if cell.role in (Role.PROSE, Role.HINTS) else "\n".join(plain_python(cell.source))
+    code = "" if cell.role in TEXT else "\n".join(plain_python(cell.source))
     for node in ast.walk(Block(cell.id, code).tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

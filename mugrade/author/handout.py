@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 
+from mugrade.course.cells import Role
 from mugrade.course.manifest import SOLUTIONS, ReleasedSolution, dump
 from mugrade.course.model import Course, Stage
 from mugrade.course.reading import links_cell
+from mugrade.course.written import model_answer
 from mugrade.errors import CourseError
 
 Handout = dict[str, bytes]
@@ -53,10 +55,14 @@ def data_files(course: Course, stage: Stage) -> Handout:
 
 
 def solutions(course: Course, stages: Sequence[Stage]) -> list[ReleasedSolution]:
-    """The reference of some stages, cell by cell, in the course's order."""
+    """The reference of some stages, cell by cell, in the course's order; then what is in words."""
     return [
         ReleasedSolution(cell.id, stage.name, cell.export, cell.block.source)
         for stage in course.stages
         if stage in stages
         for cell in stage.exports
+    ] + [
+        ReleasedSolution(cell.id, stage.name, "", model_answer(cell))
+        for stage in stages
+        for cell in stage.role(Role.ANSWER)
     ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from mugrade import files
 from mugrade.author.handout import Handout, handout
 from mugrade.author.player import Fault, serve_cells
-from mugrade.course.cells import Cell, Role
+from mugrade.course.cells import TEXT, Cell, Role
 from mugrade.course.manifest import CELLS, released_cells
 from mugrade.course.model import Course, Stage
 from mugrade.errors import CourseError
@@ -100,7 +100,7 @@ def _cells(stage: Stage, handed_out: Handout, solved: bool) -> Iterator[tuple[Ce
     of = {cell.id: cell for cell in stage.cells}
     for released in released_cells(handed_out[CELLS]):
         cell = of.get(released.id)
-        if cell and released.stage == stage.name and cell.role != Role.PROSE:
+        if cell and released.stage == stage.name and cell.role not in TEXT:
             answered = solved and cell.role == Role.SOLUTION
             yield cell, f"#| export {cell.export}\n{cell.source}" if answered else released.source
 

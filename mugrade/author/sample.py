@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 import nbformat
 
-from mugrade.course.cells import Cell, Role
+from mugrade.course.cells import FILLED_IN, Cell, Role
 from mugrade.course.model import Course, Stage
+from mugrade.course.written import PLACE, handed_out, model_answer
 
 FOLDER = "sample"
 Solve = Callable[[Stage, Cell], str | None]
@@ -13,6 +14,8 @@ Solve = Callable[[Stage, Cell], str | None]
 
 def right(stage: Stage, exercise: Cell) -> str | None:
     """What the reference answers."""
+    if exercise.role == Role.ANSWER:
+        return handed_out(exercise).replace(PLACE, model_answer(exercise))
     return exercise.block.source
 
 
@@ -46,12 +49,13 @@ def sample_class(
 def _handed_in(
     stage: Stage, notebook: nbformat.NotebookNode, answer: Solve
 ) -> nbformat.NotebookNode:
-    exercises = {cell.id: cell for cell in stage.role(Role.SOLUTION)}
+    exercises = {cell.id: cell for cell in stage.role(*FILLED_IN)}
     cells = []
     for node in notebook.cells:
         exercise = exercises.get(node.id)
         written = answer(stage, exercise) if exercise else None
         if exercise and written is not None:
-            node = node | {"source": f"#| export {exercise.export}\n{written}"}
+            head = f"#| export {exercise.export}\n" if exercise.export else ""
+            node = node | {"source": f"{head}{written}"}
         cells.append(node)
     return nbformat.from_dict(notebook | {"cells": cells})

@@ -6,14 +6,17 @@ import typer
 
 from mugrade.cli.author import build, lint
 from mugrade.cli.checking import check, doctor
+from mugrade.cli.collecting import collect
 from mugrade.cli.explaining import explain
 from mugrade.cli.exporting import export, gradescope
+from mugrade.cli.glance import report
 from mugrade.cli.grades import forget, grades
 from mugrade.cli.grading import grade
 from mugrade.cli.keeping import kept, restore, update
 from mugrade.cli.new import new
 from mugrade.cli.releasing import release
 from mugrade.cli.shared import Commands, say
+from mugrade.cli.similar import similar
 from mugrade.cli.starting import lab, start
 from mugrade.cli.student import data, hint, reset, status, take
 from mugrade.cli.submitting import submit
@@ -23,7 +26,10 @@ app = typer.Typer(
 )
 OF_A_STUDENT = (start, lab, check, status, hint, reset, take, doctor, submit, data)
 KEEPING = (update, restore, kept)
-OF_A_TEACHER = (new, build, lint, release, grade, grades, export, gradescope, explain, forget)
+OF_A_TEACHER = (
+    *(new, build, lint, release),
+    *(collect, grade, grades, report, export, gradescope, explain, similar, forget),
+)
 for command in (*OF_A_STUDENT, *KEEPING, *OF_A_TEACHER):
     app.command()(command)
 

@@ -227,9 +227,12 @@ def _table(ran: list[Ran], hidden: bool) -> "Table":
     numbers = visible.columns(hidden)
     found = table(("stage", *numbers), right=numbers)
     for r in ran:
-        points = sum(report.points for report in r.reports)
-        possible = sum(report.check.points for report in r.reports)
-        row = (f"{r.passing}/{r.total}", f"{points}/{possible}") if r.reports else ("-", "-")
+        asked = [report for report in r.reports if not report.check.optional]
+        points = sum(report.points for report in asked)
+        possible = sum(report.check.points for report in asked)
+        bonus = sum(report.points for report in r.reports) - points
+        score = f"{points}/{possible}{f' + {bonus}' if bonus else ''}"
+        row = (f"{r.passing}/{r.total}", score) if r.reports else ("-", "-")
         found.add_row(r.stage, *row)
     return found
 

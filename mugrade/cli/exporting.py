@@ -22,8 +22,6 @@ from mugrade.extras import require
 if TYPE_CHECKING:
     from mugrade.course.model import Course
 
-EXPORT = "export"
-
 
 class To(StrEnum):
     """Who takes the points."""
@@ -35,7 +33,7 @@ class To(StrEnum):
     csv = "csv"
 
 
-Platform = Annotated[To, typer.Argument(help="Who takes the points.")]
+PlatformArgument = Annotated[To, typer.Argument(help="Who takes the points.")]
 TableFile = Annotated[
     Path | None,
     typer.Argument(help="What the platform exported: it is filled in, so that its ids match."),
@@ -54,6 +52,9 @@ ByExercise = Annotated[
 WithFeedback = Annotated[
     bool, typer.Option("--feedback", help="Also an archive of pages that the platform takes.")
 ]
+CollectedIn = Annotated[
+    Path, typer.Option("--submitted", help="Where mugrade collect has put submitted/.")
+]
 ExportTarget = Annotated[
     Path | None,
     typer.Option("--to", help="The file or folder to write, in place of the usual one."),
@@ -61,7 +62,7 @@ ExportTarget = Annotated[
 
 
 def export(
-    platform: Platform,
+    platform: PlatformArgument,
     table: TableFile = None,
     course: CourseFolder = None,
     out: OutFolder = None,
@@ -72,17 +73,21 @@ def export(
     zeros: Zeros = False,
     exercises: ByExercise = False,
     feedback: WithFeedback = False,
+    submitted: CollectedIn = Path("."),
     to: ExportTarget = None,
 ) -> None:
     """Write what counts as a platform takes it; the platform's own file is left as it is."""
     require("export", "grade")
+    from mugrade.grader.collect.place import submitted_in
+    from mugrade.grader.exports import EXPORTED
     from mugrade.grader.exports.writing import Export
 
     found, folder = course_and_results(course, out)
     stages = [found.find(name).name for name in stage or []]
     said = dict(_column(found, text) for text in column or ())
-    job = Export(found, folder, db, stages, said, scale, zeros, exercises)
-    target = to or folder / EXPORT
+    there = submitted_in(submitted)
+    job = Export(found, folder, db, stages, said, scale, zeros, exercises, there)
+    target = to or folder / EXPORTED
     with console().status("writing"):
         lines = list(job.write(platform, table, target, feedback))
     for line in lines:
@@ -101,10 +106,11 @@ def gradescope(
     It holds the answers and the secret of the hidden inputs, and is for teachers only.
     """
     require("gradescope", "grade")
+    from mugrade.grader.exports import EXPORTED
     from mugrade.grader.exports.archive import write_autograder
 
     found, folder = course_and_results(course, out)
-    path = to or folder / EXPORT / f"gradescope-{found.find(stage).name}.zip"
+    path = to or folder / EXPORTED / f"gradescope-{found.find(stage).name}.zip"
     size = write_autograder(path, found, found.find(stage), folder, accept_weak)
     say(f"{path}: {size >> 10} kB, to upload under Configure Autograder")
 

@@ -51,6 +51,9 @@ NotebookOption = Annotated[
 Write = Annotated[
     bool, typer.Option("--write", help="Write grades.csv and the feedback pages again.")
 ]
+Todo = Annotated[
+    bool, typer.Option("--todo", help="Only what waits for a teacher, one row for each.")
+]
 Use = Annotated[
     tuple[str, str, str] | None,
     typer.Option(
@@ -75,6 +78,7 @@ def grades(
     notebook: NotebookOption = None,
     use: Use = None,
     write: Write = False,
+    todo: Todo = False,
 ) -> None:
     """Print the results that count, with what was said in the formgrader since."""
     require("grades", "grade")
@@ -90,7 +94,9 @@ def grades(
         if history:
             return _history(store, settings, *history, attempt, notebook)
         found = store.standings(settings, Filter(student or (), stage or (), below))
-        _show(store, found, csv, json)
+        if todo:
+            found = [standing for standing in found if standing.look]
+        _show(store, found, csv, json, todo)
 
 
 def forget(
@@ -153,8 +159,8 @@ def _root(course: Path | None, out: Path | None) -> Path | None:
     return None
 
 
-def _show(store: "Store", found: "list[Standing]", csv: str | None, json: bool) -> None:
-    from mugrade.grader.report import class_table, to_json, write_csv
+def _show(store: "Store", found: "list[Standing]", csv: str | None, json: bool, todo: bool) -> None:
+    from mugrade.grader.report import class_table, to_json, todo_table, write_csv
 
     if json:
         say(to_json(store.with_checks(found)))
@@ -164,9 +170,9 @@ def _show(store: "Store", found: "list[Standing]", csv: str | None, json: bool) 
         with Path(csv).open("w", newline="", encoding="utf-8") as file:
             write_csv(file, store.with_checks(found))
     elif found:
-        console().print(class_table(found))
+        console().print(todo_table(found) if todo else class_table(found))
     else:
-        say("no result fits")
+        say("nothing waits for a teacher" if todo else "no result fits")
 
 
 def _use(

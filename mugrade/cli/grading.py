@@ -28,9 +28,9 @@ from mugrade.cli.shared import (
     say,
     wrapped,
 )
-from mugrade.collecting import nothing_to_collect
 from mugrade.course.settings import Policy
 from mugrade.extras import require
+from mugrade.garbage import nothing_to_collect
 
 if TYPE_CHECKING:
     from mugrade.course.model import Course
@@ -70,7 +70,7 @@ Regrade = Annotated[
 ]
 RosterFile = Annotated[
     Path | None,
-    typer.Option("--roster", help="The class: CSV with a column student, id or username."),
+    typer.Option("--roster", help="The class: a CSV file, also as platforms export it."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask about an archive or --regrade.")]
 Scheduler = Annotated[
@@ -111,15 +111,16 @@ def grade(
     require("grade", "cluster" if scheduler else "grade")
     with nothing_to_collect():
         found = _course(course, policy, seconds)
+        from mugrade.course.roster import names_of, read_roster
         from mugrade.grader.plan import Order
-        from mugrade.grader.roster import read_roster
         from mugrade.sandbox.job import Limits
 
     names = [found.find(name).name for name in stage or []]
     order = Order(found, submissions, out or found.root / RESULTS, Limits(), names, student or ())
     order = replace(order, own=on is On.own, jobs=jobs, url=db, force=force)
     order = replace(order, scheduler=scheduler, trust_network=trust_network)
-    order = replace(order, roster=read_roster(roster) if roster else None, accept_weak=accept_weak)
+    known = read_roster(roster) if roster else names_of(found.settings.students) or None
+    order = replace(order, roster=known, accept_weak=accept_weak)
     order = replace(order, confirm_class=lambda names: yes or _are_students(names))
     _run(order, regrade, lambda: yes or _confirmed())
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from mugrade.course.datasets import DataSet
+    from mugrade.course.manifest import CheckEntry
     from mugrade.student.workspace import Workspace
 
 
@@ -60,7 +61,7 @@ def status() -> None:
             str(row.taken or ""),
             f"{row.passing}/{row.checks}",
             str(sum(check.state == CheckState.CHANGED for check in row.every_check) or ""),
-            f"{row.points}/{row.total}",
+            row.score.replace(" of ", "/"),
         )
     console().print(found)
     say_of_hidden(any(row.hidden for row in rows))
@@ -85,7 +86,7 @@ def hint(
     """Show one more hint for an exercise each time, from a question to nearly the answer.
 
     Without a name, list the exercises. Once its checks pass, your answer is compared with the
-    reference's.
+    reference's; of a question, once you have answered it, the author's answer is shown.
     """
     from mugrade.student.hints import next_hint, remember_hint, solved
     from mugrade.view.formula import readable
@@ -93,6 +94,8 @@ def hint(
     workspace = find_workspace()
     if not exercise:
         return _list_exercises(workspace)
+    if asked := next((e for e in workspace.manifest.written if e.id == exercise), None):
+        return _say_answer(workspace, asked)
     hints = workspace.manifest.hints.get(exercise, [])
     passes = solved(workspace, exercise)
     if not hints and (number or every or not passes):
@@ -116,6 +119,21 @@ def _list_exercises(workspace: "Workspace") -> None:
     for stage in workspace.manifest.stages:
         say(stage, bold=True)
         say(wrapped(", ".join(entry.id for entry in workspace.manifest.exercises(stage))))
+
+
+def _say_answer(workspace: "Workspace", asked: "CheckEntry") -> None:
+    """Show what the author answers, to who has answered."""
+    from mugrade.student.hints import authors_answer, own_answer
+    from mugrade.view.formula import readable
+
+    if not own_answer(workspace, asked):
+        raise fail(f"{asked.id} is not answered yet: write into its cell and save the notebook")
+    found = authors_answer(workspace, asked)
+    if not found:
+        return say(f"{asked.id} is answered; this copy of the course has no answer of its own")
+    say(f"{asked.id}, as the author answers it:", bold=True)
+    for paragraph in found.split("\n\n"):
+        say(wrapped(readable(paragraph)))
 
 
 def _compare(workspace: "Workspace", exercise: str) -> None:

@@ -165,7 +165,7 @@ def _show(items: "list[HandIn]") -> None:
             item.stage,
             f"{len(item.written)}/{row.exercises}",
             f"{row.passing}/{row.checks}",
-            f"{row.points}/{row.total}",
+            row.score.replace(" of ", "/"),
         )
     console().print(found)
     say_of_hidden(hidden)

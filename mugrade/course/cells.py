@@ -9,18 +9,30 @@ from mugrade.package.blocks import Block, cell_body
 
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+BEGIN_RUBRIC, END_RUBRIC = "### BEGIN MARK SCHEME", "### END MARK SCHEME"
 
 
 class Role(StrEnum):
-    """What a cell of a stage's script is for; docs/writing-a-course.md explains each."""
+    """What a cell of a stage's script is for; docs/writing-a-course.md explains each.
+
+    OPTIONAL is what a script says: the cell is an optional check or, if it is text, an answer.
+    """
 
     PROSE = "prose"
     GIVEN = "given"
     SOLUTION = "solution"
     CHECK = "check"
+    OPTIONAL = "optional"
+    ANSWER = "answer"
     HINTS = "hints"
     DEMO = "demo"
     INDEX = "index"
+
+
+FILLED_IN = (Role.SOLUTION, Role.ANSWER)
+"""The cells that a student fills in."""
+TEXT = (Role.PROSE, Role.HINTS, Role.ANSWER)
+"""The cells that hold no code."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class Cell:
     """One cell of a stage's script; `line` is that of its header, `of` what it serves.
 
     That is an exercise for a check or hints, a cell for a helper, a module for an index. `role` is
-    a Role where nothing is wrong with the script.
+    a Role where nothing is wrong with the script. The points of an optional cell are a bonus.
     """
 
     id: str
@@ -39,6 +51,7 @@ class Cell:
     export: str = ""
     of: str = ""
     data: str = ""
+    optional: bool = False
 
     @cached_property
     def block(self) -> Block:
@@ -82,7 +95,7 @@ def visible_lines(source: str) -> list[str]:
     """The lines of a cell, blank where a solution or a hidden test stands."""
     lines, hidden = [], False
     for line in source.splitlines():
-        hidden = hidden or line.strip() in (BEGIN_SOLUTION, BEGIN_HIDDEN)
+        hidden = hidden or line.strip() in (BEGIN_SOLUTION, BEGIN_HIDDEN, BEGIN_RUBRIC)
         lines.append("" if hidden else line)
-        hidden = hidden and line.strip() not in (END_SOLUTION, END_HIDDEN)
+        hidden = hidden and line.strip() not in (END_SOLUTION, END_HIDDEN, END_RUBRIC)
     return lines

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from mugrade.course.cells import Role
 from mugrade.course.manifest import BlockEntry, Manifest, digest
+from mugrade.course.written import find_written
 from mugrade.package.blocks import (
     STUB,
     Block,
@@ -43,13 +44,15 @@ class CandidateCell:
 class StudentCode:
     """A student's code for a stage: exercise -> source, module -> helpers, exercise -> problem.
 
-    `unread`: exercise -> sources of cells meant for it that are no Python code.
+    `unread`: exercise -> sources of cells meant for it that are no Python code. `answers`: what is
+    written in words, by cell.
     """
 
     exercises: dict[str, str] = field(default_factory=dict)
     helpers: dict[str, list[Block]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     unread: dict[str, list[str]] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
 
     def digest(self, exercise: str) -> str:
         """The digest of all that the student wrote for an exercise, or that it may use."""
@@ -72,7 +75,9 @@ def find_code(cells: Iterable[SubmittedCell], manifest: Manifest, stage: str) ->
     """
     entries = [b for b in manifest.blocks if b.stage == stage]
     candidates: dict[str, list[CandidateCell]] = {}
-    code = StudentCode()
+    cells = list(cells)
+    written = [entry for entry in manifest.written if entry.stage == stage]
+    code = StudentCode(answers=find_written(cells, written))
     for position, cell in enumerate(cells):
         if cell.kind != "code":
             code.misplace(cell, _guess(cell, entries), f"its code is in a {cell.kind} cell")

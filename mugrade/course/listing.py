@@ -6,6 +6,7 @@ import re
 from mugrade.course.cells import Cell, Role
 from mugrade.course.manifest import CheckEntry, Manifest, manifest_blocks
 from mugrade.course.model import Course
+from mugrade.course.written import handed_out
 from mugrade.values.answers import HIDDEN_MARK
 
 
@@ -22,9 +23,17 @@ def make_manifest(course: Course) -> Manifest:
             _docstring(cell),
             HIDDEN_MARK in cell.source,
             bool(hints.get(cell.of)),
+            cell.optional,
         )
         for stage in course.stages
         for cell in stage.role(Role.CHECK)
+    ]
+    written = [
+        CheckEntry(
+            cell.id, stage.name, cell.points, cell.id, handed_out(cell), False, False, cell.optional
+        )
+        for stage in course.stages
+        for cell in stage.role(Role.ANSWER)
     ]
     titles = {stage.name: stage.title for stage in course.stages}
     settings = course.settings
@@ -38,6 +47,7 @@ def make_manifest(course: Course) -> Manifest:
         settings.libraries,
         dict(settings.data),
         {name: said["check"] for name, said in limits.items() if "check" in said},
+        written,
     )
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mugrade.course.cells import Role
+from mugrade.course.cells import TEXT, Role
 from mugrade.course.datasets import DataSet
 from mugrade.errors import WorkspaceError
 from mugrade.extras import LIBRARIES
@@ -48,7 +48,8 @@ class BlockEntry:
 class CheckEntry:
     """A check: its points, the exercise it belongs to, and whether it has hidden inputs too.
 
-    `hints`: whether there are some to its exercise.
+    `hints`: whether there are some to its exercise; `optional`: its points are a bonus. A written
+    answer is its own exercise, and its `why` is the cell as it was handed out.
     """
 
     id: str
@@ -58,6 +59,17 @@ class CheckEntry:
     why: str
     hidden: bool = False
     hints: bool = True
+    optional: bool = False
+
+    @property
+    def is_written(self) -> bool:
+        """Whether it is a written answer, and no check."""
+        return self.id == self.of
+
+    @property
+    def max_points(self) -> int:
+        """What it adds to the points of its stage; a bonus comes on top of them."""
+        return 0 if self.optional else self.points
 
 
 @dataclass(frozen=True)
@@ -70,13 +82,18 @@ class ReleasedCell:
     source: str
     data: str = ""
 
+    @property
+    def kind(self) -> str:
+        """Which kind of cell a notebook has for it."""
+        return "markdown" if self.role in TEXT else "code"
+
 
 @dataclass(frozen=True)
 class Manifest:
     """The public part of a course, without solutions.
 
     `libraries` as requirements; `data` is what can be fetched; `seconds`: stage -> the time limit
-    of each of its checks, where the course sets one.
+    of each of its checks, where the course sets one; `written`: the answers in words.
     """
 
     package: str
@@ -87,6 +104,7 @@ class Manifest:
     libraries: tuple[str, ...] = LIBRARIES
     data: dict[str, DataSet] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    written: list[CheckEntry] = field(default_factory=list)
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -106,8 +124,9 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """What `read` reads, as `course.json` holds it."""
-        checks = [_without_defaults(entry) for entry in self.checks]
-        return {"format": FORMAT, **asdict(self), "checks": checks}
+        entries = {"checks": self.checks, "written": self.written}
+        some = {name: [_without_defaults(e) for e in of] for name, of in entries.items()}
+        return {"format": FORMAT, **asdict(self), **some}
 
     @cached_property
     def order(self) -> list[str]:
@@ -128,6 +147,10 @@ class Manifest:
     def exercises(self, stage: str) -> list[BlockEntry]:
         """What a student writes in a stage, in the course's order."""
         return [b for b in self.blocks if b.stage == stage and b.role == Role.SOLUTION]
+
+    def answers(self, stage: str) -> list[CheckEntry]:
+        """The written answers of a stage that give points."""
+        return [entry for entry in self.written if entry.stage == stage and entry.points]
 
     def module(self, path: str) -> list[BlockEntry]:
         """The blocks of one module, in the course's order."""
@@ -174,7 +197,8 @@ class Manifest:
 
 def _without_defaults(entry: CheckEntry) -> dict[str, Any]:
     """The entry, but for what older files do not say either."""
-    return {name: said for name, said in asdict(entry).items() if (name, said) != ("hints", True)}
+    usual = {"hints": True, "optional": False}
+    return {name: said for name, said in asdict(entry).items() if usual.get(name) is not said}
 
 
 def digest(source: str) -> str:

@@ -84,8 +84,8 @@ class Stage:
 
     @property
     def points(self) -> int:
-        """What all its checks give together."""
-        return sum(cell.points for cell in self.cells)
+        """What its checks and answers give together, without what is a bonus."""
+        return sum(cell.points for cell in self.cells if not cell.optional)
 
     @property
     def mistakes_path(self) -> Path:

@@ -7,6 +7,7 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = {course!r}
 c.CourseDirectory.root = {root!r}
 c.OverwriteCells.add_missing_cells = True
+c.ClearSolutions.text_stub = "Write your answer here."
 c.Execute.timeout = 30
 c.FileNameCollectorPlugin.named_regexp = (  # archives of `mugrade submit`, for zip_collect
     r".*[/\\\\](?P<file_id>[^/\\\\]+)[/\\\\]extracted[/\\\\].*?"
@@ -27,4 +28,14 @@ c.CourseDirectory.course_id = {course!r}
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.CsvExportPlugin.to = "nbgrader.csv"
 c.HTMLExporter.sanitize_html = True
+c.GenerateFeedback.preprocessors = [  # students are not shown what points are given for
+    "nbgrader.preprocessors.GetGrades",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+c.ClearHiddenTests.enforce_metadata = False
+c.ClearHiddenTests.begin_test_delimeter = {begin!a}
+c.ClearHiddenTests.end_test_delimeter = {end!a}
 '''
+BEGIN_TEACHERS, END_TEACHERS = "\u2063Mark scheme, not shown to students", "\u2063End of it"
+"""Around what teachers alone see; no text that was handed in keeps a character like the first."""

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import nbformat
 
-from mugrade.course.cells import Cell, Role
+from mugrade.course.cells import FILLED_IN, Cell, Role
 from mugrade.course.model import Stage
+from mugrade.course.written import PLACE, for_teachers, handed_out
 
 
 def source_notebook(stage: Stage) -> nbformat.NotebookNode:
@@ -27,22 +29,36 @@ def notebook(cells: Sequence[Cell]) -> nbformat.NotebookNode:
 def _notebook_cell(cell: Cell) -> nbformat.NotebookNode:
     if cell.role == Role.PROSE:
         return nbformat.v4.new_markdown_cell(cell.source, id=cell.id)
-    source = f"#| export {cell.export}\n{cell.source}" if cell.export else cell.source
-    node = nbformat.v4.new_code_cell(source, id=cell.id)
+    if cell.role == Role.ANSWER:
+        text = for_teachers(cell) if cell.points else handed_out(cell)
+        node = nbformat.v4.new_markdown_cell(text, id=cell.id)
+    else:
+        source = f"#| export {cell.export}\n{cell.source}" if cell.export else cell.source
+        node = nbformat.v4.new_code_cell(source, id=cell.id)
     if cell.folded:
         node.metadata["jupyter"] = {"source_hidden": True}
-    if cell.role != Role.DEMO:
-        node.metadata["nbgrader"] = {
-            "grade": cell.role == Role.CHECK,
-            "solution": cell.role == Role.SOLUTION,
-            "locked": cell.role != Role.SOLUTION,
-            "task": False,
-            "grade_id": cell.id,
-            "schema_version": 3,
-            **({"points": cell.points} if cell.role == Role.CHECK else {}),
-            "cell_type": "code",
-        }
+    if cell.role != Role.DEMO and (cell.role != Role.ANSWER or cell.points):
+        node.metadata["nbgrader"] = _metadata(cell, node.cell_type)
     return node
+
+
+def _metadata(cell: Cell, cell_type: str) -> dict[str, Any]:
+    """What nbgrader has to know of a cell.
+
+    Text that is filled in has to be graded, and by hand: so an answer without points is prose.
+    nbgrader alone cannot grade above a maximum: there, a bonus is a part of it.
+    """
+    graded = cell.role in (Role.CHECK, Role.ANSWER)
+    return {
+        "grade": graded,
+        "solution": cell.role in FILLED_IN,
+        "locked": cell.role not in FILLED_IN,
+        "task": False,
+        "grade_id": cell.id,
+        "schema_version": 3,
+        **({"points": cell.points} if graded else {}),
+        "cell_type": cell_type,
+    }
 
 
 def release(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -51,7 +67,7 @@ def release(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
     steps = (
         preprocessors.LockCells(),
-        preprocessors.ClearSolutions(),
+        preprocessors.ClearSolutions(text_stub=PLACE),
         preprocessors.ClearOutput(),
         preprocessors.CheckCellMetadata(),
         preprocessors.ClearHiddenTests(),

@@ -7,9 +7,13 @@ from pathlib import Path, PurePosixPath
 
 from mugrade.course.cells import (
     BEGIN_HIDDEN,
+    BEGIN_RUBRIC,
     BEGIN_SOLUTION,
     END_HIDDEN,
+    END_RUBRIC,
     END_SOLUTION,
+    FILLED_IN,
+    TEXT,
     Cell,
     Role,
     solution_lines,
@@ -21,6 +25,11 @@ from mugrade.course.tables import NAME
 from mugrade.package.blocks import is_module_path
 
 LONGEST_SHARED_LINE = 20
+REGIONS = (
+    (BEGIN_SOLUTION, END_SOLUTION),
+    (BEGIN_HIDDEN, END_HIDDEN),
+    (BEGIN_RUBRIC, END_RUBRIC),
+)
 Problem = tuple[Path, int, str]
 
 
@@ -52,22 +61,26 @@ def _cell_problems(cell: Cell) -> Iterator[tuple[int, str]]:
     if cell.role not in set(Role):
         yield where, f"role {cell.role!r} of cell {cell.id}: one of {', '.join(sorted(Role))}"
         return
-    if cell.role not in (Role.PROSE, Role.HINTS):
+    if cell.role not in TEXT:
         yield from _syntax(cell)
     marked = BEGIN_SOLUTION in source and END_SOLUTION in source
-    if cell.role == Role.SOLUTION and not marked:
-        yield where, f"solution {cell.id} has no {BEGIN_SOLUTION} ... {END_SOLUTION}"
-    if cell.role != Role.SOLUTION and (BEGIN_SOLUTION in source or END_SOLUTION in source):
+    if cell.role in FILLED_IN and not marked:
+        yield where, f"{cell.role} {cell.id} has no {BEGIN_SOLUTION} ... {END_SOLUTION}"
+    if cell.role not in FILLED_IN and (BEGIN_SOLUTION in source or END_SOLUTION in source):
         yield where, f"{BEGIN_SOLUTION} in {cell.id}, which is not a solution"
     if cell.role == Role.CHECK and cell.points <= 0:
         yield where, f"check {cell.id} has no points: write points=3"
-    if cell.role != Role.CHECK and cell.points:
-        yield where, f"points on {cell.id}, which is not a check"
+    if cell.role == Role.ANSWER:
+        yield from _answer_problems(cell)
+    elif cell.role != Role.CHECK and cell.points:
+        yield where, f"points on {cell.id}, which is neither a check nor an answer"
+    if cell.role != Role.ANSWER and (BEGIN_RUBRIC in source or END_RUBRIC in source):
+        yield where + _offset(source, "MARK"), f"mark scheme in {cell.id}, which is no answer"
     if cell.role != Role.CHECK and ("BEGIN HIDDEN" in source or "END HIDDEN" in source):
         yield where + _offset(source, "HIDDEN"), f"hidden test in {cell.id}, which is not a check"
     if cell.role == Role.CHECK:
         yield from _check_problems(cell)
-    for begin, end in ((BEGIN_SOLUTION, END_SOLUTION), (BEGIN_HIDDEN, END_HIDDEN)):
+    for begin, end in REGIONS:
         if not _paired(source, begin, end):
             yield (
                 where + _offset(source, begin[4:]),
@@ -75,6 +88,19 @@ def _cell_problems(cell: Cell) -> Iterator[tuple[int, str]]:
             )
     if cell.export or cell.role == Role.INDEX:
         yield from ((where, text) for text in _export_problems(cell))
+
+
+def _answer_problems(cell: Cell) -> Iterator[tuple[int, str]]:
+    source = cell.source
+    if cell.points < 0:
+        yield cell.line, f"answer {cell.id} has {cell.points} points: 0 or more"
+    if cell.optional and not cell.points:
+        yield cell.line, f"optional {cell.id} has no points, so there is no bonus: write points=2"
+    if source.count(BEGIN_SOLUTION) > 1:
+        yield cell.line, f"answer {cell.id} has {BEGIN_SOLUTION} twice: one model answer"
+    solution, _, after = source.partition(BEGIN_SOLUTION)[2].partition(END_SOLUTION)
+    if BEGIN_RUBRIC in solution and BEGIN_RUBRIC not in after:
+        yield cell.line, f"answer {cell.id}: its mark scheme stands below {END_SOLUTION}"
 
 
 def _check_problems(cell: Cell) -> Iterator[tuple[int, str]]:

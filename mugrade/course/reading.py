@@ -16,7 +16,8 @@ from mugrade.course.problems import problems
 from mugrade.course.settings import read_settings
 from mugrade.errors import CourseError
 
-ATTRIBUTES = {n: kind for n, kind in get_type_hints(Cell).items() if n not in ("source", "line")}
+GIVEN = ("source", "line", "optional")
+ATTRIBUTES = {n: kind for n, kind in get_type_hints(Cell).items() if n not in GIVEN}
 KINDS = {int: "a whole number", str: 'text in "..."'}
 
 
@@ -72,6 +73,8 @@ def script_cells(path: Path) -> list[Cell]:
             raise CourseError(f"{path.name}:{raw.line}: {problem}")
         given: dict[str, Any] = {"id": "", "role": Role.PROSE if raw.markdown else ""}
         given |= raw.attributes
+        if given["role"] == Role.OPTIONAL:
+            given |= {"role": Role.ANSWER if raw.markdown else Role.CHECK, "optional": True}
         exercise = given["id"] if given["role"] == Role.SOLUTION else exercise
         if given["role"] in (Role.CHECK, Role.HINTS):
             given.setdefault("of", exercise)
@@ -86,6 +89,8 @@ def _wrong_attribute(raw: RawCell) -> str:
             return f"unknown attribute {name}"
         if not isinstance(value, kind):
             return f"{name}={value!r} is not {KINDS[kind]}"
+    if raw.attributes.get("role") == Role.ANSWER and not raw.markdown:
+        return "an answer is text: write # %% [markdown] above it"
     return ""
 
 

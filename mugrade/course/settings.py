@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mugrade.course.datasets import DataSet
+from mugrade.course.roster import Enrolled, Extension, read_class
 from mugrade.course.tables import (
     NAME,
     data_sets_of,
@@ -22,11 +24,11 @@ from mugrade.course.tables import (
     unknown,
     value,
 )
-from mugrade.errors import CourseError
+from mugrade.errors import CourseError, Unreadable
 from mugrade.extras import LIBRARIES
 
 FORMAT = 1
-LATE = {"percent_per_day": 100, "most": 100, "grace_minutes": math.inf}
+LATE = {"percent_per_day": 100, "most": 100, "grace_minutes": math.inf, "cut_off_days": math.inf}
 DAY = timedelta(days=1)
 
 
@@ -42,17 +44,21 @@ class Policy(StrEnum):
 class Late:
     """What lateness costs, in percent of a stage's points.
 
-    `percent_per_day` for each day begun, `most` in all, and nothing within `grace_minutes`.
+    `percent_per_day` for each day begun, `most` in all, and nothing within `grace_minutes`; after
+    `cut_off_days` it costs everything.
     """
 
     percent_per_day: float = 0
     most: float = 100
     grace_minutes: float = 0
+    cut_off_days: float = math.inf
 
     def percent(self, over: timedelta) -> float:
         """What it costs to be `over` the deadline."""
         if over <= timedelta(0) or over.total_seconds() <= 60 * self.grace_minutes:
             return 0
+        if over / DAY > self.cut_off_days:
+            return 100
         return min(self.most, self.percent_per_day * -(-over // DAY))
 
 
@@ -62,6 +68,7 @@ class Settings:
 
     `deadlines`, `limits` and `points` are by a stage's name or number, limits for all of them by
     nothing; `libraries` are requirements. Without a `package` the cells say what they build.
+    `students` are those of the course's own roster, with their extensions.
     """
 
     title: str = ""
@@ -74,14 +81,24 @@ class Settings:
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     points: Mapping[str, int] = field(default_factory=dict)
     data: Mapping[str, DataSet] = field(default_factory=dict)
+    students: tuple[Enrolled, ...] = ()
 
-    def deadline(self, stage: str) -> datetime | None:
-        """When a stage had to be handed in, or None if it never had to be."""
-        return next((self.deadlines[n] for n in _names(stage) if n in self.deadlines), None)
+    def deadline(self, stage: str, student: str = "") -> datetime | None:
+        """When a stage had to be handed in, by a student; None if it never had to be."""
+        found = next((self.deadlines[n] for n in _names(stage) if n in self.deadlines), None)
+        of = self._extensions.get(student, {})
+        longer = next((of[n] for n in (*_names(stage), "") if n in of), None)
+        if not found or not longer:
+            return found
+        return found + longer if isinstance(longer, timedelta) else max(found, longer)
 
-    def late_percent(self, stage: str, handed_in: datetime | None) -> float:
+    @cached_property
+    def _extensions(self) -> dict[str, Mapping[str, Extension]]:
+        return {student.folder: student.extensions for student in self.students}
+
+    def late_percent(self, stage: str, handed_in: datetime | None, student: str = "") -> float:
         """What lateness costs of a stage's points; nothing where it is not known."""
-        deadline = self.deadline(stage)
+        deadline = self.deadline(stage, student)
         return self.late.percent(handed_in - deadline) if deadline and handed_in else 0
 
     def limits_of(self, stage: str) -> dict[str, float]:
@@ -133,6 +150,7 @@ def read_settings(root: Path) -> Settings:
         points=points_of(data),
         data=data_sets_of(data),
         warnings=tuple(unknown(data, stages)),
+        students=_class(root, grading),
     )
 
 
@@ -141,6 +159,16 @@ def _policy(grading: Mapping[str, Any]) -> Policy:
     if found not in list(Policy):
         raise CourseError(f"{NAME}: grading.policy: {found!r} is none of {', '.join(Policy)}")
     return Policy(found)
+
+
+def _class(root: Path, grading: Mapping[str, Any]) -> tuple[Enrolled, ...]:
+    """The students of the course's own roster, if it has one."""
+    if "roster" not in grading:
+        return ()
+    try:
+        return read_class(root / value(grading, "roster", str, "", "the path of a CSV file"))
+    except Unreadable as error:
+        raise CourseError(f"{NAME}: grading.roster: {error}") from None
 
 
 def _late(said: Mapping[str, Any]) -> Late:

@@ -18,8 +18,8 @@ WHOLE = {"memory", "processes"}
 KEYS = {
     "": {"format", "title", "package", "libraries", "grading", "late", "deadlines"}
     | {"limits", "points", "data"},
-    "grading": {"policy"},
-    "late": {"percent_per_day", "most", "grace_minutes"},
+    "grading": {"policy", "roster"},
+    "late": {"percent_per_day", "most", "grace_minutes", "cut_off_days"},
 }
 DATA, FILE = {"mirrors", "files"}, {"name", "size", "sha256"}
 

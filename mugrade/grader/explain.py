@@ -215,7 +215,7 @@ def _differences(attempt: Attempt, result: Result) -> Iterator[str]:
 
 
 def _of(grade: Grade) -> tuple[Category, int, int]:
-    return grade.verdict.category, grade.points, grade.check.points
+    return grade.verdict.category, grade.points, grade.check.max_points
 
 
 def _given(grade: Grade) -> str:

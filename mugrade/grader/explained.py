@@ -7,7 +7,7 @@ import numpy as np
 
 from mugrade.grader.explain import Explained, Explanation, Step
 from mugrade.grader.inputs import Input
-from mugrade.grader.report import utc
+from mugrade.grader.times import utc
 from mugrade.values.answers import Answer
 from mugrade.values.close import Close, number
 from mugrade.values.distribution import Distribution
@@ -22,12 +22,11 @@ WIDTH, SHOWN = 84, 60  # of a line, and entries of an array that is shown whole
 def lines(found: Explanation, only: Collection[str] = ()) -> Iterator[str]:
     """Everything that an explanation says, a check after the other, or `only` some."""
     a, result = found.attempt, found.result
-    most = sum(grade.check.points for grade in result.grades)
     handed_in = utc(a.handed_in) or "at an unknown time"
     yield f"{printable(a.student)} {a.stage}, attempt {a.number}, handed in {handed_in}"
     yield f"graded {utc(a.graded_at)} by mugrade {a.mugrade}: {a.points} of {a.max_points} points"
     yield from found.about
-    yield f"graded again: {result.points} of {most} points"
+    yield f"graded again: {result.points} of {result.max_points} points"
     for check in found.checks:
         if only and check.grade.check.id not in only:
             continue

@@ -1,7 +1,8 @@
-"""What a grade is made of: automatic points or a manual score, extra credit, a late penalty.
+"""What a grade is made of: automatic points or a manual score, bonus, extra credit, late penalty.
 
 A manual score is about the code that it was given for; for other code the automatic points count,
-and the check needs another look. Extra credit and comments stay.
+and the check needs another look. Extra credit and comments stay. Of a written answer the text is
+the code, and no automatic points are given: it waits for a teacher.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,15 +10,22 @@ from dataclasses import dataclass
 
 from mugrade.grader.models import Review
 
+WAITS = "waits for a teacher"
+
 
 @dataclass(frozen=True)
 class CheckScore:
-    """What one check gives; `earlier` is what a teacher said of other code, if of this nothing."""
+    """What one check gives; `earlier` is what a teacher said of other code, if of this nothing.
+
+    `waits`: it is a written answer of which nobody has said anything yet; `optional`: a bonus.
+    """
 
     automatic: float
     manual: float | None = None
     extra: float = 0
     earlier: Review | None = None
+    waits: bool = False
+    optional: bool = False
 
     @property
     def points(self) -> float:
@@ -25,36 +33,43 @@ class CheckScore:
 
     @property
     def look(self) -> str:
-        """Why the check needs another look, if it does."""
+        """Why the check needs a look, or another one, if it does."""
         if self.earlier is None:
-            return ""
+            return WAITS if self.waits else ""
         score = "" if self.earlier.manual is None else shown_points(self.earlier.manual)
         extra = f"+{shown_points(self.earlier.extra)}" if self.earlier.extra else ""
-        return f"needs another look: {score}{extra} was given for other code"
+        other = "another text" if self.waits else "other code"
+        return f"needs another look: {score}{extra} was given for {other}"
 
 
 @dataclass(frozen=True)
 class Final:
     """A grade and what it is made of; `manual` is what manual scores add to the automatic points.
 
-    points = automatic + manual + extra - late, and never below 0.
+    points = automatic + bonus + manual + extra - late, and never below 0. `bonus` are the automatic
+    points of optional checks.
     """
 
     automatic: float
     manual: float = 0
     extra: float = 0
     late: float = 0
+    bonus: float = 0
 
     @classmethod
     def of(cls, automatic: float, scores: Iterable[CheckScore], late: float) -> "Final":
-        """The grade of a stage; its checks have `scores` where a teacher has said something."""
+        """The grade of a stage whose checks give `automatic` points.
+
+        They have `scores` where a teacher has said something, or there is a bonus.
+        """
         scores = list(scores)
         manual = sum(s.manual - s.automatic for s in scores if s.manual is not None)
-        return cls(automatic, manual, sum(s.extra for s in scores), late)
+        bonus = sum(s.automatic for s in scores if s.optional)
+        return cls(automatic - bonus, manual, sum(s.extra for s in scores), late, bonus)
 
     @property
     def points(self) -> float:
-        return max(0, self.automatic + self.manual + self.extra - self.late)
+        return max(0, self.automatic + self.bonus + self.manual + self.extra - self.late)
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,11 @@ class Reviews:
         if here:
             return CheckScore(automatic, here.manual, last.extra)
         return CheckScore(automatic, None, last.extra, other)
+
+    def has_extra(self, check: str, code: str) -> bool:
+        """Whether a teacher has given extra credit for this code."""
+        here = self.last(check, code)
+        return here is not None and bool(here.extra)
 
     def comment(self, exercise: str) -> str:
         """The last comment on an exercise, or nothing."""

@@ -1,21 +1,28 @@
 """Everything that is kept of a student, deleted."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
 
+from mugrade import files
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
+from mugrade.grader.exports import EXPORTED
+from mugrade.grader.glance import GLANCE
 from mugrade.grader.log import forget_in_log
 from mugrade.grader.migrate import backups
 from mugrade.grader.outputs.csv import CSV
 from mugrade.grader.plan import opened_results
 from mugrade.grader.publish import Publisher, republish
-from mugrade.grader.store import Store
+from mugrade.grader.similar.page import PAGE
+from mugrade.grader.store import Filter, Store
 from mugrade.grader.vacuum import vacuum
 from mugrade.view.report import printable
+
+OF_ALL = {GLANCE: "report", PAGE: "similar", EXPORTED: "export"}
 
 
 def forget_student(
@@ -26,8 +33,9 @@ def forget_student(
     Raises Unreadable if nothing was there. Stopped half-way, it goes on when called again.
     """
     with opened_results(out, url, console) as store:
+        done = list(_without_all(out)) if store.histories(Filter([student])) else []
         with closing(Publisher(out, course, store)) as publisher:
-            done = [line for output in publisher.outputs for line in output.forget(student)]
+            done += [line for output in publisher.outputs for line in output.forget(student)]
         attempts, notebooks = store.forget(student)
         done += forget_in_log(out, student)
         if store.is_file:
@@ -38,6 +46,19 @@ def forget_student(
             raise Unreadable(f"{out}: nothing is kept of {printable(student)}")
         republish(out, course, store, console)
         return [*done, f"{out / CSV}: written again", *_left(out, store)]
+
+
+def _without_all(out: Path) -> Iterator[str]:
+    """Delete what is written of the whole class at once, in which the student may be."""
+    for name, command in OF_ALL.items():
+        path = out / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            files.remove(path)
+        else:
+            continue
+        yield f"{path}: deleted; mugrade {command} writes it again"
 
 
 def _left(out: Path, store: Store) -> Iterator[str]:

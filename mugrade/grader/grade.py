@@ -13,6 +13,7 @@ from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.assemble import submission_job
 from mugrade.grader.bundle import Bundle, CheckPart, Outcome, left_out, run_bundle
+from mugrade.grader.by_hand import digest_of, written_grades
 from mugrade.grader.key import StageKey
 from mugrade.grader.results import Grade, PackedNotebook, Result, Status
 from mugrade.grader.submissions import Submission
@@ -71,8 +72,10 @@ class CourseKey:
     ) -> Result:
         """The result of a submission that was not run; `digests`: check -> that of its code."""
         verdict = Verdict(Category.NOT_RUN, reason)
-        tasks = self.stages[submission.stage].tasks
-        grades = [Grade(self.manifest.check[t.id], verdict, digests[t.id]) for t in tasks]
+        stage = submission.stage
+        entries = [self.manifest.check[task.id] for task in self.stages[stage].tasks]
+        entries += self.manifest.answers(stage)
+        grades = [Grade(entry, verdict, digests[entry.id]) for entry in entries]
         return Result(submission, status, reason, grades)
 
     def unread(
@@ -92,13 +95,16 @@ class CourseKey:
         return replace(result, notebook=notebook, earlier=earlier)
 
     def digests(self, stage: str, code: StudentCode) -> dict[str, str]:
-        """Check -> the digest of the code that it judges."""
-        return {id: code.digest(of) for id, of in self.stages[stage].exercises.items()}
+        """Check -> the digest of the code that it judges; and answer -> that of its text."""
+        checks = {id: code.digest(of) for id, of in self.stages[stage].exercises.items()}
+        answers = self.manifest.answers(stage)
+        return checks | {e.id: digest_of(code.answers.get(e.id, "")) for e in answers}
 
     def whole(self, stage: str, notebook: PackedNotebook | None) -> dict[str, str]:
         """The same where no code is known: the digest of all of it."""
         whole = notebook.sha256[:16] if notebook else ""
-        return dict.fromkeys(self.stages[stage].exercises, whole)
+        answers = (entry.id for entry in self.manifest.answers(stage))
+        return dict.fromkeys((*self.stages[stage].exercises, *answers), whole)
 
 
 class Grader:
@@ -172,6 +178,8 @@ class Grader:
             Grade(self.key.manifest.check[task.id], verdicts[task.id], digests[task.id])
             for task in key.tasks
         ]
+        answers = self.key.manifest.answers(submission.stage)
+        grades += written_grades(answers, code[submission.stage].answers)
         refused = tuple(sorted(outcome.refused))
         return Result(
             submission, Status.GRADED, "", grades, outcome.tier, key.draws, refused=refused

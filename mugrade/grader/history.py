@@ -16,9 +16,9 @@ from mugrade.grader.models import Attempt
 from mugrade.grader.plan import opened_results
 from mugrade.grader.policy import Standing
 from mugrade.grader.publish import republish
-from mugrade.grader.report import utc
 from mugrade.grader.results import Status
 from mugrade.grader.store import Filter, Store
+from mugrade.grader.times import utc
 from mugrade.view.report import printable
 from mugrade.view.tables import table
 

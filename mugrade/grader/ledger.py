@@ -39,17 +39,22 @@ OF_HEARD = f"""said.notebook_id IN (
     JOIN submitted_assignment AS handed_in ON handed_in.id = shown.assignment_id
     WHERE handed_in.student_id IN {LISTED.format("heard")}
 )"""
+OF_COMMENTED = "said.notebook_id IN (SELECT notebook_id FROM comment WHERE manual_comment <> '')"
+SAME = "same.name = base_cell.name AND same.notebook_id = base_cell.notebook_id"
 SAID = f"""
 SELECT submitted.id AS notebook, student_id AS student, assignment.name AS stage,
-    base_cell.name AS cell, manual_score AS manual, extra_credit AS extra, NULL AS comment,
-    needs_manual_grade AS waits
+    base_cell.name AS cell, manual_score AS manual, extra_credit AS extra, (
+        SELECT manual_comment FROM base_cell AS same JOIN comment ON comment.cell_id = same.id
+        WHERE {SAME} AND same.type = 'SolutionCell' AND comment.notebook_id = said.notebook_id
+    ) AS comment, needs_manual_grade AS waits
 FROM grade AS said {OF_NOTEBOOK} {{some}}
-    AND (manual_score IS NOT NULL OR extra_credit <> 0 OR {OF_HEARD})
+    AND (manual_score IS NOT NULL OR extra_credit <> 0 OR {OF_COMMENTED} OR {OF_HEARD})
 UNION ALL
 SELECT submitted.id, student_id, assignment.name, base_cell.name, NULL, NULL, manual_comment, 1
 FROM comment AS said {OF_NOTEBOOK} {{some}}
     AND (manual_comment <> '' OR {OF_HEARD})
-"""
+    AND NOT EXISTS (SELECT 1 FROM base_cell AS same WHERE {SAME} AND same.type = 'GradeCell')
+"""  # of a written answer the comment comes with the score: both are of the same cell
 
 
 def note_shown(connection: Connection, codes: Mapping[str, Mapping[str, str]]) -> None:

@@ -1,6 +1,7 @@
 """The tables of the results database."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    inspect,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -123,9 +125,14 @@ class Attempt(Base):
             "reason": printable(result.reason),
             "summary": printable(result.what_went_wrong),
             "points": result.points,
-            "max_points": sum(grade.check.points for grade in result.grades),
+            "max_points": result.max_points,
             "tier": str(result.tier),
         }
+
+    @property
+    def has_checks(self) -> bool:
+        """Whether its checks are here, and not only in the database."""
+        return "checks" not in inspect(self).unloaded
 
     @property
     def mark(self) -> str:
@@ -164,10 +171,19 @@ class Earlier(Base):
     notebook: Mapped[str] = mapped_column(ForeignKey(NotebookRow.sha256), index=True)
 
 
+@dataclass(frozen=True)
+class _Bonus:
+    """What of a verdict's JSON is no part of the verdict."""
+
+    bonus: int = 0
+
+
 class CheckRow(Base):
     """The outcome of one check; `verdict` is the whole Verdict as JSON.
 
-    `code` is the digest of the code that it judged.
+    `code` is the digest of the code that it judged. A written answer is a row too, of which the
+    message is the text. What an optional check is worth is a `bonus` in the JSON, and its
+    `max_points` are 0: all of them together are those of the attempt.
     """
 
     __tablename__ = "mugrade_checks"
@@ -191,8 +207,24 @@ class CheckRow(Base):
         """The grade again; `stage` is that of the attempt."""
         failed = self.category != Category.PASS
         hints = not failed or "\n  hint " in self.message  # which names them, if there are any
-        entry = CheckEntry(self.check, stage, self.max_points, self.exercise, self.why, hints=hints)
+        of = self.check, stage, self.max_points or self.bonus, self.exercise, self.why
+        entry = CheckEntry(*of, hints=hints, optional=self.optional)
         return Grade(entry, codec.read(self.verdict, Verdict), self.code)
+
+    @property
+    def optional(self) -> bool:
+        """Whether its points are a bonus; others always add to the maximum."""
+        return self.max_points == 0
+
+    @property
+    def bonus(self) -> int:
+        """What it is worth beyond the maximum."""
+        return codec.read(self.verdict, _Bonus).bonus if self.optional else 0
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is an answer in words, which somebody has to read."""
+        return self.category == Category.WRITTEN
 
 
 class Pin(Base):

@@ -12,10 +12,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from mugrade.collecting import nothing_to_collect
 from mugrade.course.model import Course
+from mugrade.course.roster import Roster
 from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
+from mugrade.garbage import nothing_to_collect
 from mugrade.grader.attempts import Basis, in_order
 from mugrade.grader.drawn import Draws
 from mugrade.grader.final import NOTHING_SAID, Reviews
@@ -24,9 +25,9 @@ from mugrade.grader.log import logged
 from mugrade.grader.models import Attempt, Pin
 from mugrade.grader.policy import Standing, candidates, choose
 from mugrade.grader.results import Result, Status
-from mugrade.grader.roster import Roster
 from mugrade.grader.store import NAME, Store
 from mugrade.grader.submissions import Confirm, Key, Submission, by_student, find_submissions
+from mugrade.grader.turns import earlier_turns
 from mugrade.reference.world import demand_world
 from mugrade.sandbox.job import Limits
 from mugrade.view.report import printable
@@ -76,8 +77,8 @@ class Order:
 class Plan:
     """The submissions of an order, and which of them have no result that is up to date.
 
-    `present` lies in the folder, `again` is graded again from the store, and `every` is what
-    students' later stages are graded on if that is their own.
+    `present` lies in the folder, `earlier` was handed in before that, `again` is graded again from
+    the store, and `every` is what students' later stages are graded on if that is their own.
     """
 
     order: Order
@@ -91,12 +92,15 @@ class Plan:
     prints: Fingerprints
     draws: Draws
     scratch: Path
+    earlier: Sequence[Submission] = ()
 
     @cached_property
     def chosen(self) -> list[Submission]:
         """What was ordered; that nothing lies there is no news where something once did."""
         wanted = (s for s in self.present if self.order.wants(s.student, s.stage))
-        return [*(s for s in wanted if s.path or not in_order(self._history(s))), *self.again]
+        earlier = (s for s in self.earlier if self.order.wants(s.student, s.stage))
+        here = (s for s in wanted if s.path or not in_order(self._history(s)))
+        return [*earlier, *here, *self.again]
 
     @cached_property
     def todo(self) -> list[Submission]:
@@ -106,6 +110,8 @@ class Plan:
 
     def _up_to_date(self, s: Submission, of: Mapping[str, Mapping[str, Submission]]) -> bool:
         """A failure of the grader itself is tried again, and other inputs are asked again."""
+        if s.turn:
+            return False
         history = self._history(s)
         if s in self.again:
             history = [a for a in history if a.hand_in == self.again[s].hand_in]
@@ -224,6 +230,7 @@ def make_plan(order: Order, store: Store, present: Sequence[Submission], scratch
     plan = Plan(
         order, store, present, present, {}, histories, pins, reviews, prints, draws, scratch
     )
+    plan = replace(plan, earlier=list(earlier_turns(order.folder, present, histories)))
     if order.own:
         there = {(s.student, s.stage) for s in present if s.path}
         counting = (plan.standing(key) for key in plan.histories if key not in there)

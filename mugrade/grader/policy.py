@@ -8,7 +8,7 @@ from functools import cached_property
 from mugrade.course.settings import Policy, Settings
 from mugrade.grader.attempts import in_order
 from mugrade.grader.final import NOTHING_SAID, CheckScore, Final, Reviews
-from mugrade.grader.models import Attempt, Pin, Review
+from mugrade.grader.models import Attempt, CheckRow, Pin, Review
 from mugrade.grader.results import Grade, Result, Status
 from mugrade.values import Category
 from mugrade.values.verdict import Verdict
@@ -22,7 +22,8 @@ class Standing:
     """The attempt that counts for a student's stage: why, and what else there is to know.
 
     With `late` it gives no points, for none was handed in in time. `penalty`: what lateness costs;
-    `reviews`: what a teacher has said, and then the attempt must have its checks.
+    `reviews`: what a teacher has said, and then the attempt must have its checks, as it must where
+    an answer waits for a teacher or a check is optional.
     """
 
     attempt: Attempt
@@ -58,15 +59,19 @@ class Standing:
     def final(self) -> Final:
         """The grade, and what it is made of."""
         automatic = 0 if self.late else self.attempt.points
-        return Final.of(automatic, self.scores.values() if self.reviews.said else (), self.penalty)
+        scores = self.scores.values() if self.attempt.has_checks else ()
+        return Final.of(automatic, scores, self.penalty)
 
     @cached_property
     def scores(self) -> dict[str, CheckScore]:
         """What each check gives; the attempt must have its checks."""
-        return {
-            row.check: self.reviews.score(row.check, row.code, 0 if self.late else row.points)
-            for row in self.attempt.checks
-        }
+        return {row.check: self._score(row) for row in self.attempt.checks}
+
+    def _score(self, row: CheckRow) -> CheckScore:
+        found = self.reviews.score(row.check, row.code, 0 if self.late else row.points)
+        judged = found.manual is not None or self.reviews.has_extra(row.check, row.code)
+        waits = row.is_text and not judged and not self.late
+        return replace(found, waits=waits, optional=row.optional)
 
     @property
     def reason(self) -> str:
@@ -81,15 +86,15 @@ class Standing:
 
     @property
     def look(self) -> list[str]:
-        """The checks that need another look, and why."""
-        scores = self.scores.items() if self.reviews.said else ()
+        """The checks that need another look, and why; the answers that wait for one."""
+        scores = self.scores.items() if self.attempt.has_checks else ()
         return [f"{check} {score.look}" for check, score in scores if score.look]
 
     @property
     def comments(self) -> list[tuple[str, Review, bool]]:
         """Exercise, what the teacher says of it last, and whether that was of other code."""
         codes = {row.exercise: row.code for row in self.attempt.checks}
-        words = {r.cell: r for r in self.reviews.said if r.cell not in self.scores}
+        words = {r.cell: r for r in self.reviews.said}
         return [(id, r, codes.get(id, r.code) != r.code) for id, r in words.items() if r.comment]
 
     @cached_property
@@ -160,13 +165,13 @@ def _chosen(
 
 def penalty(attempt: Attempt, settings: Settings) -> float:
     """The points that the lateness of an attempt costs."""
-    percent = settings.late_percent(attempt.stage, attempt.handed_in)
+    percent = settings.late_percent(attempt.stage, attempt.handed_in, attempt.student)
     return round(percent * attempt.max_points / 100, 6)
 
 
 def is_late(attempt: Attempt, settings: Settings) -> bool:
     """Whether it was handed in after the deadline; where that is not known, it was not."""
-    deadline = settings.deadline(attempt.stage)
+    deadline = settings.deadline(attempt.stage, attempt.student)
     return bool(deadline and attempt.handed_in and attempt.handed_in > deadline)
 
 

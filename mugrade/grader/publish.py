@@ -13,6 +13,7 @@ from mugrade.errors import Unreadable
 from mugrade.grader.ledger import GRADEBOOK, listen
 from mugrade.grader.outputs.csv import Csv
 from mugrade.grader.outputs.gradebook import Gradebook
+from mugrade.grader.outputs.index import IndexPages
 from mugrade.grader.outputs.notebooks import Notebooks
 from mugrade.grader.outputs.output import Output
 from mugrade.grader.outputs.pages import Pages
@@ -23,7 +24,7 @@ from mugrade.grader.store import Store
 
 log = logging.getLogger(__name__)
 
-STEPS: tuple[tuple[type[Output], ...], ...] = ((Csv, Gradebook, Pages), (Notebooks,))
+STEPS: tuple[tuple[type[Output], ...], ...] = ((Csv, Gradebook, Pages, IndexPages), (Notebooks,))
 """Those of a step may be written side by side; notebooks say that their scores are there."""
 CORES = os.cpu_count() or 1
 

@@ -2,39 +2,42 @@
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
+from mugrade.course.manifest import CheckEntry
+from mugrade.course.written import question
 from mugrade.grader.final import CheckScore, Final, shown_points
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
+from mugrade.grader.times import utc
 from mugrade.values import Category
 from mugrade.view.html import style
 from mugrade.view.report import printable, summary
-from mugrade.view.tables import table
+from mugrade.view.tables import safe, table
 
 COLUMNS = (
     *("student", "stage", "status", "check", "points", "max_points", "verdict", "reason"),
     *("mugrade", "attempt", "handed_in", "graded_at"),
-    *("automatic", "manual", "extra", "late", "final", "look"),
+    *("automatic", "manual", "extra", "late", "final", "look", "bonus"),
 )
 NAMES = {
     "automatic": "automatic points",
-    "manual": "changed by hand",
+    "bonus": "bonus",
+    "manual": "by hand",
     "extra": "extra credit",
     "late": "handed in late",
 }
 LONGEST = 40
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def class_table(standings: Sequence[Standing]) -> Table:
@@ -61,9 +64,25 @@ def class_table(standings: Sequence[Standing]) -> Table:
     return found
 
 
+def todo_table(standings: Iterable[Standing]) -> Table:
+    """A row for each check or answer that a teacher has to look at, and why."""
+    found = table(("student", "stage", "exercise", "why"))
+    for standing in standings:
+        for check, score in standing.scores.items():
+            if score.look:
+                row = printable(standing.student), printable(standing.stage), check, score.look
+                found.add_row(*map(Text, row))
+    return found
+
+
 def made_of(final: Final) -> dict[str, str]:
     """The parts of a grade that is not only automatic points; all but these with their sign."""
-    changes = {"manual": final.manual, "extra": final.extra, "late": -final.late}
+    changes = {
+        "bonus": final.bonus,
+        "manual": final.manual,
+        "extra": final.extra,
+        "late": -final.late,
+    }
     signed = {
         name: f"{'+' if points > 0 else ''}{shown_points(points)}"
         for name, points in changes.items()
@@ -75,7 +94,8 @@ def made_of(final: Final) -> dict[str, str]:
 def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
     """One row per student, stage and check; cells that a spreadsheet would run are defused.
 
-    The points of a stage's checks, less `late`, and never below 0, are `final`.
+    The points of a stage's checks, less `late`, and never below 0, are `final`. Where they are a
+    `bonus`, which is then what there is to get, the maximum is 0.
     """
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
@@ -97,18 +117,9 @@ def write_csv(file: IO[str], standings: Iterable[Standing]) -> None:
                 shown_points(score.extra),
                 *total,
                 score.look,
+                str(row.bonus or ""),
             ]
             writer.writerow([*who, *what, *how, *map(safe, made)])
-
-
-def utc(time: datetime | None) -> str:
-    """A time in UTC, or nothing if it is not known."""
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if time else ""
-
-
-def safe(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def to_json(standings: Iterable[Standing]) -> str:
@@ -116,7 +127,7 @@ def to_json(standings: Iterable[Standing]) -> str:
     columns = ("student", "stage", "status", "reason", "points", "why", "note")
     of_file = ("taken", "passed_over", "notes")
     of_attempt = ("number", "hand_in", "mugrade", "max_points", "tier", "draws", *of_file)
-    of_check = ("check", "exercise", "category", "max_points", "message")
+    of_check = ("check", "exercise", "category", "max_points", "bonus", "message")
     of_score = ("points", "automatic", "manual", "extra", "look")
 
     def scored(score: CheckScore) -> dict[str, Any]:
@@ -140,15 +151,16 @@ def to_json(standings: Iterable[Standing]) -> str:
 
 
 @cache
-def _page() -> Template:
+def page_template(name: str) -> Template:
+    """A template of a page; what is filled in is escaped."""
     loader = PackageLoader("mugrade.grader", "templates")
-    return Environment(loader=loader, autoescape=True).get_template("feedback.html")
+    return Environment(loader=loader, autoescape=True).get_template(name)
 
 
 def write_feedback(path: Path, standing: Standing, title: str, course: str = "") -> None:
     """One self-contained page for a submission; everything is escaped."""
     result = standing.result
-    text = _page().render(
+    text = page_template("feedback.html").render(
         result=result,
         standing=standing,
         student=printable(standing.student),
@@ -161,6 +173,8 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
             for exercise, comment, is_of_other in standing.comments
         ],
         figure=shown_points,
+        worth=_worth,
+        question=question,
         names=NAMES,
         handed_in=utc(standing.attempt.handed_in),
         graded_at=utc(standing.attempt.graded_at),
@@ -170,6 +184,35 @@ def write_feedback(path: Path, standing: Standing, title: str, course: str = "")
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", errors="replace")
+
+
+def _worth(check: CheckEntry) -> str:
+    """What a check gives at most, in words."""
+    return f"of {check.points}{' bonus' if check.optional else ''}"
+
+
+def index_page(
+    standings: Sequence[Standing], titles: Mapping[str, str], course: str, mark: str
+) -> str:
+    """A self-contained page of all stages of a student, which leads to theirs; all is escaped."""
+    rows = [
+        (
+            quote(s.stage, errors="replace"),
+            titles[s.stage],
+            shown_points(s.points),
+            s.attempt.max_points,
+            printable(": ".join(filter(None, (s.status, s.reason)))),
+        )
+        for s in standings
+    ]
+    return page_template("index.html").render(
+        student=printable(standings[0].student),
+        course=course,
+        rows=rows,
+        points=shown_points(sum(s.points for s in standings)),
+        most=sum(s.attempt.max_points for s in standings),
+        mark=Markup(f"<!-- {mark} -->"),
+    )
 
 
 def _plain(text: str) -> str:

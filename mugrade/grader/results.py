@@ -11,6 +11,7 @@ from typing import Any
 
 from mugrade.course.manifest import CheckEntry
 from mugrade.grader.submissions import Submission
+from mugrade.values import Category
 from mugrade.values.verdict import Verdict
 from mugrade.view.report import Report, printable, summary
 
@@ -28,13 +29,22 @@ class Grade:
         return self.verdict.points(self.check.points)
 
     @property
+    def is_fine(self) -> bool:
+        """Whether nothing went wrong: an answer was written, or a bonus was left alone."""
+        category = self.verdict.category
+        left_alone = self.check.optional and category == Category.UNSOLVED
+        return category in (Category.PASS, Category.WRITTEN) or left_alone
+
+    @property
     def report(self) -> Report:
         """The outcome as a student reads it."""
         return Report(self.check, self.verdict)
 
     @property
     def message(self) -> str:
-        """The same as text."""
+        """The same as text; of a written answer, what the student wrote."""
+        if self.check.is_written:
+            return self.verdict.actual or summary(self.verdict)
         return self.report.text
 
     @cached_property
@@ -47,10 +57,15 @@ class Grade:
             "why": self.check.why,
             "category": str(self.verdict.category),
             "points": self.points,
-            "max_points": self.check.points,
+            "max_points": self.check.max_points,
             "message": "\n".join(printable(line) for line in self.message.split("\n")),
-            "verdict": json.dumps(asdict(self.verdict)),
+            "verdict": json.dumps(asdict(self.verdict) | self._bonus),
         }
+
+    @property
+    def _bonus(self) -> dict[str, int]:
+        """What an optional check is worth, which no column says."""
+        return {"bonus": self.check.points} if self.check.optional else {}
 
 
 @dataclass(frozen=True)
@@ -105,8 +120,13 @@ class Result:
 
     @property
     def points(self) -> int:
-        """The automatic points."""
+        """The automatic points, those of optional checks too."""
         return sum(grade.points for grade in self.grades)
+
+    @property
+    def max_points(self) -> int:
+        """What there is to get, but for a bonus."""
+        return sum(grade.check.max_points for grade in self.grades)
 
     @property
     def what_went_wrong(self) -> str:
@@ -119,6 +139,6 @@ class Result:
             return f"{self.status}: {self.reason}" if self.reason else self.status
         failed: dict[str, list[str]] = {}
         for grade in self.grades:
-            if not grade.verdict.passed:
+            if not grade.is_fine:
                 failed.setdefault(summary(grade.verdict), []).append(grade.check.of)
         return "; ".join(f"{', '.join(dict.fromkeys(of))}: {text}" for text, of in failed.items())

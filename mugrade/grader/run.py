@@ -33,6 +33,7 @@ from mugrade.grader.publish import Publisher
 from mugrade.grader.report import class_table
 from mugrade.grader.results import Result, Status
 from mugrade.grader.submissions import Key, Submission
+from mugrade.grader.turns import in_turn
 from mugrade.sandbox.job import DEATHS
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox
@@ -52,16 +53,15 @@ def grade_class(order: Order, console: Console) -> bool:
     """Grade what is out of date, store and publish each result; False if it was interrupted."""
     with planned(order, console) as plan:
         todo = plan.todo
-        graded = set[Key]()
+        graded, count = set[Key](), 0
         with stopping(console) as (bar, interrupt), closing(Finished(plan)) as finished:
             for results in grading(plan, todo, bar, interrupt):
                 finished.add(results)
                 graded |= {result.submission.key for result in results}
+                count += len(results)
         publish(plan, console, graded)
-    left = len(todo) - len(graded)
-    console.print(
-        f"{len(graded)} graded, {len(plan.chosen) - len(todo)} up to date", highlight=False
-    )
+    left = len(todo) - count
+    console.print(f"{count} graded, {len(plan.chosen) - len(todo)} up to date", highlight=False)
     if left:
         console.print(
             f"interrupted: {left} left; the same command again goes on with them", highlight=False
@@ -139,7 +139,8 @@ def grading(
         task = bar.add_task("grading", total=len(todo))
         workers = cluster.pool(key) if cluster else Pool(key, tier, order.jobs)
         stack.enter_context(closing(workers))
-        for results in workers.grade_all(todo, plan.every, lambda: interrupt.asked):
+        turns = (workers.grade_all(s, plan.every, lambda: interrupt.asked) for s in in_turn(todo))
+        for results in chain.from_iterable(turns):
             yield results
             for result in results:
                 tell(result)

@@ -19,10 +19,11 @@ from mugrade.grader.attempts import Basis
 from mugrade.grader.database import NO_URL, set_up_sqlite, url_of
 from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.migrate import bring_up_to_date, create_tables
-from mugrade.grader.models import Attempt, Base, Earlier, NotebookRow, Pin, Review
+from mugrade.grader.models import Attempt, Base, CheckRow, Earlier, NotebookRow, Pin, Review
 from mugrade.grader.policy import Standing, choose
 from mugrade.grader.results import PackedNotebook, Result
 from mugrade.grader.submissions import Key
+from mugrade.values import Category
 from mugrade.view.report import printable
 
 NAME = "results.db"
@@ -131,15 +132,20 @@ class Store:
     def histories(self, wanted: Filter = Filter()) -> dict[Key, list[Attempt]]:
         """All attempts by student and stage in the order of grading.
 
-        They are without their checks, but where a teacher has said something.
+        They are without their checks, but where a teacher has said something or has to, and where
+        there is a bonus.
         """
         query = select(Attempt).order_by(Attempt.student, Attempt.stage, Attempt.number)
         reviewed = (Attempt.student == Review.student) & (Attempt.stage == Review.stage)
+        unusual = (CheckRow.category == Category.WRITTEN) | (CheckRow.max_points == 0)
+        of_attempt = (CheckRow.attempt_id == Attempt.id) & unusual
         found: dict[Key, list[Attempt]] = defaultdict(list)
         with self._session() as session:
             for attempt in session.scalars(wanted.apply(query, Attempt)):
                 found[attempt.student, attempt.stage].append(attempt)
-            some = wanted.apply(query.where(select(Review.id).where(reviewed).exists()), Attempt)
+            said = select(Review.id).where(reviewed).exists()
+            some = query.where(said | select(CheckRow.id).where(of_attempt).exists())
+            some = wanted.apply(some, Attempt)
             session.scalars(some.options(selectinload(Attempt.checks))).all()
             session.expunge_all()
         return {key: found[key] for key in sorted(found)}

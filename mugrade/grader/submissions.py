@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path, PurePath
 
 from mugrade.archives import Exhausted, Member, is_archive, is_hidden, opened_archive
+from mugrade.course.roster import Roster
 from mugrade.errors import Unreadable
 from mugrade.grader.candidates import Candidate, place, take_last
 from mugrade.grader.desk import Desk
-from mugrade.grader.roster import Roster
 from mugrade.grader.times import modified
 from mugrade.view.report import printable
 
@@ -31,7 +31,8 @@ class Submission:
 
     `others` are notebooks in the student's folder that belong to no stage, `passed_over` those of
     this stage that were not taken; `handed_in` is in UTC. `taken` says where in the student's
-    folder or archive the notebook lay, `notes` what a teacher should know.
+    folder or archive the notebook lay, `notes` what a teacher should know. What was handed in
+    before what lies there now has a `turn` below 0.
     """
 
     student: str
@@ -42,6 +43,7 @@ class Submission:
     passed_over: tuple[str, ...] = ()
     taken: str = ""
     notes: tuple[str, ...] = ()
+    turn: int = 0
 
     @property
     def key(self) -> Key:
@@ -68,8 +70,8 @@ def find_submissions(
     Reads nbgrader's `submitted/<student>/<stage>/<stage>.ipynb`, plain folders
     `<student>/<stage>.ipynb`, and zip archives in these or called after a student, which are
     unpacked into `scratch`. If `folder` is an archive itself, it holds such folders of the whole
-    class: whom the roster does not name has to be confirmed. Raises Unreadable if that is refused,
-    or if there is no student at all.
+    class: whom the roster does not name has to be confirmed. Who is only in the roster has handed
+    in nothing. Raises Unreadable if that is refused, or if there is no student at all.
     """
     desks = Desks(stages, scratch)
     if scratch and folder.is_file() and is_archive(folder):
@@ -87,8 +89,8 @@ def find_submissions(
         raise Unreadable(f"{root}: no notebook called like a stage ({', '.join(stages)}){why}")
     known = {*desks.of, *(roster or ())}
     return [
-        _submission(student, desks.of[student], stage, known, roster)
-        for student in sorted(desks.of)
+        _submission(student, desks.of.get(student, Desk(student, stages)), stage, known, roster)
+        for student in sorted(known)
         for stage in handed_in
     ]
 

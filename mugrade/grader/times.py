@@ -16,9 +16,10 @@ OFFSET = re.compile(r"[+-]\d\d:?\d\d", re.ASCII)
 
 
 def modified(path: Path) -> datetime | None:
-    """When a file was last written, in UTC; of a link itself."""
+    """When a file was last written, in UTC; of a link itself. At 0 s of Unix nobody knows."""
     try:
-        return datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+        seconds = path.lstat().st_mtime
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
     except (OSError, ValueError, OverflowError):
         return None
 
@@ -30,13 +31,21 @@ def collected(folder: Path) -> datetime | None:
         if not stat.S_ISREG(path.lstat().st_mode):
             return None
         with path.open("rb") as file:
-            return _parsed(file.read(100).decode("ascii").strip())
+            return parsed_time(file.read(100).decode("ascii").strip())
     except (OSError, ValueError, OverflowError, KeyError):
         return None
 
 
-def _parsed(text: str) -> datetime | None:
-    """A time as nbgrader writes it: `2026-11-20 10:11:12.131415 UTC`, or with another zone."""
+def utc(time: datetime | None) -> str:
+    """A time in UTC, or nothing if it is not known."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if time else ""
+
+
+def parsed_time(text: str) -> datetime | None:
+    """A time as nbgrader writes it: `2026-11-20 10:11:12.131415 UTC`, or with another zone.
+
+    Raises ValueError, OverflowError or KeyError for a time or zone that does not exist.
+    """
     found = TIME.fullmatch(text)
     if not found:
         return None

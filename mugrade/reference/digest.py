@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import mugrade
-from mugrade.course.cells import Role
+from mugrade.course.cells import Cell, Role
 from mugrade.course.model import Course, Stage
+from mugrade.course.written import handed_out
 from mugrade.extras import LIBRARIES
 
 GRADED = (Role.GIVEN, Role.INDEX, Role.SOLUTION, Role.CHECK)
@@ -18,7 +19,10 @@ EVIDENCE = "evidence.py"  # of the diagnosis: what tells values apart, known mis
 
 
 def course_digest(course: Course, stage: Stage) -> str:
-    """The hash of all of a course that a stage is graded with; prose and hints are not."""
+    """The hash of all of a course that a stage is graded with.
+
+    Prose and hints are not, nor are model answers and what gives no points.
+    """
     return sha256(
         _labels(course), _content(course, stage), *([n] if (n := named_libraries(course)) else [])
     )
@@ -57,8 +61,15 @@ def _content(course: Course, stage: Stage) -> list[Any]:
     """Code that the stage is graded on top of, its checks, and the data they read."""
     cells = [c for s in course.before(stage) for c in s.exports]
     cells += stage.role(*GRADED)
+    written = (replace(c, source=handed_out(c)) for c in stage.role(Role.ANSWER) if c.points)
     files = {path: sha256(content) for path, content in course.files(stage).items()}
-    return [[asdict(replace(cell, line=0)) for cell in cells], files]
+    return [[_said(cell) for cell in (*cells, *written)], files]
+
+
+def _said(cell: Cell) -> dict[str, Any]:
+    """All of a cell but its place; not what older courses could not say."""
+    said = asdict(replace(cell, line=0))
+    return {name: what for name, what in said.items() if name != "optional" or what}
 
 
 def _labels(course: Course) -> list[tuple[str, str]]:

@@ -124,9 +124,12 @@ def _stage_findings(workspace: Workspace, stage: str, path: Path) -> Iterator[Fi
 
 def _notebook_findings(workspace: Workspace, stage: str, notebook: Notebook) -> Iterator[Finding]:
     name = notebook.path.name
-    cells = [cell for cell in workspace.released if cell.stage == stage]
+    graded = {entry.id for entry in workspace.manifest.answers(stage)}
+    here = (cell for cell in workspace.released if cell.stage == stage)
+    cells = [cell for cell in here if cell.role != Role.ANSWER or cell.id in graded]
     found = {cell.id: notebook.find(workspace, cell) for cell in cells}
-    if text := [cell.id for cell in cells if _is_text(found[cell.id], notebook)]:
+    code = [cell for cell in cells if cell.kind == "code"]
+    if text := [cell.id for cell in code if _is_text(found[cell.id], notebook)]:
         todo = "click the cell and press Esc, then Y"
         yield Finding(name, f"code is in a cell for text: {_names(text)}", todo)
     sides = disagreements(workspace, stage, notebook)

@@ -1,6 +1,14 @@
-"""Hints, one more each time; and the reference, once the exercise's checks pass."""
+"""Hints, one more each time; and the reference, once the exercise's checks pass.
 
+Of a question that is answered in words, the author's answer once there is one of the student's own.
+"""
+
+from mugrade.course.cells import Role
+from mugrade.course.manifest import CheckEntry
+from mugrade.course.written import find_written, model_answer
 from mugrade.errors import CourseError, WorkspaceError
+from mugrade.package.ipynb import cells_in
+from mugrade.student.notebook import Notebook, notebook_path
 from mugrade.student.progress import reference_modules, stage_progress
 from mugrade.student.workspace import Workspace
 
@@ -43,3 +51,22 @@ def reference_source(workspace: Workspace, exercise: str) -> tuple[str, str]:
     except (CourseError, WorkspaceError):
         return module, ""
     return module, "\n\n\n".join(b.source for b in blocks if b.id == exercise)
+
+
+def own_answer(workspace: Workspace, entry: CheckEntry) -> str:
+    """What the saved notebook holds of an answer in words; raises WorkspaceError."""
+    notebook = Notebook.read(notebook_path(workspace, entry.stage))
+    return find_written(cells_in(notebook.content), [entry])[entry.id]
+
+
+def authors_answer(workspace: Workspace, entry: CheckEntry) -> str:
+    """What the author answers; empty where the course has no solutions."""
+    from mugrade.course.reading import find_course, read_stage
+
+    out = (solution.source for solution in workspace.solutions if solution.id == entry.id)
+    try:
+        script = find_course(workspace.folder) / "solutions" / f"{entry.stage}.py"
+        cells = read_stage(script).role(Role.ANSWER)
+    except CourseError:
+        return next(out, "")
+    return next((model_answer(cell) for cell in cells if cell.id == entry.id), "")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mugrade.course.cells import Role
+from mugrade.course.cells import FILLED_IN, Role
 from mugrade.course.exercises import DEFINITION
 from mugrade.package.blocks import EXPORT, STUB, cell_body
 from mugrade.package.ipynb import CELL_TYPES, joined
@@ -75,7 +75,7 @@ def merge(
 def positions(cells: Sequence[Any], known: Mapping[str, History]) -> dict[str, int]:
     """Id -> where that cell of the course is: by id, nbgrader's, its text, or what it defines.
 
-    Of several, for an exercise, the one with the fewest gaps.
+    Of several, for an exercise, the one with the fewest gaps; of answers one that is written.
     """
     texts = {text: id for id, history in known.items() for text in history.texts if text}
     symbols = {name: id for id, history in known.items() for name in history.symbols}
@@ -89,9 +89,15 @@ def positions(cells: Sequence[Any], known: Mapping[str, History]) -> dict[str, i
         names += [symbols[name] for name in defined if name in symbols]
         rank, id = next(((i, n) for i, n in enumerate(names) if n in known), (0, ""))
         if id:
-            gaps = len(STUB.findall(source)) if known[id].role == Role.SOLUTION else 0
+            gaps = _gaps(source, known[id])
             found.setdefault(id, []).append((gaps, rank, position))
     return {id: min(places)[2] for id, places in found.items()}
+
+
+def _gaps(source: str, history: History) -> int:
+    if history.role == Role.ANSWER:
+        return int(history.has(source))
+    return len(STUB.findall(source)) if history.role == Role.SOLUTION else 0
 
 
 def _chosen(raw: Raw, own: Raw | None, history: History | None, merged: Merged) -> Raw:
@@ -114,7 +120,7 @@ def _stays(own: Raw, new: str, history: History) -> bool:
     """Whether a text of the student's stays in the place of the course's new one."""
     if history.has(cell_source(own)) or is_as_handed_out(own):
         return False
-    if history.role == Role.SOLUTION:
+    if history.role in FILLED_IN:
         return True
     return history.role != Role.CHECK and history.texts[-1:] == (_plain(new),)
 

@@ -58,7 +58,7 @@ class Notebook:
     def find(self, workspace: Workspace, wanted: ReleasedCell) -> list[int]:
         """The positions of a cell and its copies, the likeliest first.
 
-        By its id, then by nbgrader's, then by what it defines; last, turned into a cell for text.
+        By its id, then by nbgrader's, then by what it defines; last, turned into another kind.
         """
         found: dict[int, int] = {}
         for position, cell in enumerate(self.data["cells"]):
@@ -66,36 +66,46 @@ class Notebook:
                 continue
             is_code = self.is_code(position)
             if wanted.id in (cell.get("id"), grade_id(cell)):
-                found[position] = (cell.get("id") != wanted.id) + 3 * (not is_code)
+                other = cell["cell_type"] != wanted.kind
+                found[position] = (cell.get("id") != wanted.id) + 3 * other
             elif is_code and _defines(workspace, wanted, self.source(position)):
                 found[position] = 2
         return sorted(found, key=lambda position: (found[position], position))
 
     def is_code(self, position: int) -> bool:
-        return bool(self.data["cells"][position].get("cell_type") == "code")
+        return self.kind(position) == "code"
+
+    def kind(self, position: int) -> str:
+        """What kind of cell is at a position."""
+        return str(self.data["cells"][position].get("cell_type"))
 
     def source(self, position: int) -> str:
         """The text of the cell at a position."""
         return joined(self.data["cells"][position].get("source"))
 
-    def write_cell(self, position: int, source: str) -> None:
-        """Give a cell of code another source, and take away what the old one had printed."""
+    def write_cell(self, position: int, source: str, kind: str = "code") -> None:
+        """Give a cell another source, and take away what the old one had printed."""
         cell = self.data["cells"][position]
-        cell["cell_type"] = "code"
-        cell.pop("attachments", None)
+        cell["cell_type"] = kind
         as_list = isinstance(cell.get("source"), list)
         cell["source"] = source.splitlines(keepends=True) if as_list else source
-        cell["outputs"], cell["execution_count"] = [], None
+        if kind == "code":
+            cell.pop("attachments", None)
+            cell["outputs"], cell["execution_count"] = [], None
+        else:
+            cell.pop("outputs", None)
+            cell.pop("execution_count", None)
 
     def insert(self, position: int, wanted: ReleasedCell, source: str) -> None:
-        """Put a cell of code that is gone back before the cell at `position`."""
+        """Put a cell that is gone back before the cell at `position`."""
+        kind = wanted.kind
+        code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
         cell: dict[str, Any] = {
-            "cell_type": "code",
-            "execution_count": None,
+            "cell_type": kind,
             "id": wanted.id,
             "metadata": {},
-            "outputs": [],
             "source": source.splitlines(keepends=True),
+            **code,
         }
         if not any("id" in other for _, other in self.cells):
             del cell["id"]  # a format that knows none

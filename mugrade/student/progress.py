@@ -36,7 +36,7 @@ class CheckProgress:
     """A check: `passed` is None if it has not run, `changed` says that the code is another.
 
     Another than when the check last passed, that is; unknown where it never did. `hidden`: it
-    has inputs too that only the grader tries.
+    has inputs too that only the grader tries; `optional`: its points are a bonus.
     """
 
     id: str
@@ -44,6 +44,7 @@ class CheckProgress:
     passed: bool | None
     changed: bool
     hidden: bool
+    optional: bool = False
 
     @property
     def passes(self) -> bool:
@@ -76,9 +77,10 @@ class CheckProgress:
     @property
     def score(self) -> str:
         """What it gives of what it is worth; no promise where the grader tries more inputs."""
+        called = visible.points_called(self.optional)
         if self.passes and self.hidden:
-            return f"worth {self.points} points"
-        return f"{self.points if self.passes else 0} of {self.points} points"
+            return f"worth {self.points} {called}"
+        return f"{self.points if self.passes else 0} of {self.points} {called}"
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,15 @@ class ExerciseProgress:
 
 @dataclass(frozen=True)
 class StageProgress:
-    """One stage: its exercises one by one, and counts over them and their checks."""
+    """One stage: its exercises one by one, and counts over them and their checks.
+
+    `by_hand` are the points of written answers, which nothing here can give.
+    """
 
     stage: str
     title: str
     items: tuple[ExerciseProgress, ...]
+    by_hand: int = 0
 
     @property
     def counts(self) -> str:
@@ -105,7 +111,10 @@ class StageProgress:
         said += [f"{self.taken} of them taken"] if self.taken else []
         said += [f"{self.changed} changed"] if self.changed else []
         figures = self.passing, self.checks, self.points, self.total
-        return ", ".join((*said, visible.counts(*figures, self.hidden)))
+        said += [visible.counts(*figures, self.hidden)]
+        said += [f"{self.bonus} bonus points"] if self.bonus else []
+        said += [f"{self.by_hand} more for written answers"] if self.by_hand else []
+        return ", ".join(said)
 
     @property
     def summary(self) -> str:
@@ -148,11 +157,21 @@ class StageProgress:
 
     @property
     def points(self) -> int:
-        return sum(check.points for check in self.every_check if check.passes)
+        return sum(c.points for c in self.every_check if c.passes and not c.optional)
+
+    @property
+    def bonus(self) -> int:
+        """What optional checks give on top of the points."""
+        return sum(c.points for c in self.every_check if c.passes and c.optional)
+
+    @property
+    def score(self) -> str:
+        """The points, of how many, and the bonus if there is one."""
+        return f"{self.points} of {self.total}{f' + {self.bonus}' if self.bonus else ''}"
 
     @property
     def total(self) -> int:
-        return sum(check.points for check in self.every_check)
+        return sum(check.points for check in self.every_check if not check.optional)
 
 
 def take_stage(workspace: Workspace, stage: str, start: Path) -> list[str]:
@@ -227,14 +246,15 @@ def stage_progress(workspace: Workspace, stage: str) -> StageProgress:
         own = [check for check in workspace.manifest.checks if check.of == entry.id]
         checks = tuple(_check_progress(check, last_runs.get(check.id), source) for check in own)
         items.append(ExerciseProgress(entry.id, _state(entry, blocks), checks))
-    return StageProgress(stage, workspace.manifest.stages[stage], tuple(items))
+    answers = workspace.manifest.answers(stage)
+    by_hand = sum(entry.max_points for entry in answers)
+    return StageProgress(stage, workspace.manifest.stages[stage], tuple(items), by_hand)
 
 
 def _check_progress(check: CheckEntry, last: noted.LastRun | None, source: str) -> CheckProgress:
-    if last is None:
-        return CheckProgress(check.id, check.points, None, False, check.hidden)
-    changed = bool(last.good) and last.good != source
-    return CheckProgress(check.id, check.points, last.passed, changed, check.hidden)
+    passed = last.passed if last else None
+    changed = last is not None and bool(last.good) and last.good != source
+    return CheckProgress(check.id, check.points, passed, changed, check.hidden, check.optional)
 
 
 def _state(entry: BlockEntry, blocks: list[Block]) -> ExerciseState:

@@ -33,10 +33,11 @@ def reset_cell(workspace: Workspace, id: str) -> Reset:
         found = notebook.find(workspace, wanted)
         cell = notebook.source(found[0]) if found else ""
         module, before, after = _module(workspace, wanted)
-        changed = cell != wanted.source or not notebook.is_code(found[0])
+        changed = not found or cell != wanted.source or notebook.kind(found[0]) != wanted.kind
         if not changed and before == after:
             return Reset((), (), len(found[1:]))
-        kept = [keep_text(workspace, id, cell, notebook.path.name, By.RESET)]
+        suffix = "py" if wanted.kind == "code" else "md"
+        kept = [keep_text(workspace, id, cell, notebook.path.name, By.RESET, suffix)]
         kept += keep_blocks(workspace, before, after, module, By.RESET)
         written = []
         if changed:
@@ -77,7 +78,7 @@ def _restore(
     workspace: Workspace, notebook: Notebook, found: list[int], wanted: ReleasedCell
 ) -> None:
     if found:
-        notebook.write_cell(found[0], wanted.source)
+        notebook.write_cell(found[0], wanted.source, wanted.kind)
     else:
         notebook.insert(place_of(workspace, notebook, wanted), wanted, wanted.source)
     workspace.write(notebook.path, notebook.text())

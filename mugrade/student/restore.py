@@ -98,10 +98,10 @@ def _put(workspace: Workspace, notebook: Notebook, wanted: ReleasedCell, text: s
     if not found:
         notebook.insert(place_of(workspace, notebook, wanted), wanted, text)
         return None
-    kept = keep_text(
-        workspace, wanted.id, notebook.source(found[0]), notebook.path.name, By.RESTORE
-    )
-    notebook.write_cell(found[0], text)
+    before, kind = notebook.source(found[0]), wanted.kind
+    suffix = "py" if kind == "code" else "md"
+    kept = keep_text(workspace, wanted.id, before, notebook.path.name, By.RESTORE, suffix)
+    notebook.write_cell(found[0], text, kind)
     return kept
 
 

@@ -26,7 +26,10 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip archive can hold
 
 @dataclass(frozen=True)
 class HandIn:
-    """A stage that is handed in: its notebook, the exercises written in it, and warnings."""
+    """A stage that is handed in: its notebook, the exercises written in it, and warnings.
+
+    `answers`: what is answered in words.
+    """
 
     stage: str
     path: Path
@@ -34,6 +37,7 @@ class HandIn:
     missing: tuple[str, ...]
     progress: StageProgress
     warnings: tuple[str, ...]
+    answers: tuple[str, ...] = ()
 
 
 def student_id(workspace: Workspace, given: str | None) -> str:
@@ -71,7 +75,12 @@ def hand_in(workspace: Workspace, stage: str, chosen: Path | None = None) -> Han
         warnings.append(f"borrowed, so there is nothing to hand in: {', '.join(borrowed)}")
     elif missing:
         warnings.append(f"not written: {', '.join(missing)}")
-    return HandIn(stage, path, written, missing, progress, (*warnings, *_of_checks(progress)))
+    asked = [entry.id for entry in workspace.manifest.answers(stage)]
+    answers = tuple(id for id in asked if code.answers[id])
+    if unanswered := [id for id in asked if id not in answers]:
+        warnings.append(f"not answered: {', '.join(unanswered)}")
+    warnings += _of_checks(progress)
+    return HandIn(stage, path, written, missing, progress, tuple(warnings), answers)
 
 
 def _of_checks(progress: StageProgress) -> list[str]:
@@ -94,7 +103,7 @@ def written_stages(workspace: Workspace, chosen: Mapping[str, Path]) -> list[Han
     """The stages whose notebook is there and of which something is written."""
     paths = {s: chosen.get(s, notebook_path(workspace, s)) for s in workspace.manifest.stages}
     there = (hand_in(workspace, s, path) for s, path in paths.items() if path.exists())
-    found = [item for item in there if item.written or item.stage in chosen]
+    found = [item for item in there if item.written or item.answers or item.stage in chosen]
     if not found:
         raise WorkspaceError("nothing is written yet: name a stage to hand it in nevertheless")
     return found
@@ -144,9 +153,13 @@ def _content(workspace: Workspace, item: Member) -> Content:
     stage, student = item.path.stem, item.path.parts[0]
     if stage not in workspace.manifest.stages:
         return Content(student, str(item.path), (), ())
-    found = find_code(cells_in(item.read(Budget())), workspace.manifest, stage).exercises
-    ids = [entry.id for entry in workspace.manifest.exercises(stage)]
-    answered = tuple(id for id in ids if id in found and not is_stub(found[id]))
+    manifest = workspace.manifest
+    code = find_code(cells_in(item.read(Budget())), manifest, stage)
+    found = {id for id, source in code.exercises.items() if not is_stub(source)}
+    found |= {id for id, text in code.answers.items() if text}
+    ids = [entry.id for entry in manifest.exercises(stage)]
+    ids += [entry.id for entry in manifest.answers(stage)]
+    answered = tuple(id for id in ids if id in found)
     return Content(student, stage, answered, tuple(id for id in ids if id not in answered))
 
 

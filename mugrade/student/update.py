@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from mugrade.course.cells import Role
+from mugrade.course.cells import FILLED_IN, Role
 from mugrade.course.manifest import CELLS, MANIFEST, START, Manifest, ReleasedCell, dump
 from mugrade.errors import WorkspaceError
 from mugrade.package.blocks import Block, arrange, cell_body, indices, render_module
@@ -150,7 +150,7 @@ def _moved(
     mine: Mapping[str, Notebook], version: CourseVersion, known: Mapping[str, History]
 ) -> dict[str, Raw]:
     """Answers, by id, to exercises that are in another notebook now."""
-    stage_of = {cell.id: cell.stage for cell in version.cells if cell.role == Role.SOLUTION}
+    stage_of = {cell.id: cell.stage for cell in version.cells if cell.role in FILLED_IN}
     places = {stage: positions(book.data["cells"], known) for stage, book in mine.items()}
     found = {}
     for stage, notebook in mine.items():
@@ -167,7 +167,7 @@ def _changed(
     merged: Merged, known: Mapping[str, History], version: CourseVersion
 ) -> Iterator[Changed]:
     """The answers that stay although the course's stub is another than it was."""
-    stubs = {cell.id: cell.source for cell in version.cells if cell.role == Role.SOLUTION}
+    stubs = {cell.id: cell.source for cell in version.cells if cell.role in FILLED_IN}
     for cell in merged.cells:
         id = cell_id(cell)
         texts = known[id].texts if id in known else ()

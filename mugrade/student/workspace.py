@@ -99,9 +99,9 @@ class Workspace:
 
     @cached_property
     def released(self) -> list[ReleasedCell]:
-        """The given, solution and check cells as they were handed out, in order."""
-        code = (Role.GIVEN, Role.SOLUTION, Role.CHECK)
-        return [cell for cell in self.cells if cell.role in code]
+        """The given, solution, check and answer cells as they were handed out, in order."""
+        restorable = (Role.GIVEN, Role.SOLUTION, Role.CHECK, Role.ANSWER)
+        return [cell for cell in self.cells if cell.role in restorable]
 
     @cached_property
     def cells(self) -> list[ReleasedCell]:

@@ -4,10 +4,14 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """What became of a check; from TIMEOUT on there was nothing to judge."""
+    """What became of a check; from TIMEOUT on there was nothing to judge.
+
+    WRITTEN is an answer in words, which only a teacher judges.
+    """
 
     PASS = "pass"
     UNSOLVED = "unsolved"
+    WRITTEN = "written"
     SHAPE = "shape"
     DTYPE = "dtype"
     TYPE = "type"

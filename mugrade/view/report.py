@@ -24,6 +24,7 @@ LONGEST = 400
 MEANING = {
     Category.PASS: "passed",
     Category.UNSOLVED: "not written yet",
+    Category.WRITTEN: "graded by hand",
     Category.SHAPE: "the shape is wrong",
     Category.DTYPE: "the dtype is wrong",
     Category.TYPE: "the type is wrong",
@@ -42,7 +43,10 @@ VALUES = ("you", "expected", "from")  # may come from a student's code; the rest
 
 
 class ReportedCheck(Protocol):
-    """What of a check a report tells; `of` is its exercise, `hints` says whether that has some."""
+    """What of a check a report tells; `of` is its exercise, `hints` says whether that has some.
+
+    The points of an `optional` one are a bonus.
+    """
 
     @property
     def id(self) -> str: ...
@@ -54,6 +58,8 @@ class ReportedCheck(Protocol):
     def why(self) -> str: ...
     @property
     def hints(self) -> bool: ...
+    @property
+    def optional(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,8 @@ class Report:
     def score(self) -> str:
         """What it gives of what it is worth; no promise where only visible inputs were tried."""
         if self.passed and self.visible_only:
-            return visible.PASS
-        return f"{self.points} of {self.check.points} points"
+            return f"{visible.PASS}{' (bonus)' if self.check.optional else ''}"
+        return f"{self.points} of {self.check.points} {visible.points_called(self.check.optional)}"
 
     @property
     def headline(self) -> str:
@@ -145,6 +151,7 @@ class Report:
             "category": self.verdict.category,
             "points": self.points,
             "max_points": self.check.points,
+            "optional": self.check.optional,
             "visible_only": self.visible_only,
             **told,
             "picture": picture,

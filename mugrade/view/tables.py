@@ -1,9 +1,11 @@
-"""Tables in a terminal: without lines, and numbers to the right."""
+"""Tables in a terminal: without lines, and numbers to the right; text for spreadsheets."""
 
 from collections.abc import Collection
 
 from rich.console import JustifyMethod
 from rich.table import Table
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def table(
@@ -15,3 +17,8 @@ def table(
         justify: JustifyMethod = "right" if name in right else "left"
         found.add_column(name, justify=justify, no_wrap=name in whole)
     return found
+
+
+def safe(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -1,4 +1,4 @@
-"""What it is called that visible inputs pass where the grader tries others too.
+"""What it is called that checks pass, above all where the grader tries other inputs too.
 
 A student's folder knows which checks have hidden inputs, and nothing of these.
 """
@@ -18,3 +18,8 @@ def counts(passing: int, checks: int, points: int, total: int, hidden: bool) -> 
     if hidden:
         return f"visible inputs: {passing} of {checks} checks pass, worth {points} points"
     return f"{passing} of {checks} checks pass, {points} of {total} points"
+
+
+def points_called(optional: bool) -> str:
+    """What points are called, those of an optional check and others."""
+    return "bonus points" if optional else "points"

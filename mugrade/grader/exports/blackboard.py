@@ -8,10 +8,7 @@ import re
 from collections.abc import Sequence
 
 from mugrade.grader.exports.gradebook import PlatformTable
-from mugrade.grader.exports.sheet import Sheet, number_in
-
-COLUMN = re.compile(r"(?P<name>.+?) \[[^\d\]]*(?P<most>[\d.,]*)[^\]]*\] ?\|\d+")
-OF_STUDENT = ("Last Name", "First Name", "Username", "Student ID", "Availability")
+from mugrade.sheet import number_in
 
 
 class BlackboardTable(PlatformTable):
@@ -19,19 +16,13 @@ class BlackboardTable(PlatformTable):
 
     name = "Blackboard"
     keys = ("Username", "Student ID")
+    kept = ("Last Name", "First Name", "Username", "Student ID", "Availability")
+    column = re.compile(r"(?P<name>.+?) \[[^\d\]]*(?P<most>[\d.,]*)[^\]]*\] ?\|\d+")
 
     @property
     def missing(self) -> str:
         return "" if self.sheet.column("Username") is not None else "Username"
 
-    def columns(self) -> dict[int, str]:
-        found = ((i, COLUMN.fullmatch(name.strip())) for i, name in enumerate(self.sheet.header))
-        return {i: match["name"] for i, match in found if match}
-
     def maximum(self, row: Sequence[str], column: int) -> float | None:
-        match = COLUMN.fullmatch(self.sheet.header[column].strip())
+        match = self.column.fullmatch(self.sheet.header[column].strip())
         return number_in(match["most"]) if match else None
-
-    def written(self, columns: Sequence[int], sheet: Sheet) -> Sheet:
-        places = (sheet.column(name) for name in OF_STUDENT)
-        return sheet.only([*(place for place in places if place is not None), *columns])

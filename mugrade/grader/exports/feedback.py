@@ -9,10 +9,10 @@ from mugrade.grader.outputs.output import DATE, bears, folder_of
 from mugrade.grader.outputs.pages import page_of
 from mugrade.grader.policy import Standing
 
-FileNames = Callable[[str], Iterable[str]]
+FileNames = Callable[[str, str], Iterable[str]]
 
 
-def by_folder(student: str) -> Iterator[str]:
+def by_folder(student: str, stage: str) -> Iterator[str]:
     """Where a student's pages go on no platform: into a folder of the student's."""
     yield f"{folder_of(student)}/"
 
@@ -22,15 +22,15 @@ def write_feedback_zip(
 ) -> tuple[int, list[str]]:
     """Write the pages of `out` that say what counts; raises Unreadable.
 
-    `names` tells how a student's files begin. Returns how many pages there are, and the students of
-    whom one was left out: not clear what it has to be called, or not up to date.
+    `names` tells how the file of a student's stage begins. Returns how many pages there are, and
+    the students of whom one was left out: nobody knows its name, or it is not up to date.
     """
     left: dict[str, None] = {}
     count = 0
     try:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for standing in standings:
-                page, begin = page_of(out, *standing.key), next(iter(names(standing.student)), None)
+                page, begin = page_of(out, *standing.key), next(iter(names(*standing.key)), None)
                 if begin is None or not bears(page, standing.mark):
                     left.setdefault(standing.student)
                     continue

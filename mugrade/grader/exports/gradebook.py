@@ -1,7 +1,7 @@
 """A platform's table of grades: whose its rows are, and where the points of a stage stand."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from mugrade.course.model import Course
+from mugrade.course.roster import Enrolled, folder_name
 from mugrade.errors import Unreadable
-from mugrade.grader.exports.sheet import Sheet
 from mugrade.grader.final import shown_points
 from mugrade.grader.policy import Standing
 from mugrade.grader.results import Status
+from mugrade.sheet import Sheet
 from mugrade.view.report import printable
 
 EMAIL, FEW = "@", 5
@@ -24,20 +25,25 @@ NO_RESULT = "of the table have no result"
 class PlatformTable:
     """What a platform gave out; its subclasses say what the columns mean.
 
-    `keys` are the columns by which a student may be known, from the surest on; with `one_stage`
-    there is one column for points, whatever it is called.
+    `also`: a student -> other ids of the roster. `keys` are the columns by which a student may be
+    known, from the surest on; with `one_stage` one column takes points, however it is called,
+    else those that look like `column`. Beside points only the columns `kept` go back, or all.
     """
 
     path: Path
     sheet: Sheet
+    also: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
     name = ""
     one_stage = False
     keys: ClassVar[Sequence[str]] = ()
+    kept: ClassVar[Sequence[str]] = ()
+    column: ClassVar[re.Pattern[str]] = re.compile("")
 
     @classmethod
-    def read(cls, path: Path) -> "PlatformTable":
+    def read(cls, path: Path, students: Iterable[Enrolled] = ()) -> "PlatformTable":
         """The table in a file; raises Unreadable, also where it is another platform's."""
-        found = cls(path, Sheet.read(path))
+        also = {s.folder: (s.id, *sorted(s.aliases)) for s in students}
+        found = cls(path, Sheet.read(path), also)
         if missing := found.missing:
             there = ", ".join(map(printable, found.sheet.header[:8]))
             raise Unreadable(
@@ -52,7 +58,10 @@ class PlatformTable:
 
     def columns(self) -> dict[int, str]:
         """The places of the columns that take points, and what they are called."""
-        raise NotImplementedError
+        found = (
+            (i, self.column.fullmatch(name.strip())) for i, name in enumerate(self.sheet.header)
+        )
+        return {i: match["name"] for i, match in found if match}
 
     def maximum(self, row: Sequence[str], column: int) -> float | None:
         """The most points that a cell takes, if the table says so."""
@@ -64,11 +73,16 @@ class PlatformTable:
 
     def written(self, columns: Sequence[int], sheet: Sheet) -> Sheet:
         """What is handed back of the sheet, whose `columns` have been filled."""
-        return sheet
+        places = (sheet.column(name) for name in self.kept)
+        beside = [place for place in places if place is not None]
+        return sheet.only([*beside, *columns]) if beside else sheet
 
     @cached_property
     def rows_of(self) -> list[Mapping[str, list[int]]]:
-        """For each key: what stands there, in small letters -> rows; of emails also their names."""
+        """For each key: what stands there, in small letters -> rows; of emails also their names.
+
+        Also as the student's folder is called.
+        """
         places = [place for name in self.keys if (place := self.sheet.column(name)) is not None]
         found: list[Mapping[str, list[int]]] = []
         for place in places:
@@ -76,16 +90,25 @@ class PlatformTable:
             local: dict[str, list[int]] = {}
             for number, row in enumerate(self.sheet.rows):
                 said = row[place].strip().casefold()
-                if said:
-                    whole.setdefault(said, []).append(number)
+                for text in {said, folder_name(row[place].strip()).casefold()} if said else ():
+                    whole.setdefault(text, []).append(number)
                 if EMAIL in said:
                     local.setdefault(said.partition(EMAIL)[0], []).append(number)
             found += [whole, local]
         return found
 
     def rows(self, student: str) -> list[int]:
-        """The rows that may be a student's: those of the surest key that knows the name."""
-        known = (rows[student.casefold()] for rows in self.rows_of if student.casefold() in rows)
+        """The rows that may be a student's: those of the surest key that knows the name.
+
+        Or else one of the names that the roster has for the student.
+        """
+        names = [student, *self.also.get(student, ())]
+        known = (
+            rows[name.casefold()]
+            for name in names
+            for rows in self.rows_of
+            if name.casefold() in rows
+        )
         return next(known, [])
 
 
@@ -124,7 +147,9 @@ def find_columns(
         if stages and stage.name not in stages:
             continue
         wanted = [said[stage.name]] if stage.name in said else [stage.name, stage.title]
-        places = [p for p, name in names.items() if any(plain(w) in plain(name) for w in wanted)]
+        places = [
+            p for p, name in names.items() if any(letters_of(w) in letters_of(name) for w in wanted)
+        ]
         exact = [p for p in places if names[p] in wanted or table.sheet.header[p] in wanted]
         places = exact or places
         if len(places) == 1:
@@ -145,7 +170,7 @@ def find_columns(
     return found
 
 
-def plain(name: str) -> str:
+def letters_of(name: str) -> str:
     """A name's letters and digits, in small letters."""
     return re.sub(r"[\W_]+", "", name.casefold())
 

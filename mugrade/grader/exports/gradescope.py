@@ -6,9 +6,11 @@ https://gradescope-autograders.readthedocs.io/en/latest/specs/
 from typing import Any
 
 from mugrade.grader.final import shown_points
+from mugrade.grader.models import CheckRow
 from mugrade.grader.policy import Standing
 from mugrade.grader.report import made_of
 from mugrade.grader.results import Status
+from mugrade.values import Category
 from mugrade.view.report import printable
 
 RESULTS_JSON = "results.json"
@@ -27,8 +29,8 @@ def results_of(standing: Standing) -> dict[str, Any]:
             "number": str(row.position + 1),
             "score": scores[row.check].points,
             "max_score": row.max_points,
-            "status": "passed" if row.category == "pass" and not standing.late else "failed",
             "output": row.message,
+            **({} if row.category == Category.WRITTEN else _status(standing, row)),
             **SHOWN_AS,
         }
         for row in attempt.checks
@@ -44,3 +46,8 @@ def results_of(standing: Standing) -> dict[str, Any]:
         "tests": tests,
         "extra_data": {"mugrade": attempt.mugrade, "tier": attempt.tier, "stage": attempt.stage},
     }
+
+
+def _status(standing: Standing, row: CheckRow) -> dict[str, str]:
+    passed = row.category == Category.PASS and not standing.late
+    return {"status": "passed" if passed else "failed"}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mugrade.grader.exports.gradebook import PlatformTable
-from mugrade.grader.exports.sheet import number_in
+from mugrade.sheet import number_in
 
 GRADE, MOST, OPEN = "Grade", "Maximum Grade", "Grade can be changed"
 IDENTIFIER, FULL_NAME = "Identifier", "Full name"
@@ -37,7 +37,7 @@ class MoodleTable(PlatformTable):
         place = self.sheet.column(OPEN)
         return place is not None and row[place].strip().casefold() == "no"
 
-    def feedback_names(self, student: str) -> Iterator[str]:
+    def feedback_names(self, student: str, stage: str) -> Iterator[str]:
         """How a student's feedback file has to begin; nothing where that is not clear."""
         places = self.rows(student)
         identifier, name = self.sheet.column(IDENTIFIER), self.sheet.column(FULL_NAME)

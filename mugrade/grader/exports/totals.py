@@ -6,8 +6,8 @@ from typing import IO
 
 from mugrade.grader.final import shown_points
 from mugrade.grader.policy import Standing
-from mugrade.grader.report import safe
 from mugrade.view.report import printable
+from mugrade.view.tables import safe
 
 TOTAL, LATE = "total", "late"
 

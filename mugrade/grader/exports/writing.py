@@ -10,7 +10,7 @@ from mugrade import files
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.exports.blackboard import BlackboardTable
-from mugrade.grader.exports.canvas import CanvasTable
+from mugrade.grader.exports.canvas import CanvasTable, feedback_names
 from mugrade.grader.exports.feedback import FileNames, by_folder, write_feedback_zip
 from mugrade.grader.exports.gradebook import PlatformTable, fill, find_columns
 from mugrade.grader.exports.gradescope import RESULTS_JSON, results_of
@@ -20,6 +20,7 @@ from mugrade.grader.ledger import GRADEBOOK, listen
 from mugrade.grader.outputs.output import folder_of
 from mugrade.grader.policy import Standing
 from mugrade.grader.store import NAME, Filter, Store
+from mugrade.grader.submissions import SUBMITTED
 
 TABLES: Mapping[str, type[PlatformTable]] = {
     "canvas": CanvasTable,
@@ -32,7 +33,7 @@ TABLES: Mapping[str, type[PlatformTable]] = {
 class Export:
     """What is exported of the results in `out`: `stages`, or all of them.
 
-    `said`: stage -> the column that takes its points.
+    `said`: stage -> the column that takes its points. `submitted` is where `mugrade collect` wrote.
     """
 
     course: Course
@@ -43,6 +44,7 @@ class Export:
     scale: bool = False
     zeros: bool = False
     by_exercise: bool = False
+    submitted: Path = Path(SUBMITTED)
 
     def write(
         self, platform: str, table: Path | None, target: Path, feedback: bool
@@ -62,11 +64,13 @@ class Export:
         if platform in TABLES:
             if table is None:
                 raise Unreadable(f"mugrade export {platform} FILE: say which file it exported")
-            filled = TABLES[platform].read(table)
+            filled = TABLES[platform].read(table, self.course.settings.students)
             path = _file(target, f"{platform}-{table.name}")
             yield from self._fill(filled, standings, table, path)
             if isinstance(filled, MoodleTable):
                 names = filled.feedback_names
+            elif feedback and isinstance(filled, CanvasTable):
+                names = feedback_names(self.submitted)
         elif platform == "csv":
             yield self._totals(standings, _file(target, "totals.csv"))
         else:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import SAWarning
 
-from mugrade.course.cells import Role
+from mugrade.course.cells import FILLED_IN, Cell, Role
 from mugrade.course.model import Course, Stage
 
 Tables = Mapping[str, Table]
@@ -24,7 +24,12 @@ GRADED, SOLVED = "GradeCell", "SolutionCell"  # kinds of cell, as nbgrader calls
 
 @dataclass(frozen=True)
 class Assignment:
-    """The keys of a stage's rows: `solutions` and `cells`, which are the checks, by name."""
+    """The keys of a stage's rows: `solutions` and `cells`, which are the checks, by name.
+
+    A written answer is in both. A check whose points are a bonus is worth 0 there, and gets its
+    points all the same: so nbgrader adds up as mugrade does, and its field for extra credit is left
+    to the teacher.
+    """
 
     id: str
     notebook: str
@@ -50,11 +55,12 @@ def assignment_in(db: Connection, tables: Tables, stage: Stage) -> Assignment | 
     ).all()
     worth = {row.name: row.max_score for row in rows if row.type == GRADED and row.max_score}
     solutions = {row.name: row.id for row in rows if row.type == SOLVED}
-    if worth != {cell.id: cell.points for cell in stage.role(Role.CHECK) if cell.points} or any(
-        cell.id not in solutions for cell in stage.role(Role.SOLUTION)
-    ):
-        return None
     cells = {row.name: row.id for row in rows if row.type == GRADED}
+    wanted, written = _graded(stage), {cell.id for cell in _filled_in(stage)}
+    most = {cell.id: cell.points for cell in wanted if not cell.optional}
+    there = solutions.keys() >= written and all(cell.id in cells for cell in wanted)
+    if worth != most or not there:
+        return None
     return Assignment(found.id, found.notebook, solutions, cells)
 
 
@@ -64,13 +70,24 @@ def put_assignment(url: str, course: Course, stage: Stage, checks: Collection[st
         name = stage.name
         book.update_or_create_assignment(name)
         notebook = book.update_or_create_notebook(name, name)
-        for cell in stage.role(Role.SOLUTION):
+        for cell in _filled_in(stage):
             book.update_or_create_solution_cell(cell.id, name, name)
-        points = {cell.id: cell.points for cell in stage.role(Role.CHECK)}
+        points = {cell.id: 0 if cell.optional else cell.points for cell in _graded(stage)}
+        answers = {cell.id for cell in stage.role(Role.ANSWER)}
         gone = {cell.name for cell in notebook.grade_cells} | {*checks}
         for check, worth in (dict.fromkeys(sorted(gone), 0) | points).items():
-            book.update_or_create_grade_cell(check, name, name, max_score=worth, cell_type="code")
+            kind = "markdown" if check in answers else "code"
+            book.update_or_create_grade_cell(check, name, name, max_score=worth, cell_type=kind)
         book.db.commit()
+
+
+def _graded(stage: Stage) -> list[Cell]:
+    return [cell for cell in stage.role(Role.CHECK, Role.ANSWER) if cell.points]
+
+
+def _filled_in(stage: Stage) -> list[Cell]:
+    """The cells that a teacher can comment on: exercises, and answers that give points."""
+    return [c for c in stage.role(*FILLED_IN) if c.role == Role.SOLUTION or c.points]
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 A submission's notebook is rebuilt from plain text: of its metadata nothing is kept, of its outputs
 only text and images. Prose that is not the course's own becomes a comment: nbgrader's pages would
-run HTML in it. nbgrader's metadata is that of the instructor's notebook.
+run HTML in it. For the same reason a written answer is shown letter by letter, below what gives
+points, which is for teachers alone. nbgrader's metadata is that of the instructor's notebook.
 """
 
 import json
@@ -11,41 +12,44 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mugrade.course.nbgrader import BEGIN_TEACHERS, END_TEACHERS
+from mugrade.course.written import question
 from mugrade.errors import Unreadable
 from mugrade.grader.policy import Standing
-from mugrade.grader.results import Status
+from mugrade.grader.results import Grade, Status
 from mugrade.package.ipynb import joined, raw_cells_in
+from mugrade.values import Category
 from mugrade.view.report import printable
 
 MAX_TEXT = 50_000
 MAX_IMAGE = 4 << 20
 Node = Mapping[str, Any]  # of a notebook, as nbformat has it
+BACKTICKS = re.compile("`+")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 def autograded_notebook(
-    released: Mapping[str, Any], standing: Standing, content: bytes | None
+    released: Mapping[str, Any],
+    standing: Standing,
+    content: bytes | None,
+    rubrics: Mapping[str, str] | None = None,
+    mark: str = "",
 ) -> Node:
     """The notebook to show for a result; where none can be read there are only the checks.
 
-    `released` is the stage as students get it.
+    `released` is the stage as students get it, `rubrics` what points of its answers are for.
     """
-    result = standing.result
     try:
         raw = raw_cells_in(content) if content else []
     except Unreadable:
         raw = []
     given = {cell["id"]: cell for cell in released["cells"]}
-    messages = {grade.check.id: grade.message for grade in result.grades}
-    if result.status != Status.GRADED:
-        messages = dict.fromkeys(messages, printable(result.what_went_wrong))
-    for id, score in standing.scores.items():
-        messages[id] = "\n".join(filter(None, [messages[id], score.look]))
-    cells = list(_cells(raw, given, messages))
+    grades = (grade for grade in standing.result.grades if grade.check.id in given)
+    shown = {g.check.id: _graded(g, given[g.check.id], standing, rubrics or {}) for g in grades}
+    cells = list(_cells(raw, given, shown))
     there = {cell["id"] for cell in cells}
-    missing = (cell for id, cell in given.items() if id in messages and id not in there)
-    cells += [_checked(cell, messages[cell["id"]]) for cell in missing]
-    metadata = {**released["metadata"], "mugrade": standing.mark}
+    cells += [cell for id in given if id not in there for cell in shown.get(id, ())]
+    metadata = {**released["metadata"], "mugrade": mark or standing.mark}
     return {"nbformat": 4, "nbformat_minor": 5, "cells": cells, "metadata": metadata}
 
 
@@ -56,9 +60,12 @@ def write_notebook(notebook: Node, path: Path) -> None:
 
 
 def _cells(
-    raw: list[Any], given: Mapping[str, Node], messages: Mapping[str, str]
+    raw: list[Any], given: Mapping[str, Node], graded: Mapping[str, Sequence[Node]]
 ) -> Iterator[Node]:
-    """The cells handed in; the first with a course's id is taken for that cell."""
+    """The cells handed in; the first with a course's id is taken for that cell.
+
+    `graded` are what is shown for checks and answers.
+    """
     seen: set[str] = set()
     for i, data in enumerate(raw):
         if not isinstance(data, dict):
@@ -69,10 +76,10 @@ def _cells(
             seen.add(cell["id"])
         else:
             cell = None
-        if data.get("cell_type") != "code":
+        if cell is not None and cell["id"] in graded:
+            yield from graded[cell["id"]]
+        elif data.get("cell_type") != "code":
             yield cell if cell and cell["source"] == source else _comment(source, i)
-        elif cell is not None and cell["id"] in messages:
-            yield _checked(cell, messages[cell["id"]])
         else:
             outputs = data.get("outputs")
             shown = [_output(o) for o in outputs] if isinstance(outputs, list) else []
@@ -101,6 +108,41 @@ def _comment(text: str, position: int) -> Node:
 def _checked(cell: Node, message: str) -> Node:
     """A check as students see it, with its message for an output."""
     return _code(cell["id"], cell["source"], cell["metadata"], [_stream("stdout", f"{message}\n")])
+
+
+def _graded(
+    grade: Grade, cell: Node, standing: Standing, rubrics: Mapping[str, str]
+) -> Sequence[Node]:
+    """What is shown for a check, or for a written answer."""
+    result, id = standing.result, grade.check.id
+    cell = _worth_0(cell) if grade.check.optional else cell
+    if grade.check.is_written:
+        text = grade.message if grade.verdict.category == Category.WRITTEN else ""
+        return list(_answered(cell, text, rubrics.get(id, "")))
+    graded = result.status == Status.GRADED
+    message = grade.message if graded else printable(result.what_went_wrong)
+    return [_checked(cell, "\n".join(filter(None, [message, standing.scores[id].look])))]
+
+
+def _worth_0(cell: Node) -> Node:
+    """A bonus as the gradebook has it: the formgrader takes both for one."""
+    nbgrader = {**cell["metadata"]["nbgrader"], "points": 0}
+    return {**cell, "metadata": {**cell["metadata"], "nbgrader": nbgrader}}
+
+
+def _answered(cell: Node, text: str, rubric: str) -> Iterator[Node]:
+    """A written answer as text that nothing in it can end, below what its points are for."""
+    if rubric:
+        scheme = f"{BEGIN_TEACHERS}\n\n{rubric}\n\n{END_TEACHERS}"
+        yield _text(f"{cell['id'][:56]}-rubric", scheme, {})
+    fence = "`" * max([3, *(1 + len(run) for run in BACKTICKS.findall(text))])
+    asked = question(cell["source"])
+    shown = f"{asked}\n\n{fence}\n{text}\n{fence}" if text else cell["source"]
+    yield _text(cell["id"], shown, cell["metadata"])
+
+
+def _text(id: str, source: str, metadata: Node) -> Node:
+    return {"id": id, "cell_type": "markdown", "metadata": metadata, "source": source}
 
 
 def _output(data: Any) -> Node | None:

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mugrade.course.cells import Role
+from mugrade.course.manifest import digest
 from mugrade.course.model import Course
+from mugrade.course.written import rubric
 from mugrade.grader.outputs.autograded import autograded_notebook, write_notebook
 from mugrade.grader.outputs.output import Output, bears, folder_of, own_folder
 from mugrade.grader.outputs.surroundings import released
@@ -36,7 +39,7 @@ class Notebooks(Output):
         path = self._path_of(standing)
         if standing.status == Status.MISSING:
             return not path.exists()
-        return bears(path, standing.mark)
+        return bears(path, self._mark(standing))
 
     def write(self, standings: Iterable[Standing]) -> bool:
         for standing in standings:
@@ -45,14 +48,23 @@ class Notebooks(Output):
                 path.unlink(missing_ok=True)
             else:
                 content = self.store.notebook(standing.attempt)
-                given = self._released(standing.stage)
-                write_notebook(autograded_notebook(given, standing, content), path)
+                given, schemes = self._released(standing.stage), self._rubrics(standing.stage)
+                mark = self._mark(standing)
+                write_notebook(autograded_notebook(given, standing, content, schemes, mark), path)
         return False
 
     def _released(self, stage: str) -> dict[str, Any]:
         if stage not in self.given:
             self.given[stage] = released(self.out, self.course.find(stage))
         return self.given[stage]
+
+    def _rubrics(self, stage: str) -> dict[str, str]:
+        return {cell.id: rubric(cell) for cell in self.course.find(stage).role(Role.ANSWER)}
+
+    def _mark(self, standing: Standing) -> str:
+        """With what the points of answers are for: that is shown, and judges nothing."""
+        said = "".join(self._rubrics(standing.stage).values())
+        return f"{standing.mark}-{digest(said)}" if said else standing.mark
 
     def forget(self, student: str) -> Iterator[str]:
         if folder := own_folder(self.path, student):

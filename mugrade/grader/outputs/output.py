@@ -19,9 +19,10 @@ class Output:
     """Something that is written below `out` of what counts; `name` is what people call it.
 
     A file says which attempt it was written for, so what is up to date is not written again.
+    Whether it `reads_checks` of results, or only what a table of the class says.
     """
 
-    name = ""
+    name, reads_checks = "", True
 
     def __init__(self, out: Path, course: Course, store: Store) -> None:
         self.out, self.course, self.store = out, course, store
@@ -40,7 +41,7 @@ class Output:
         raise NotImplementedError
 
     def write(self, standings: Iterable[Standing]) -> bool:
-        """Write a share of results, with their checks; raises OSError.
+        """Write a share of results, with their checks if it reads them; raises OSError.
 
         Returns whether this output knew of them what nobody else did.
         """

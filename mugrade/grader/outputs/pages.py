@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mugrade.course.model import Course
 from mugrade.course.settings import Settings
 from mugrade.errors import CourseError
 from mugrade.grader.outputs.output import Output, bears, folder_of, own_folder
@@ -29,19 +30,23 @@ class Pages(Output):
     def write(self, standings: Iterable[Standing]) -> bool:
         for standing in standings:
             page = page_of(self.out, *standing.key)
-            write_feedback(page, standing, self._title(standing.stage), self.course.settings.title)
+            write_feedback(
+                page, standing, title_of(self.course, standing.stage), self.course.settings.title
+            )
         return False
-
-    def _title(self, stage: str) -> str:
-        try:
-            return self.course.find(stage).title
-        except CourseError:
-            return stage
 
     def forget(self, student: str) -> Iterator[str]:
         if folder := own_folder(self.path, student):
             shutil.rmtree(folder)
             yield f"{folder}: deleted"
+
+
+def title_of(course: Course, stage: str) -> str:
+    """What a page calls a stage, also one that the course has no more."""
+    try:
+        return course.find(stage).title
+    except CourseError:
+        return stage
 
 
 def page_of(out: Path, student: str, stage: str) -> Path:

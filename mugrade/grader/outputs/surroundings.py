@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mugrade.course.model import Course, Stage
-from mugrade.course.nbgrader import CONFIG, OF_RESULTS
+from mugrade.course.nbgrader import BEGIN_TEACHERS, CONFIG, END_TEACHERS, OF_RESULTS
 from mugrade.grader.models import MARK
 from mugrade.grader.outputs.autograded import write_notebook
 from mugrade.grader.outputs.output import bears
@@ -23,11 +23,13 @@ RELEASED = ".released"
 def write_course(out: Path, course: Course) -> None:
     """Write settings and sources, without which nbgrader lists no assignment.
 
-    An nbgrader course that somebody else has put there is left as it is.
+    An nbgrader course that somebody else has put there is left as it is. Ours only grows, so that
+    an older one is how the new one begins.
     """
     path = out / CONFIG
-    text = OF_RESULTS.format(course=course.package)
-    if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
+    text = OF_RESULTS.format(course=course.package, begin=BEGIN_TEACHERS, end=END_TEACHERS)
+    there = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    if not text.startswith(there):
         return
     path.write_text(text, encoding="utf-8")
     for stage in course.stages:

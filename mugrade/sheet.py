@@ -41,21 +41,23 @@ class Sheet:
     newline: str = "\r\n"
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """The table in a file; raises Unreadable."""
+    def read(cls, path: Path, what: str = "table") -> Self:
+        """The table in a file, which people call so; raises Unreadable."""
         try:
             with path.open("rb") as file:
                 content = file.read(LARGEST + 1)
         except OSError as error:
-            raise Unreadable(f"{path}: cannot be read ({error.strerror})") from None
+            raise Unreadable(f"{path}: the {what} cannot be read ({error.strerror})") from None
         if len(content) > LARGEST:
-            raise Unreadable(f"{path}: no table of grades: it is larger than {LARGEST >> 20} MB")
+            raise Unreadable(f"{path}: the {what} is larger than {LARGEST >> 20} MB")
         try:
             return cls.of(content)
         except UnicodeDecodeError:
-            raise Unreadable(f"{path}: is not UTF-8 text: save it as CSV UTF-8") from None
+            raise Unreadable(
+                f"{path}: the {what} is not UTF-8 text: save it as CSV UTF-8"
+            ) from None
         except (csv.Error, ValueError) as error:
-            raise Unreadable(f"{path}: is no table ({error})") from None
+            raise Unreadable(f"{path}: the {what} is not CSV ({error})") from None
 
     @classmethod
     def of(cls, content: bytes) -> Self:
@@ -65,8 +67,7 @@ class Sheet:
         first = text.partition("\n")[0]
         separator = max(SEPARATORS, key=first.count)
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-        rows = [row for row in rows if row]
-        if not rows:
+        if not any(rows):
             raise ValueError("there is nothing in it")
         width = max(map(len, rows))
         header, *rest = (tuple(row) + ("",) * (width - len(row)) for row in rows)
