@@ -11,7 +11,7 @@ from book import runs
 from book.commands import commands_page
 from book.contents import contents, made_pages, write_book
 from book.pages import as_page, page_of, written_pages
-from book.reference import module_page, read_modules
+from book.reference import reference_pages
 from book.runs import executed, solved_notebook
 from book.source import SourceFolder
 from book.stages import stage_page
@@ -136,6 +136,12 @@ def test_links_and_pictures_are_those_of_the_site() -> None:
     assert "{image} p-dark.png\n:alt: a plot\n:class: only-dark" in page
 
 
+def test_drawn_pictures_are_there_for_whoever_reads_the_repository() -> None:
+    for script in (ROOT / "docs").glob("*.py"):
+        for theme in ("light", "dark"):
+            assert (ROOT / "docs" / f"{script.stem}-{theme}.png").is_file(), script
+
+
 def test_the_commands_page_has_every_command_and_option() -> None:
     page = commands_page()
     for command in app.registered_commands:
@@ -146,8 +152,8 @@ def test_the_commands_page_has_every_command_and_option() -> None:
 
 
 def test_the_reference_holds_what_is_said_of_the_library(course: Course) -> None:
-    modules = read_modules(ROOT / "solutions", course.package)
-    page = module_page(course.package, "", modules)
+    page = dict(reference_pages(course))["library"]
+    assert "Built in [03 · LogSumExp](../stages/03_logsumexp.ipynb)." in page
     assert "{py:function} logsumexp(a: Tensor, axes: int | tuple[int, ...] | None=None)" in page
     assert r"$\bar x_i = \bar y \, \partial y / \partial x_i$" in page
     assert "__init__" not in page and "_demand" not in page
