@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test long python-3.14 mutants peers portable browser bench-engine bench-collect bench-grading bench-scale bench-report bench-similar soak lab build dist clean
+.PHONY: demo test long python-3.14 mutants peers portable browser bench-engine bench-collect bench-grading bench-scale bench-report bench-similar soak lab build dist site browser-site clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -77,12 +77,25 @@ dist: .venv/ready
 	$(BIN)/mugrade build --check --play
 	$(BIN)/python -m hatchling build -d build/dist
 
+# The course as a book, in build/site; what has not changed is kept from the last time.
+site: build/site-env/ready
+	build/site-env/bin/python -m book
+
+browser-site: .venv/ready site
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/pytest -s tests/browser/site.py
+
 clean:
 	rm -rf .venv build
 
 build/bench/ready: pyproject.toml
 	$(PYTHON) -m venv build/bench
 	build/bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+build/site-env/ready: pyproject.toml
+	$(PYTHON) -m venv build/site-env
+	build/site-env/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[site]'
 	@touch $@
 
 # PyTorch's own index has a build without CUDA; where it cannot be reached, the other one will do.

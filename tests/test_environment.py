@@ -1,7 +1,7 @@
 """conda's environment.yml and mugrade's own list of packages describe what pyproject.toml asks for.
 
-The extras `bench`, `browser` and `engine` are not in environment.yml: `make bench-grading` and
-`make bench-engine` make environments of their own.
+The extras `bench`, `browser`, `engine` and `site` are not in environment.yml: `make bench-grading`,
+`make bench-engine` and `make site` make environments of their own.
 """
 
 import re

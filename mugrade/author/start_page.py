@@ -36,11 +36,11 @@ def _filled(cell: Cell, values: dict[str, str]) -> Cell:
 
 def stage_table(course: Course) -> str:
     """Markdown: each stage with a link, its time, and what it needs."""
-    rows = [f"| {link(s)} | {_fact(s, 'Time')} | {_fact(s, 'You need')} |" for s in course.stages]
+    rows = [f"| {link(s)} | {fact(s, 'Time')} | {fact(s, 'You need')} |" for s in course.stages]
     return "\n".join(("| stage | time | you need |", "| --- | --- | --- |", *rows))
 
 
-def _fact(stage: Stage, name: str) -> str:
-    """What the first cell says after `- **name**:`, in one line."""
+def fact(stage: Stage, name: str) -> str:
+    """What a stage's first cell says after `- **name**:`, in one line."""
     found = re.search(FACT.format(name=name), stage.cells[0].source, re.MULTILINE | re.DOTALL)
     return " ".join(found.group(1).split()).rstrip(".") if found else ""
