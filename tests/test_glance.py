@@ -468,6 +468,10 @@ def test_the_page_of_a_class(tiny: Course, notebook: bytes) -> None:
         tiny, found, notebook, Wanted(section="early", enrolled=Enrolled({}, sections))
     )
     assert "zqweak" not in one and demand_sound(one)
+    few = {who: "few" if "away" in who else "most" for who in found}
+    hidden = page_of_class(tiny, found, notebook, Wanted((), "", True, Enrolled({}, few)))
+    ids = [str(attrs["id"]) for attrs in demand_sound(hidden).all("input")]
+    assert len(ids) == 2 and "section few" not in hidden and "section most" in hidden
     with pytest.raises(Unreadable, match="no section noon: the roster names early, late"):
         page_of_class(
             tiny, found, notebook, Wanted(section="noon", enrolled=Enrolled({}, sections))
