@@ -527,8 +527,8 @@ def test_the_command_writes_one_file_or_one_sentence(
     to = tmp_path / "elsewhere" / "page.html"
     assert report(tiny, "--out", out, "--anonymous", "--to", str(to))[0] == 0
     assert "zqada" not in to.read_text()
-    (tmp_path / "results.db").write_text("no database")
-    code, said = report(tiny, "--out", out)
+    (tmp_path / "broken.db").write_text("no database")
+    code, said = report(tiny, "--out", out, "--db", str(tmp_path / "broken.db"))
     assert code == 1 and "cannot be used" in said and "Traceback" not in said
 
 
