@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test long python-3.14 mutants peers portable browser bench-engine bench-collect bench-grading bench-scale bench-report bench-similar soak lab build dist site browser-site clean
+.PHONY: demo test long python-3.14 mutants peers portable browser browser-site bench-engine bench-collect bench-grading bench-scale bench-report bench-similar soak lab build dist site clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class

@@ -2,7 +2,7 @@
 
 import inspect
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -13,7 +13,7 @@ from book.tables import markdown_table
 from mugrade.cli import KEEPING, OF_A_STUDENT, OF_A_TEACHER
 
 Command = Callable[..., None]
-GROUPS: Mapping[str, Sequence[Command]] = {
+GROUPS: dict[str, tuple[Command, ...]] = {
     "For students": (*OF_A_STUDENT, *KEEPING),
     "For teachers and authors": OF_A_TEACHER,
 }

@@ -41,7 +41,7 @@ def write_book(course: Course, source: SourceFolder, tell: Tell) -> None:
 def made_pages(course: Course) -> Iterator[tuple[str, str]]:
     """Pages that nobody writes."""
     yield "commands.md", commands_page()
-    for name, text in reference_pages(course.root / "solutions", course.package):
+    for name, text in reference_pages(course):
         yield f"reference/{name}.md", text
 
 

@@ -11,18 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mugrade
+from mugrade.course.cells import Role
+from mugrade.course.model import Course
+from mugrade.sandbox.loader import module_name
 
-ROOMS = (
-    "values",
-    "package",
-    "course",
-    "view",
-    "sandbox",
-    "reference",
-    "student",
-    "author",
-    "grader",
-)
+LOWER = ("values", "package", "course", "view", "sandbox", "reference")
+ROOMS = {f"mugrade.{room}" for room in (*LOWER, "student", "author", "grader")}
 LIBRARY = "The library as its stages leave it; each module is built by the cells of one stage."
 NAMES = """\
 # mugrade
@@ -66,19 +60,28 @@ def read_modules(root: Path, package: str) -> list[Module]:
     return sorted(found, key=lambda module: module.name)
 
 
-def reference_pages(solutions: Path, package: str) -> Iterator[tuple[str, str]]:
+def reference_pages(course: Course) -> Iterator[tuple[str, str]]:
     """Name and text of each page: the course's library, mugrade's names, and its rooms."""
-    yield "library", module_page(package, LIBRARY, read_modules(solutions, package))
+    library = read_modules(course.root / "solutions", course.package)
+    yield "library", module_page(course.package, LIBRARY, library, _builders(course))
     modules = read_modules(Path(mugrade.__file__).parents[1], "mugrade")
-    rooms = {m.name: m.text for m in modules if m.name in {f"mugrade.{room}" for room in ROOMS}}
-    toctree = "\n".join(("```{toctree}", ":maxdepth: 1", "", *rooms, "```", ""))
-    yield (
-        "mugrade",
-        "\n".join((NAMES, names_page(modules, "mugrade", mugrade.HOMES), IN_ROOMS, toctree)),
-    )
-    for room in rooms:
+    rooms = {module.name: module.text for module in modules if module.name in ROOMS}
+    toctree = ("```{toctree}", ":maxdepth: 1", "", *rooms, "```", "")
+    names = names_page(modules, "mugrade", mugrade.HOMES)
+    yield "mugrade", "\n".join((NAMES, names, IN_ROOMS, *toctree))
+    for room, text in rooms.items():
         inside = [module for module in modules if module.name.startswith(f"{room}.")]
-        yield room, module_page(room, rooms[room], inside)
+        yield room, module_page(room, text, inside, {})
+
+
+def _builders(course: Course) -> dict[str, str]:
+    """Module -> a sentence with the stage that builds it."""
+    return {
+        module_name(cell.export): f"Built in [{stage.title}](../stages/{stage.name}.ipynb)."
+        for stage in course.stages
+        for cell in stage.exports
+        if cell.role != Role.INDEX
+    }
 
 
 def docstring(node: ast.Module | Definition) -> str:
@@ -92,13 +95,16 @@ def definitions(node: ast.Module | ast.ClassDef) -> Iterator[Definition]:
     yield from (d for d in last.values() if not d.name.startswith("_"))
 
 
-def module_page(title: str, introduction: str, modules: list[Module]) -> str:
-    """A page of some modules, a section for each that has something to say."""
+def module_page(
+    title: str, introduction: str, modules: list[Module], notes: Mapping[str, str]
+) -> str:
+    """A page of some modules, a section for each that has something to say, with its note."""
     lines = [f"# {title}\n", f"{introduction}\n"]
     for module in modules:
         if module.text or module.public:
             lines += [f"## {module.name}\n", f"```{{py:module}} {module.name}\n```\n"]
-            lines += [f"{module.text}\n", *(described(d) for d in module.public)]
+            lines += [f"{module.text}\n", f"{notes.get(module.name, '')}\n"]
+            lines += [described(d) for d in module.public]
     return "\n".join(lines)
 
 

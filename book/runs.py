@@ -3,11 +3,13 @@
 What was run lies in `build/book/runs`, and is run again when something changes that it shows.
 """
 
+import asyncio
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,7 @@ def solved_notebook(stage: Stage) -> nbformat.NotebookNode:
     source = source_notebook(stage)
     notebook = release(source)
     for cell, full in zip(notebook.cells, source.cells, strict=True):
-        if cell.metadata.get("nbgrader", {}).get("solution"):
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution"):
             cell.source = full.source
     return notebook
 
@@ -99,12 +101,23 @@ def _run(stage: Stage, notebook: nbformat.NotebookNode, folder: Path) -> None:
         client.kc.session.metadata["cellId"] = cell.id
 
     client.on_cell_execute = name_cell
+    client.on_notebook_start = _end_when_interrupted
     try:
         with _environment(IPYTHONDIR=str(folder / ".ipython")):
             client.execute()
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     except CellExecutionError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise CourseError(f"{stage.path.name}: the solved notebook stops: {last}") from None
+        what = f"{error.ename}: {error.evalue}"
+        raise CourseError(f"{stage.path.name}: the solved notebook stops: {what}") from None
+
+
+def _end_when_interrupted(notebook: nbformat.NotebookNode) -> None:
+    """Let Ctrl-C end the kernel too, and not only its client as nbclient's own handler does."""
+    task = asyncio.current_task()
+    with suppress(NotImplementedError):  # on Windows
+        if task:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
 
 
 @contextmanager

@@ -41,10 +41,10 @@ def _nodes(
         known = [m.diagnosis for m in stage.mistakes if m.of == cell.id]
         card = exercise_card(cell, _hints(stage, cell), known)
         yield nbformat.v4.new_markdown_cell(card, id=cell.id)
-    elif cell.role == Role.CHECK:
-        yield nbformat.v4.new_markdown_cell(check_card(cell, ran[cell.id]), id=cell.id)
     elif cell.role == Role.ANSWER:
         yield nbformat.v4.new_markdown_cell(question_card(cell), id=cell.id)
+    elif cell.role == Role.CHECK:
+        yield nbformat.v4.new_markdown_cell(check_card(cell, ran[cell.id]), id=cell.id)
     elif cell.role in (Role.GIVEN, Role.DEMO):
         yield _code(cell, ran[cell.id])
 
@@ -70,9 +70,9 @@ def exercise_card(cell: Cell, hints: Sequence[str], known: Sequence[Diagnosis]) 
 
 
 def question_card(cell: Cell) -> str:
-    """A question to think about, and an answer that unfolds."""
-    asked = question(handed_out(cell))
-    return "\n".join((asked, "", *_dropdown("An answer", model_answer(cell), ":::", "answer")))
+    """A question to be answered in words, and our answer; no mark scheme."""
+    folded = _dropdown("Our answer", model_answer(cell), ":::", "answer")
+    return "\n".join((question(handed_out(cell)), "", *folded))
 
 
 def check_card(cell: Cell, ran: nbformat.NotebookNode) -> str:

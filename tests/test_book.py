@@ -11,16 +11,17 @@ from book import runs
 from book.commands import commands_page
 from book.contents import contents, made_pages, write_book
 from book.pages import as_page, page_of, written_pages
-from book.reference import module_page, read_modules
+from book.reference import reference_pages
 from book.runs import executed, solved_notebook
 from book.source import SourceFolder
 from book.stages import stage_page
 from mugrade.author.build import build_course
 from mugrade.cli import app
-from mugrade.course.cells import BEGIN_HIDDEN, Role, stub, visible_lines
+from mugrade.course.cells import BEGIN_HIDDEN, BEGIN_RUBRIC, Role, stub, visible_lines
 from mugrade.course.listing import split_hints
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
+from mugrade.course.written import handed_out, model_answer, question
 from mugrade.package.blocks import cell_body
 from tests.conftest import ROOT, STAGES
 from tests.tiny import write_course
@@ -40,6 +41,12 @@ def test_a_stages_page_holds_tasks_hints_and_solutions(course: Course, name: str
         places = [cells[cell.of].index(hint) for hint in split_hints(cell)]
         assert places == sorted(places) and len(places) > 1
         assert cells[cell.of].index("The solution") > places[-1]
+    for cell in stage.role(Role.ANSWER):
+        assert cells[cell.id].startswith(question(handed_out(cell)))
+        assert (
+            f"{{dropdown}} Our answer\n:class-container: answer\n\n{model_answer(cell)}"
+            in (cells[cell.id])
+        )
     for cell in stage.role(Role.PROSE):
         assert cell.id.startswith("links-") or cells[cell.id] == cell.source
 
@@ -50,6 +57,7 @@ def test_no_page_holds_a_hidden_test(course: Course, name: str) -> None:
     solved = solved_notebook(stage)
     page = stage_page(stage, solved)
     assert BEGIN_HIDDEN not in page and "HIDDEN TESTS" not in page
+    assert BEGIN_RUBRIC not in page and "Mark scheme" not in page
     ran = {cell.id: cell.source for cell in solved.cells}
     for cell in stage.role(Role.CHECK):
         shown = {line for line in visible_lines(cell.source) if line.strip()}
@@ -128,6 +136,12 @@ def test_links_and_pictures_are_those_of_the_site() -> None:
     assert "{image} p-dark.png\n:alt: a plot\n:class: only-dark" in page
 
 
+def test_drawn_pictures_are_there_for_whoever_reads_the_repository() -> None:
+    for script in (ROOT / "docs").glob("*.py"):
+        for theme in ("light", "dark"):
+            assert (ROOT / "docs" / f"{script.stem}-{theme}.png").is_file(), script
+
+
 def test_the_commands_page_has_every_command_and_option() -> None:
     page = commands_page()
     for command in app.registered_commands:
@@ -138,8 +152,8 @@ def test_the_commands_page_has_every_command_and_option() -> None:
 
 
 def test_the_reference_holds_what_is_said_of_the_library(course: Course) -> None:
-    modules = read_modules(ROOT / "solutions", course.package)
-    page = module_page(course.package, "", modules)
+    page = dict(reference_pages(course))["library"]
+    assert "Built in [03 · LogSumExp](../stages/03_logsumexp.ipynb)." in page
     assert "{py:function} logsumexp(a: Tensor, axes: int | tuple[int, ...] | None=None)" in page
     assert r"$\bar x_i = \bar y \, \partial y / \partial x_i$" in page
     assert "__init__" not in page and "_demand" not in page
