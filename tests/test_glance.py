@@ -469,6 +469,10 @@ def test_the_page_of_a_class(tiny: Course, notebook: bytes) -> None:
         tiny, found, notebook, Wanted(section="early", enrolled=Enrolment({}, sections))
     )
     assert "zqweak" not in one and demand_sound(one)
+    few = {who: "few" if "away" in who else "most" for who in found}
+    hidden = page_of_class(tiny, found, notebook, Wanted((), "", True, Enrolment({}, few)))
+    ids = [str(attrs["id"]) for attrs in demand_sound(hidden).all("input")]
+    assert len(ids) == 2 and "section few" not in hidden and "section most" in hidden
     with pytest.raises(Unreadable, match="no section noon: the roster names early, late"):
         page_of_class(
             tiny, found, notebook, Wanted(section="noon", enrolled=Enrolment({}, sections))
@@ -524,10 +528,8 @@ def test_the_command_writes_one_file_or_one_sentence(
     to = tmp_path / "elsewhere" / "page.html"
     assert report(tiny, "--out", out, "--anonymous", "--to", str(to))[0] == 0
     assert "zqada" not in to.read_text()
-    for beside in ("results.db-wal", "results.db-shm"):
-        (tmp_path / beside).unlink(missing_ok=True)
-    (tmp_path / "results.db").write_text("no database")
-    code, said = report(tiny, "--out", out)
+    (tmp_path / "broken.db").write_text("no database")
+    code, said = report(tiny, "--out", out, "--db", str(tmp_path / "broken.db"))
     assert code == 1 and "cannot be used" in said and "Traceback" not in said
 
 

@@ -28,6 +28,7 @@ NOT_GRADED = {
     Status.UNREADABLE: "cannot be read",
     Status.FAILED: "the grader failed",
 }
+SMALLEST = 5  # section of an anonymous page
 FEW_NAMED = 3  # of a mistake: with fewer, an anonymous page shows no example
 
 
@@ -185,17 +186,21 @@ class View:
 
 
 def glance_page(cohort: Cohort, frame: PageFrame) -> str:
-    """The page, as HTML; with each section beside the whole class where there are several."""
+    """The page, as HTML; with each section beside the whole class where there are several.
+
+    An anonymous page has no section that is so small that its figures are somebody's.
+    """
     views = [View("all", EVERYBODY, cohort, frame)]
-    if len(cohort.section_names) > 1:
+    sections = {name: cohort.section(name) for name in cohort.section_names}
+    if len(sections) > 1:
         views += [
-            View(f"section-{i}", printable(name), cohort.section(name), frame)
-            for i, name in enumerate(cohort.section_names)
+            View(f"section-{i}", printable(name), section, frame)
+            for i, (name, section) in enumerate(sections.items())
+            if not frame.anonymous or len(section.students) >= SMALLEST
         ]
     return page_template("glance.html").render(
         frame=frame,
         views=views,
-        everybody=EVERYBODY,
         longest=LONGEST,
         enough=ENOUGH,
         percent=percent,

@@ -31,18 +31,18 @@ def write_glance(path: Path, store: Store, course: Course, wanted: Wanted) -> No
     """Write the page; raises Unreadable where there is nothing to show, and OSError."""
     with nothing_to_collect():
         standings = store.standings(course.settings, Filter(stages=wanted.stages))
-        classroom = gathered(store, course, standings, wanted.enrolled.sections)
+        cohort = gathered(store, course, standings, wanted.enrolled.sections)
     if not standings:
         of = f" of {', '.join(wanted.stages)}" if wanted.stages else ""
         raise Unreadable(f"{store.name}: no results{of} there: run mugrade grade first")
     enrolled = wanted.enrolled
     if wanted.section:
-        if wanted.section not in classroom.section_names:
-            there = ", ".join(classroom.section_names) or "none"
+        if wanted.section not in cohort.section_names:
+            there = ", ".join(cohort.section_names) or "none"
             raise Unreadable(f"no section {wanted.section}: the roster names {there}")
-        classroom = classroom.section(wanted.section)
-    screen = Screen([*classroom.students, *enrolled.names, *enrolled.names.values()])
+        cohort = cohort.section(wanted.section)
+    screen = Screen([*cohort.students, *enrolled.names, *enrolled.names.values()])
     examples = Examples(store, course, standings, screen)
     title = course.settings.title or course.package
     frame = PageFrame(title, datetime.now(UTC), examples, enrolled.names, wanted.anonymous)
-    files.write(path, glance_page(classroom, frame).encode("utf-8", "replace"))
+    files.write(path, glance_page(cohort, frame).encode("utf-8", "replace"))
