@@ -26,15 +26,16 @@ def write_book(course: Course, source: SourceFolder, tell: Tell) -> None:
         source.write(path, picture)
     for path, text in made_pages(course):
         source.write(path, text)
-    pictured: set[str] = set()
+    pictured: dict[str, str] = {}
     for stage in course.stages:
         if not is_current(course, stage):
             tell(f"running {stage.name}")
         ran = executed(course, stage)
         source.write(f"stages/{stage.name}.ipynb", stage_page(stage, ran))
-        if picture := richest_picture(ran):
+        picture, alt = richest_picture(ran)
+        if alt:
             source.write(f"stages/{stage.name}.png", picture)
-            pictured.add(stage.name)
+            pictured[stage.name] = alt
     source.write("stages/index.md", glance_page(course, pictured))
 
 

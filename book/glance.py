@@ -2,7 +2,7 @@
 
 import base64
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 
 import nbformat
 
@@ -19,14 +19,18 @@ plot shows what it bought. Here each is run with the reference.
 """
 
 
-def richest_picture(ran: nbformat.NotebookNode) -> bytes:
-    """The plot of a notebook that takes most bytes, as PNG; empty if there is none.
+def richest_picture(ran: nbformat.NotebookNode) -> tuple[bytes, str]:
+    """The plot of a notebook that takes most bytes, as PNG, and its text; empty if there is none.
 
     One that is more than twice as wide as high is taken only where all are.
     """
-    outputs = (output.get("data", {}) for cell in ran.cells for output in cell.get("outputs", ()))
-    found = [base64.b64decode(data["image/png"]) for data in outputs if "image/png" in data]
-    return max(found, key=lambda png: (not _is_wide(png), len(png)), default=b"")
+    outputs = [output for cell in ran.cells for output in cell.get("outputs", ())]
+    found = [
+        (base64.b64decode(output.data["image/png"]), output.metadata["image/png"].get("alt", ""))
+        for output in outputs
+        if "image/png" in output.get("data", {})
+    ]
+    return max(found, key=lambda plot: (not _is_wide(plot[0]), len(plot[0])), default=(b"", ""))
 
 
 def _is_wide(png: bytes) -> bool:
@@ -34,21 +38,21 @@ def _is_wide(png: bytes) -> bool:
     return bool(width > 2 * height)
 
 
-def glance_page(course: Course, pictured: Collection[str]) -> str:
-    """The page; `pictured` are the stages that have a picture beside it."""
-    cards = [line for s in course.stages for line in _card(s, s.name in pictured)]
+def glance_page(course: Course, pictured: Mapping[str, str]) -> str:
+    """The page; of the stages that have a picture beside it `pictured` holds its text."""
+    cards = [line for s in course.stages for line in _card(s, pictured.get(s.name, ""))]
     grid = ("::::{grid} 1 2 2 2", ":gutter: 3", "", *cards, "::::", "")
     return "\n".join((HEAD, *grid, _table(course)))
 
 
-def _card(stage: Stage, picture: bool) -> Iterator[str]:
+def _card(stage: Stage, alt: str) -> Iterator[str]:
     yield f":::{{grid-item-card}} {stage.title}"
     yield f":link: {stage.name}"
     yield ":link-type: doc"
     yield ":class-card: stage"
-    if picture:
+    if alt:
         yield f":img-bottom: {stage.name}.png"
-        yield f":img-alt: One of the plots of {stage.title}"
+        yield f":img-alt: {alt}"
     yield f"\n{fact(stage, 'Time')}\n:::\n"
 
 

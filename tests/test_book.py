@@ -1,6 +1,8 @@
 """The course as a book: what its pages hold and hide, and that only what changed is done again."""
 
+import base64
 import re
+import struct
 import tomllib
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from book import runs
 from book.commands import commands_page
 from book.contents import contents, made_pages, write_book
+from book.glance import richest_picture
 from book.pages import as_page, page_of, written_pages
 from book.reference import reference_pages
 from book.runs import executed, solved_notebook
@@ -134,6 +137,20 @@ def test_links_and_pictures_are_those_of_the_site() -> None:
     assert "[a](student.md#x), [b](changelog.md), c\n```\n[d](../CHANGELOG.md)" in page
     assert "{image} p.png\n:alt: a plot\n:class: only-light" in page
     assert "{image} p-dark.png\n:alt: a plot\n:class: only-dark" in page
+
+
+def plot(width: int, height: int, size: int, alt: str) -> nbformat.NotebookNode:
+    png = bytes(16) + struct.pack(">II", width, height) + bytes(size)
+    data = {"image/png": base64.b64encode(png).decode()}
+    output = nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": alt}})
+    return nbformat.v4.new_code_cell(outputs=[output])
+
+
+def test_a_card_shows_the_richest_plot_that_is_not_too_wide() -> None:
+    plots = [plot(9, 4, 500, "wide"), plot(7, 4, 300, "rich"), plot(7, 4, 200, "poor")]
+    assert richest_picture(nbformat.v4.new_notebook(cells=plots))[1] == "rich"
+    assert richest_picture(nbformat.v4.new_notebook(cells=plots[:1]))[1] == "wide"
+    assert richest_picture(nbformat.v4.new_notebook()) == (b"", "")
 
 
 def test_drawn_pictures_are_there_for_whoever_reads_the_repository() -> None:
