@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mugrade import files
 from mugrade.grader.outputs.output import AT_ONCE, Output, bears
-from mugrade.grader.outputs.pages import FEEDBACK, page_of, title_of
+from mugrade.grader.outputs.pages import FEEDBACK, page_of, page_place, title_of
 from mugrade.grader.policy import Standing
 from mugrade.grader.report import index_page
 
@@ -28,7 +28,7 @@ class IndexPages(Output):
         share: list[Standing] = []
         for student, found in groupby(standings, key=lambda standing: standing.student):
             of_student = list(found)
-            if not bears(page_of(self.out, student, INDEX), mark_of(of_student)):
+            if not bears(page_place(self.out, student, INDEX), mark_of(of_student)):
                 share += of_student
             if len(share) >= AT_ONCE:
                 yield share

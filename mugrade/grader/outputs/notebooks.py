@@ -26,7 +26,10 @@ class Notebooks(Output):
 
     def __init__(self, out: Path, course: Course, store: Store) -> None:
         super().__init__(out, course, store)
-        self.stages = {stage.name for stage in course.stages}
+        self.rubrics = {
+            stage.name: {cell.id: rubric(cell) for cell in stage.role(Role.ANSWER)}
+            for stage in course.stages
+        }
         self.given: dict[str, dict[str, Any]] = {}
 
     @property
@@ -34,21 +37,21 @@ class Notebooks(Output):
         return self.out / AUTOGRADED
 
     def is_current(self, standing: Standing) -> bool:
-        if standing.stage not in self.stages:
+        if standing.stage not in self.rubrics:
             return True
-        path = self._path_of(standing)
+        place = self._place_of(standing)
         if standing.status == Status.MISSING:
-            return not path.exists()
-        return bears(path, self._mark(standing))
+            return not Path(place).exists()
+        return bears(place, self._mark(standing))
 
     def write(self, standings: Iterable[Standing]) -> bool:
         for standing in standings:
-            path = self._path_of(standing)
+            path = Path(self._place_of(standing))
             if standing.status == Status.MISSING:
                 path.unlink(missing_ok=True)
             else:
                 content = self.store.notebook(standing.attempt)
-                given, schemes = self._released(standing.stage), self._rubrics(standing.stage)
+                given, schemes = self._released(standing.stage), self.rubrics[standing.stage]
                 mark = self._mark(standing)
                 write_notebook(autograded_notebook(given, standing, content, schemes, mark), path)
         return False
@@ -58,12 +61,9 @@ class Notebooks(Output):
             self.given[stage] = released(self.out, self.course.find(stage))
         return self.given[stage]
 
-    def _rubrics(self, stage: str) -> dict[str, str]:
-        return {cell.id: rubric(cell) for cell in self.course.find(stage).role(Role.ANSWER)}
-
     def _mark(self, standing: Standing) -> str:
         """With what the points of answers are for: that is shown, and judges nothing."""
-        said = "".join(self._rubrics(standing.stage).values())
+        said = "".join(self.rubrics[standing.stage].values())
         return f"{standing.mark}-{digest(said)}" if said else standing.mark
 
     def forget(self, student: str) -> Iterator[str]:
@@ -71,6 +71,6 @@ class Notebooks(Output):
             shutil.rmtree(folder)
             yield f"{folder}: deleted"
 
-    def _path_of(self, standing: Standing) -> Path:
+    def _place_of(self, standing: Standing) -> str:
         student, stage = standing.key
-        return Path(self.out, AUTOGRADED, folder_of(student), stage, f"{stage}.ipynb")
+        return f"{self.out}/{AUTOGRADED}/{folder_of(student)}/{stage}/{stage}.ipynb"

@@ -59,10 +59,10 @@ def batched(standings: Iterable[Standing]) -> Iterator[Sequence[Standing]]:
         yield some
 
 
-def bears(path: Path, mark: str) -> bool:
+def bears(path: str | Path, mark: str) -> bool:
     """Whether a file bears the mark near its end, so that it was also written to the end."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - LOOK_AT))
             return mark.encode() in file.read()
     except OSError:
