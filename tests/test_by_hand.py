@@ -216,6 +216,14 @@ def test_a_mark_scheme_that_changes_reaches_the_formgrader(term: Asked) -> None:
     assert "4 points for units." in path.read_text() and SCHEME not in path.read_text()
 
 
+def test_extra_credit_counts_while_an_answer_waits(term: Asked) -> None:
+    term.hand_in(codes(), -1)
+    term.score("essay", None, 1)
+    term.hand_in(codes(essay="So."), -1)
+    demand_one_figure(term)
+    assert term.book == (1, 12, True)
+
+
 CODES, WORDS = st.sampled_from(["A", "B!", "C!"]), st.sampled_from(["", "So.", "Why not?"])
 HANDED_IN = st.fixed_dictionaries(
     {**dict.fromkeys(MOST, CODES), **dict.fromkeys(TEXTS, WORDS)}  # type: ignore[dict-item]

@@ -111,7 +111,7 @@ def _comments(assignment: Assignment, of: Of) -> Iterator[dict[str, Any]]:
 def _grades(assignment: Assignment, of: Of) -> Iterator[dict[str, Any]]:
     """The scores of each check; zero for one that was not graded, where there is a row of it.
 
-    None for an answer that waits for a teacher.
+    None for an answer that waits for a teacher; nbgrader adds no extra credit to that.
     """
     for notebook, standing in of.items():
         for name, cell in assignment.cells.items():
@@ -121,7 +121,7 @@ def _grades(assignment: Assignment, of: Of) -> Iterator[dict[str, Any]]:
             yield {
                 "notebook_id": notebook,
                 "cell_id": cell,
-                "auto_score": None if score.waits else score.automatic,
+                "auto_score": None if score.waits and not score.extra else score.automatic,
                 "manual_score": score.manual,
                 "extra_credit": score.extra or None,
                 "needs_manual_grade": bool(score.look) or (failed and is_given),
