@@ -143,7 +143,8 @@ class Term:
         """As the formgrader saves it."""
         with self.formgrader() as book:
             row = book.find_grade(check, *WHERE)  # type: ignore[attr-defined]
-            row.manual_score, row.extra_credit, row.needs_manual_grade = manual, extra, False
+            row.manual_score, row.extra_credit = manual, extra
+            row.needs_manual_grade = manual is None and row.auto_score is None
 
     def comment(self, exercise: str, text: str | None) -> None:
         with self.formgrader() as book:
