@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -206,6 +207,7 @@ def as_folder(files: Files, target: Path) -> Path:
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        os.utime(path, (THEN.timestamp(), THEN.timestamp()))
     return target
 
 

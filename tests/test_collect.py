@@ -748,6 +748,16 @@ def test_layouts_of_one_download_give_the_same(
     assert trees[0] == trees[1]
 
 
+def test_the_order_of_an_archive_makes_no_difference(mean: Course, root: Path) -> None:
+    two = [Handed(CLASS[6], name, notebook(name[:4])) for name in ("00-mean.ipynb", NAME)]
+    trees = []
+    for number, handed in enumerate((two, two[::-1])):
+        desk = Desk(mean, root / str(number))
+        desk.collect(put(root / str(number), downloads.blackboard(handed)))
+        trees.append({p: c for p, c in desk.tree().items() if p.endswith(".ipynb")})
+    assert trees[0] == trees[1]
+
+
 @SOME
 @given(HANDED, HANDED, st.sampled_from(["exchange", "blackboard", "canvas", "gradescope"]))
 def test_again_loses_nothing_and_changes_only_what_is_new(

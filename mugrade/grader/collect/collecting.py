@@ -100,7 +100,7 @@ def _platform(order: Collection, entries: Sequence[Entry]) -> Platform:
 def _written(
     order: Collection, index: Index, platform: str, found: Sequence[Gathered], wanted: Sequence[str]
 ) -> Collected:
-    new = list(hand_ins(found))
+    new = sorted(hand_ins(found), key=lambda one: one[2].file)  # whatever the order of an archive
     for stage, student in sorted({(stage, student) for stage, student, _ in new}):
         notice(order.submitted, index, stage, student)
     for stage, student, hand_in in new:
