@@ -9,6 +9,7 @@ from pathlib import Path
 from mugrade import files
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
+from mugrade.garbage import nothing_to_collect
 from mugrade.grader.exports.blackboard import BlackboardTable
 from mugrade.grader.exports.canvas import CanvasTable, feedback_names
 from mugrade.grader.exports.feedback import FileNames, by_folder, write_feedback_zip
@@ -53,7 +54,7 @@ class Export:
 
         Raises Unreadable.
         """
-        with closing(Store.open(self.url or self.out / NAME)) as store:
+        with closing(Store.open(self.url or self.out / NAME)) as store, nothing_to_collect():
             listen(store, self.out / GRADEBOOK)
             standings = store.standings(self.course.settings, Filter((), self.stages))
             if not standings:
@@ -103,7 +104,7 @@ class Export:
     def _results(self, standings: Sequence[Standing], target: Path) -> Iterator[str]:
         for standing in standings:
             folder = target / "gradescope" / folder_of(standing.student) / standing.stage
-            text = json.dumps(results_of(standing), indent=1)
+            text = json.dumps(results_of(standing))
             try:
                 files.write(folder / RESULTS_JSON, text.encode("ascii"))
             except OSError as error:
