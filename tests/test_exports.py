@@ -360,6 +360,21 @@ def test_pages_go_to_canvas_under_the_names_that_it_gave_out(
         ]
 
 
+@pytest.mark.parametrize("words", [("csv", "--feedback"), ("canvas", "gradebook.csv")])
+def test_what_cannot_be_written_leaves_what_was_there(
+    tiny: Course, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("gradebook.csv").write_text(CANVAS, encoding="utf-8")
+    assert export(tiny, out, *words)[0] == 0
+    before = {p: p.read_bytes() for p in (out / "export").iterdir()}
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr("mugrade.files.replace", lambda *paths: (_ for _ in ()).throw(full))
+    status, said = export(tiny, out, *words)
+    assert status == 1 and "cannot be written (No space left on device)" in said
+    assert {p: p.read_bytes() for p in (out / "export").iterdir()} == before
+
+
 def test_gradescope_gets_the_same_figures(tiny: Course, out: Path) -> None:
     assert export(tiny, out, "gradescope")[0] == 0
     for who, points in (("ada", 2), ("wei", 0), ("eve", 0)):
@@ -379,7 +394,13 @@ def test_gradescope_gets_the_same_figures(tiny: Course, out: Path) -> None:
             "nowhere.csv: the table cannot be read (No such file or directory)",
         ),
         (("csv", "--stage", "07"), "no stage 07"),
-        (("csv", "--column", "nonsense"), "say which stage's"),
+        (("canvas", "x.csv", "--column", "nonsense"), "say which stage's"),
+        (
+            ("canvas", "x.csv", "--exercises"),
+            "--exercises says nothing about mugrade export canvas",
+        ),
+        (("csv", "x.csv"), "FILE says nothing about mugrade export csv: leave it out"),
+        (("gradescope", "--scale"), "--scale says nothing about mugrade export gradescope"),
         (("csv", "--stage", "01"), "there are no results to export"),
     ],
 )
@@ -425,9 +446,18 @@ def test_an_autograder_grades_where_it_is_unpacked(tiny: Course, tmp_path: Path)
     for cell in notebook["cells"]:
         if cell["id"] == "mean":
             cell["source"] = "#| export stats/mean.py\ndef mean(x):\n    return np.mean(x)"
-    (root / "submission" / "00_mean.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    text = json.dumps(notebook)
+    (root / "submission" / "mine.ipynb").write_text("{", encoding="utf-8")
     found = graded()
-    assert found["score"] == 2 and found["output"] == "2/2"
+    assert found["score"] == 0 and "not a complete notebook" in str(found["output"])
+    (root / "submission" / "mine.ipynb").unlink()
+    for name in ("00_mean.ipynb", "Copy of 00_mean (1).ipynb", "homework/my answers.IPYNB"):
+        path = root / "submission" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        found = graded()
+        assert found["score"] == 2 and found["output"] == "2/2", name
+        path.unlink()
 
 
 def test_an_autograder_asks_for_what_mugrade_asks_for(tiny: Course, tmp_path: Path) -> None:

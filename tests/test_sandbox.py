@@ -20,6 +20,7 @@ from mugrade.grader.submissions import Submission
 from mugrade.sandbox.kernel import landlock_version
 from mugrade.sandbox.probe import ESCAPES, probe, strongest
 from mugrade.sandbox.process import Death, Limits, SandboxError
+from mugrade.sandbox.refusals import kernel_version
 from mugrade.sandbox.tiers import WEAK, Tier, seccomp_programs
 from mugrade.values.verdict import Verdict
 from tests.conftest import make_grader
@@ -354,6 +355,20 @@ def test_where_nobody_can_be_asked_calls_are_refused_all_the_same() -> None:
     command = [sys.executable, "-c", code, *(program.hex() for program in seccomp_programs())]
     said = subprocess.run(command, capture_output=True, text=True).stdout
     assert said.split() == ["refused", "forked"]
+
+
+@pytest.mark.parametrize(
+    ("release", "version"),
+    [
+        ("6.18.44-fc-v657", (6, 18)),
+        ("5.5+", (5, 5)),
+        ("6.9-custom", (6, 9)),
+        ("4.18.0-553.el8_10.x86_64", (4, 18)),
+        ("unknown", ()),
+    ],
+)
+def test_a_kernel_says_its_version_in_many_ways(release: str, version: tuple[int, ...]) -> None:
+    assert kernel_version(release) == version
 
 
 MARK = f"left-behind-by-a-submission-{os.getpid()}"

@@ -1,5 +1,6 @@
 """The commands that hand results on: export, gradescope."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +34,8 @@ class To(StrEnum):
     csv = "csv"
 
 
+OF_TABLES = {"FILE", "--column", "--scale", "--zeros"}
+TAKEN = {To.csv: {"--exercises"}, To.gradescope: set[str]()}
 PlatformArgument = Annotated[To, typer.Argument(help="Who takes the points.")]
 TableFile = Annotated[
     Path | None,
@@ -82,6 +85,16 @@ def export(
     from mugrade.grader.exports import EXPORTED
     from mugrade.grader.exports.writing import Export
 
+    _demand_used(
+        platform,
+        {
+            "FILE": bool(table),
+            "--column": bool(column),
+            "--scale": scale,
+            "--zeros": zeros,
+            "--exercises": exercises,
+        },
+    )
     found, folder = course_and_results(course, out)
     stages = [found.find(name).name for name in stage or []]
     said = dict(_column(found, text) for text in column or ())
@@ -92,6 +105,13 @@ def export(
         lines = list(job.write(platform, table, target, feedback))
     for line in lines:
         say(line)
+
+
+def _demand_used(platform: To, given: Mapping[str, bool]) -> None:
+    """End the command where something was given that would make no difference."""
+    for name in (name for name, is_given in given.items() if is_given):
+        if name not in TAKEN.get(platform, OF_TABLES):
+            raise fail(f"{name} says nothing about mugrade export {platform}: leave it out")
 
 
 def gradescope(

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import platform
+import re
 import select
 import socket
 import struct
@@ -43,8 +44,7 @@ def filter_calls(programs: CallFilter, mouth: socket.socket) -> None:
         ctypes.create_string_buffer(code, len(code))
         for code in (programs.asking, programs.refusing)
     )
-    kernel = tuple(map(int, platform.release().split(".")[:2]))
-    number = SECCOMP.get(platform.machine(), -1) if kernel >= SINCE else -1
+    number = SECCOMP.get(platform.machine(), -1) if kernel_version() >= SINCE else -1
     listener = int(c_library().syscall(number, SET_FILTER, NEW_LISTENER, _fprog(asking)))
     if listener < 0:
         demand(c_library().prctl(PR_SET_SECCOMP, 2, _fprog(refusing), 0, 0))
@@ -52,6 +52,12 @@ def filter_calls(programs: CallFilter, mouth: socket.socket) -> None:
     with contextlib.suppress(OSError):
         socket.send_fds(mouth, [b"!"], [listener])
     os.close(listener)
+
+
+def kernel_version(release: str = platform.release()) -> tuple[int, ...]:
+    """The first two numbers of a kernel's release, whatever else it says; none if it has none."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def _fprog(program: "ctypes.Array[ctypes.c_char]") -> bytes:

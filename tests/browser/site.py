@@ -194,4 +194,6 @@ def test_a_stage_shows_its_plots(page: Page, address: str, name: str) -> None:
 def test_pictures_are_taken(page: Page, address: str, theme: str, width: int) -> None:
     for name, path in SHOWN.items():
         visit(page, address + path, width, theme)
-        page.screenshot(path=SHOTS / f"site-{name}-{theme}-{width}.png")
+        shot = SHOTS / f"site-{name}-{theme}-{width}.png"
+        page.screenshot(path=shot)
+        assert shot.stat().st_size > 10_000

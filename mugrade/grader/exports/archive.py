@@ -5,6 +5,7 @@ autograder.py grades only where it cannot.
 """
 
 import importlib.metadata
+import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from jinja2 import Environment, PackageLoader
 from packaging.requirements import Requirement
 
 import mugrade
+from mugrade import files
 from mugrade.course.model import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.extras import GRADE
@@ -28,14 +30,15 @@ def write_autograder(path: Path, course: Course, stage: Stage, out: Path, accept
     try:
         out.mkdir(parents=True, exist_ok=True)
         own_secret(out / SECRET)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in _all_files(course, stage, out, accept_weak):
                 info = zipfile.ZipInfo(name, DATE)
                 info.compress_type = zipfile.ZIP_DEFLATED
                 info.external_attr = (0o755 if name in (SETUP, RUN) else 0o644) << 16
                 archive.writestr(info, content)
-        return path.stat().st_size
+        files.write(path, packed.getvalue(), private=True)
+        return len(packed.getvalue())
     except OSError as error:
         raise Unreadable(f"{path}: cannot be written ({error.strerror})") from None
 

@@ -18,18 +18,21 @@ from rich.console import Console
 
 from mugrade import files
 from mugrade.course.reading import load_course
+from mugrade.course.roster import Enrolled
 from mugrade.errors import MugradeError, Unreadable
+from mugrade.grader.collect.collecting import Collection, collect_download
+from mugrade.grader.collect.platforms.folders import Folders
 from mugrade.grader.exports.gradescope import RESULTS_JSON, results_of
 from mugrade.grader.plan import Order
 from mugrade.grader.run import grade_class
 from mugrade.grader.store import NAME, Filter, Store
-from mugrade.grader.submissions import find_submissions
+from mugrade.grader.submissions import SUBMITTED
 from mugrade.sandbox.job import Limits
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.tiers import Strength
 
 STUDENT = "student"
-NOTHING = "there is no notebook {}.ipynb in what was handed in"
+NOTHING = "there is no notebook of {} in what was handed in"
 
 
 def grade_one(root: Path, stage: str, accept_weak: bool, console: Console) -> dict[str, Any]:
@@ -41,13 +44,15 @@ def grade_one(root: Path, stage: str, accept_weak: bool, console: Console) -> di
     if found.tier.name == Strength.WEAK and not accept_weak:
         raise Unreadable(f"not graded: student code could read the answers here ({found.reason})")
     with tempfile.TemporaryDirectory(prefix="mugrade-") as name:
-        submitted, out = Path(name) / "class", Path(name) / "results"
-        shutil.copytree(root / "submission", submitted / STUDENT, symlinks=True)
+        given, out, submitted = (Path(name) / part for part in ("given", "results", SUBMITTED))
+        shutil.copytree(root / "submission", given / STUDENT, symlinks=True)
         shutil.copytree(root / "source" / "results", out)
-        try:
-            find_submissions(submitted, [stage], Path(name) / "unpacked")
-        except Unreadable:
-            return {"score": 0, "output": NOTHING.format(stage)}
+        whose = [Enrolled(STUDENT)]
+        order = Collection(course, given, submitted, [stage], whose, platform=Folders.name)
+        collected = collect_download(order)
+        if not (submitted / STUDENT / stage / f"{stage}.ipynb").is_file():
+            why = dict.fromkeys(row.why for row in collected.rows if row.file and row.why)
+            return {"score": 0, "output": "; ".join((NOTHING.format(stage), *why))}
         grade_class(
             Order(course, submitted, out, Limits(), [stage], jobs=1, accept_weak=True), console
         )

@@ -1,9 +1,11 @@
 """Feedback pages in an archive, called as the platform takes them."""
 
+import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from mugrade import files
 from mugrade.errors import Unreadable
 from mugrade.grader.outputs.output import DATE, bears, folder_of
 from mugrade.grader.outputs.pages import page_of
@@ -26,9 +28,9 @@ def write_feedback_zip(
     the students of whom one was left out: nobody knows its name, or it is not up to date.
     """
     left: dict[str, None] = {}
-    count = 0
+    count, content = 0, io.BytesIO()
     try:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
             for standing in standings:
                 page, begin = page_of(out, *standing.key), next(iter(names(*standing.key)), None)
                 if begin is None or not bears(page, standing.mark):
@@ -38,6 +40,7 @@ def write_feedback_zip(
                 info.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(info, page.read_bytes())
                 count += 1
+        files.write(path, content.getvalue())
     except OSError as error:
         raise Unreadable(f"{path}: cannot be written ({error.strerror})") from None
     return count, list(left)

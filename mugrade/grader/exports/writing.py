@@ -1,5 +1,6 @@
 """What counts, written as a platform takes it."""
 
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -93,10 +94,10 @@ class Export:
         yield from filling.lines
 
     def _totals(self, standings: Sequence[Standing], path: Path) -> str:
+        file = io.StringIO(newline="")
+        count = write_totals(file, standings, self.by_exercise)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("w", newline="", encoding="utf-8") as file:
-                count = write_totals(file, standings, self.by_exercise)
+            files.write(path, file.getvalue().encode())
         except OSError as error:
             raise Unreadable(f"{path}: cannot be written ({error.strerror})") from None
         return f"{count} students written to {path}"
