@@ -19,6 +19,7 @@ from mugrade.grader.key import StageKey
 from mugrade.grader.submissions import find_submissions
 from mugrade.package.ipynb import read_cells
 from mugrade.sandbox.guest import load, run_check
+from mugrade.sandbox.job import compile_check
 from mugrade.sandbox.loader import load_package, package_to_json
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
@@ -42,7 +43,7 @@ def main(root: Path, name: str, folder: Path) -> None:
         began, used = time.perf_counter(), time.process_time()
         scope, _ = load(request, key.base)
         for task in key.tasks:
-            run_check(task.source, seed_of(task.id), scope)
+            run_check(compile_check(task.source), seed_of(task.id), scope)
         cpu, wall = cpu + time.process_time() - used, wall + time.perf_counter() - began
         _forget(course.package)
     print(json.dumps({"cpu": cpu, "wall": wall}))

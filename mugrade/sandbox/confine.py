@@ -1,10 +1,10 @@
 """Inside the sandbox: the walls around one submission, built by the process that they enclose.
 
-A fork of the nursery becomes the *keeper* of one submission. It forks an *init*, which forks the
-*guest* that runs student code. In namespaces of its own the init is process 1, so that its death
-takes everything with it; elsewhere the keeper hunts down what the init adopted. The keeper kills
-the init when the grader lets go of the leash, or when a limit is passed on memory or processes,
-and reports how the guest ended.
+A fork of the nursery becomes the *keeper* of one submission, and forks the *guest*, which runs
+student code. In namespaces of its own the keeper is process 1, which no signal from in there
+reaches, and whose death takes everything with it; elsewhere it adopts what the guest leaves behind,
+and hunts it down. The keeper kills the guest when the grader lets go of the leash, or when a limit
+is passed on memory or processes, and reports how it ended.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import ctypes
 import gc
 import json
 import os
+import platform
 import resource
 import select
 import shutil
@@ -25,8 +26,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from mugrade.sandbox.kernel import c_library, demand, restrict_paths
-from mugrade.sandbox.refusals import CallFilter, Refusals, filter_calls
+from mugrade.sandbox.kernel import c_library, demand, die_with_parent, restrict_paths
+from mugrade.sandbox.refusals import CLONE, CallFilter, Refusals, filter_calls
 
 CLONE_USER, CLONE_MOUNTS = 0x10000000, 0x00020000
 CLONE_REST = 0x6E000000  # control groups, host name, IPC, processes, network
@@ -68,89 +69,169 @@ class Ends:
     fate: int
 
 
+def fork_keeper(walls: Walls) -> int:
+    """Fork, if so walled into namespaces of all kinds but mounts, with the same user.
+
+    The C library's fork, which knows nothing of them, would take another process in between.
+    """
+    if not walls.namespaces:
+        return os.fork()
+    user, group = os.getuid(), os.getgid()
+    call = CLONE.get(platform.machine(), -1)
+    flags = CLONE_USER | CLONE_REST | signal.SIGCHLD
+    pid = int(ctypes.PyDLL(None, use_errno=True).syscall(call, flags, None, None, None, None))
+    demand(min(pid, 0))
+    if pid == 0:
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{user} {user} 1"),
+            ("gid_map", f"{group} {group} 1"),
+        ):
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+    return pid
+
+
 def be_keeper(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoReturn:
     """Be the keeper of one submission; `work` gets the descriptors of requests and reply."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    scratch = "/tmp"
-    if walls.namespaces:
-        _leave_namespaces()
-    else:
-        scratch = tempfile.mkdtemp(prefix="mugrade-")
-    life, theirs = os.pipe()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    scratch = "/tmp" if walls.namespaces else tempfile.mkdtemp(prefix="mugrade-")
+    if sys.platform == "linux":
+        c_library().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    news = _hear_of_deaths()
     ears, mouth = socket.socketpair()
-    init = os.fork()
-    if init == 0:
-        given = ends.requests, ends.reply, ends.output, ends.fate, theirs, mouth.fileno()
-        _close_all_but(*given)
-        _init(ends, walls, scratch, mouth, work)
-    _close_all_but(ends.leash, ends.fate, life, ears.fileno())
+    guest = os.fork()
+    if guest == 0:
+        _be_guest(ends, walls, scratch, mouth, work)
+    _close_all_but(ends.leash, ends.fate, *news, ears.fileno())
     most = 2 * walls.processes
-    refusals = Refusals(ears, select.poll(), lambda: _tree(init, 0)[0] < most)
-    cause: dict[str, Any] = _watch(init, ends.leash, life, walls, refusals)
+    refusals = Refusals(ears, select.poll(), lambda: _tree(0)[0] < most)
+    brood = Brood(guest, news[0], ends.fate)
+    cause: dict[str, Any] = _watch(brood, ends.leash, walls, refusals)
     if refusals.calls:
         cause["refused"] = sorted(refusals.calls)
     if cause:
-        os.write(ends.fate, json.dumps(cause).encode() + b"\n")
-    _kill(init, walls)
+        _say(ends.fate, cause)
+    _kill(brood)
     if not walls.namespaces:
         shutil.rmtree(scratch, ignore_errors=True)
     os._exit(0)
 
 
-def _watch(init: int, leash: int, life: int, walls: Walls, refusals: Refusals) -> dict[str, int]:
-    """Wait for the end of the init or of the leash; returns which limit was passed, if any."""
+def _hear_of_deaths() -> tuple[int, int]:
+    """A pipe into which a byte falls when a child ends."""
+    news, wake = os.pipe()
+    for end in (news, wake):
+        os.set_blocking(end, False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    return news, wake
+
+
+@dataclass
+class Brood:
+    """The guest, and whoever of its descendants became children of the keeper.
+
+    `news`: where a byte arrives when one ends. `fate`: who wants to know how the guest ended.
+    """
+
+    guest: int
+    news: int
+    fate: int
+    lives: bool = True
+
+    def bury(self) -> None:
+        """Wait for those that have ended."""
+        os.read(self.news, 1 << 12)
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                if found[0] == self.guest:
+                    self.lives = False
+                    _say(self.fate, {"status": found[1]})
+
+
+def _say(fate: int, what: dict[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        os.write(fate, json.dumps(what).encode() + b"\n")
+
+
+def _watch(brood: Brood, leash: int, walls: Walls, refusals: Refusals) -> dict[str, Any]:
+    """Wait for the end of the leash; returns which limit was passed, if any."""
     poll = refusals.poll
     poll.register(leash, 0)  # a hang-up is always reported
-    poll.register(life, 0)
-    usual = _usage(os.getpid())[1]
+    poll.register(brood.news, select.POLLIN)
+    usual = _usage(_own_number())[1]
     looked = time.monotonic()
     while True:
         for fd, event in poll.poll(POLL):
-            if fd in (leash, life):
+            if fd == leash:
                 return {}
-            refusals.attend(fd, event)
+            if fd == brood.news:
+                brood.bury()
+            else:
+                refusals.attend(fd, event)
         if time.monotonic() - looked < POLL / 1000:
             continue
         looked = time.monotonic()
-        count, pages = _tree(init, usual)
+        count, pages = _tree(usual)
         if count > walls.processes:
             return {"processes": count}
         if pages * resource.getpagesize() > walls.memory:
             return {"memory": pages * resource.getpagesize()}
 
 
-def _kill(init: int, walls: Walls) -> None:
-    """Kill the init and everything below it; with namespaces of its own the kernel does that."""
+def _kill(brood: Brood) -> None:
+    """Kill everything below, and wait until it has ended."""
+    if os.getpid() != 1:
+        return _hunt(brood)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)  # all but process 1 itself
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def _hunt(brood: Brood) -> None:
+    """Kill the descendants where nothing encloses them, the guest's group, and the guest."""
     quiet, rounds = 0, 0
-    while not walls.namespaces and quiet < 2 and rounds < 100:
-        found = _descendants(init)
+    while quiet < 2 and rounds < 100:
+        found = _descendants()
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         quiet, rounds = 0 if found else quiet + 1, rounds + 1  # a fork may hide from one look
-    if not walls.namespaces:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(init, signal.SIGKILL)
-    os.kill(init, signal.SIGKILL)
-    os.waitpid(init, 0)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(brood.guest, signal.SIGKILL)
+    if brood.lives:
+        os.kill(brood.guest, signal.SIGKILL)
+        os.waitpid(brood.guest, 0)
 
 
-def _tree(root: int, usual: int) -> tuple[int, int]:
-    """Threads below a process, and the pages that they hold beyond what each began with."""
-    usages = [_usage(pid) for pid in _descendants(root)]
+def _tree(usual: int) -> tuple[int, int]:
+    """Threads below this process, and the pages that they hold beyond what each began with."""
+    usages = [_usage(pid) for pid in _descendants()]
     return sum(n for n, _ in usages), sum(max(0, pages - usual) for _, pages in usages)
 
 
-def _descendants(root: int) -> set[int]:
-    """The processes below another, where there is a /proc to find them in."""
+def _descendants() -> set[int]:
+    """The processes below this one, where there is a /proc to find them in."""
     parents = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         if name.isdigit() and (parent := _parent(int(name))):
             parents[int(name)] = parent
+    root = _own_number()
     found = {root}
     while new := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= new
     return found - {root}
+
+
+def _own_number() -> int:
+    """That of this process in /proc, which is that of the nursery."""
+    try:
+        return int(os.readlink("/proc/self"))
+    except OSError:
+        return os.getpid()
 
 
 def _parent(pid: int) -> int:
@@ -173,47 +254,34 @@ def _usage(pid: int) -> tuple[int, int]:
         return 0, 0
 
 
-def _init(
+def _be_guest(
     ends: Ends,
     walls: Walls,
     scratch: str,
     mouth: socket.socket,
     work: Callable[[int, int], None],
 ) -> NoReturn:
-    """Start the guest, and report its wait status when it ends."""
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if walls.namespaces:
-        _furnish()
-    elif sys.platform == "linux":
-        c_library().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    os.chdir(scratch)
-    os.environ.update(HOME=scratch, TMPDIR=scratch)
-    tempfile.tempdir = scratch  # mkdtemp, above, has made it remember the system's
-    guest = os.fork()
-    if guest == 0:
-        try:
-            _enter(ends, walls, scratch, mouth)
-            work(ends.requests, ends.reply)
-        except BaseException as error:
-            os.write(2, f"{type(error).__name__}: {error}\n".encode())
-            os._exit(1)
-        os._exit(0)
-    for fd in (ends.requests, ends.reply, mouth.fileno()):
-        os.close(fd)
-    while True:  # until the keeper ends it: whoever the guest leaves behind becomes its child
-        try:
-            pid, status = os.wait()
-        except ChildProcessError:
-            signal.pause()
-        if pid == guest:
-            os.write(ends.fate, json.dumps({"status": status}).encode() + b"\n")
+    """Go behind the walls, and work there."""
+    try:
+        _enter(ends, walls, scratch, mouth)
+        work(ends.requests, ends.reply)
+    except BaseException as error:
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        os._exit(1)
+    os._exit(0)
 
 
 def _enter(ends: Ends, walls: Walls, scratch: str, mouth: socket.socket) -> None:
     """Give up everything that student code must not have; the last step before it runs."""
-    for number in (signal.SIGINT, signal.SIGPIPE):
+    os.setsid()  # what it does to its group is not done to the keeper
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    if walls.namespaces:
+        _furnish()
+    os.chdir(scratch)
+    os.environ.update(HOME=scratch, TMPDIR=scratch)
+    tempfile.tempdir = scratch  # mkdtemp, above, has made it remember the system's
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(ends.output, 1)
@@ -233,7 +301,6 @@ def _enter(ends: Ends, walls: Walls, scratch: str, mouth: socket.socket) -> None
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (value, value))
     if sys.platform == "linux":
-        os.setpgid(0, 0)  # what it does to its group is not done to the init
         _renounce(walls, scratch, mouth)
     mouth.close()
     gc.enable()
@@ -242,6 +309,7 @@ def _enter(ends: Ends, walls: Walls, scratch: str, mouth: socket.socket) -> None
 def _renounce(walls: Walls, scratch: str, mouth: socket.socket) -> None:
     """No new rights, no capabilities, no path and no system call that is not allowed."""
     libc = c_library()
+    die_with_parent()
     demand(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     demand(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     if walls.readable is not None:
@@ -249,20 +317,6 @@ def _renounce(walls: Walls, scratch: str, mouth: socket.socket) -> None:
     if walls.seccomp:
         demand(libc.capset(struct.pack("=Ii", CAPABILITIES_V3, 0), bytes(24)))
         filter_calls(walls.seccomp, mouth)
-
-
-def _leave_namespaces() -> None:
-    """New namespaces of all kinds but mounts, with the same user; the next fork is process 1."""
-    user, group = os.getuid(), os.getgid()
-    demand(c_library().unshare(CLONE_USER))
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{user} {user} 1"),
-        ("gid_map", f"{group} {group} 1"),
-    ):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
-    demand(c_library().unshare(CLONE_REST))
 
 
 def _furnish() -> None:

@@ -1,5 +1,6 @@
 """What a sandbox is told: the code, the checks, the limits; and how it says that a process died."""
 
+import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -43,6 +44,11 @@ class CheckTask:
     def told(self, trusted: bool) -> str:
         """The source that a process is given: others than trusted ones do not see what is right."""
         return self.source if trusted else asked(self.source)
+
+
+def compile_check(source: str) -> types.CodeType:
+    """The code of a check; raises SyntaxError."""
+    return compile(source, "check", "exec", dont_inherit=True)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import sys
 from typing import Any
 
 from mugrade.sandbox.channel import FORK, READY
-from mugrade.sandbox.confine import Ends, Walls, be_keeper
+from mugrade.sandbox.confine import Ends, Walls, be_keeper, fork_keeper
 from mugrade.sandbox.guest import work
 from mugrade.sandbox.loader import Package, load_package, package_from_json
 from mugrade.sandbox.refusals import CallFilter
@@ -68,7 +68,7 @@ def serve(control: socket.socket, settings: dict[str, Any], base: Package) -> No
         message, fds, _, _ = socket.recv_fds(control, len(FORK), 5)
         if not message:
             return reap(0)
-        if os.fork() == 0:
+        if fork_keeper(walls) == 0:
             be_keeper(Ends(*fds), walls, lambda requests, reply: work(requests, reply, base))
         for fd in fds:
             os.close(fd)

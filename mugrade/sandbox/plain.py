@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from mugrade.sandbox.guest import load, run_check, write_files
-from mugrade.sandbox.job import CheckTask, Death, Job, Limits
+from mugrade.sandbox.job import CheckTask, Death, Job, Limits, compile_check
 from mugrade.sandbox.libraries import Libraries
 from mugrade.sandbox.loader import BlockImporter
 from mugrade.sandbox.process import Sandbox, first_request
@@ -136,7 +136,7 @@ def _serve(folder: str, pipe: Connection) -> None:
         request = pipe.recv()
         try:
             if isinstance(request, CheckTask):
-                pipe.send(run_check(request.source, request.seed, scope))
+                pipe.send(run_check(compile_check(request.source), request.seed, scope))
             else:
                 _forget()
                 write_files(request["files"])
