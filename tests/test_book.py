@@ -2,6 +2,8 @@
 
 import base64
 import importlib.util
+import itertools
+import json
 import re
 import struct
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 
 from book import runs
@@ -242,6 +245,56 @@ def test_the_walk_says_each_number_that_it_shows() -> None:
 def said(told: Any, part: str) -> str:
     """The sentence of the step in which a part of the picture comes."""
     return str(told.said[told.since[part]][1])
+
+
+def numpy_path(method: str, rate: float, beta: float) -> np.ndarray:
+    """161 points of what stage 06 writes down as formulas."""
+    theta, u, v = np.array([-2.0, 1.0]), np.zeros(2), np.zeros(2)
+    points = []
+    for t in range(1, 162):
+        points.append(theta - rate * u if method == "Nesterov" else theta)
+        grad = points[-1] * (1.0, 25.0)
+        u = beta * u + (1 - beta) * grad
+        v = 0.999 * v + 0.001 * grad**2
+        scaled = u / (1 - beta**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        theta = theta - rate * (scaled if method == "Adam" else u)
+    return np.array(points)
+
+
+@pytest.mark.parametrize("method", ["SGD", "Nesterov", "Adam"])
+def test_the_paths_are_those_of_the_formulas(method: str) -> None:
+    descent = figure_script("descent")
+    for rate, beta in ((0.04, 0.0), (0.15, 0.9), (0.081, 0.5)):
+        points = descent.run(method, rate, beta).points
+        np.testing.assert_allclose(points, numpy_path(method, rate, beta)[: len(points)])
+
+
+def test_the_paths_are_told_as_they_end() -> None:
+    descent = figure_script("descent")
+    ends = [descent.run(*each).said for each in descent.STILLS]
+    for told, end in zip(ends, ("still 1.1 away", 97, "grows", 70, 58, 145), strict=True):
+        assert (f"arrives after {end} steps" if isinstance(end, int) else end) in told
+    for rate, beta in itertools.product(descent.RATES, descent.MOMENTA):
+        edge = 0.08 * (1 + beta) / (1 - beta)
+        assert descent.run("SGD", rate, beta).diverges == (rate > edge), "as the caption says"
+
+
+def test_every_setting_of_the_sliders_has_its_path() -> None:
+    descent = figure_script("descent")
+    html = descent.figure()
+    found = re.search(r'<script type="application/json">(.*)</script>', html)
+    paths = json.loads(found[1]) if found else {}
+    settings = itertools.product(descent.METHODS, descent.RATES, descent.MOMENTA)
+    for i, (method, rate, beta) in enumerate(settings):
+        key = descent.key(method, rate, beta)
+        assert [*paths][i] == key and f'data-key="{key}">' in html
+        run, (moves, told) = descent.run(method, rate, beta), paths[key]
+        assert told == run.said
+        pairs = np.reshape([int(n) for n in re.findall(r"-?\d+", moves)], (-1, 2))
+        assert pairs.cumsum(axis=0).tolist() == [[*place] for place in run.drawn]
+        if not run.diverges:
+            off = run.points[-1] * (100, -100) - run.drawn[-1]
+            assert abs(off).max() < 2, "the square is where the path ends"
 
 
 def test_the_commands_page_has_every_command_and_option() -> None:
