@@ -83,7 +83,7 @@ site: build/site-env/ready
 
 browser-site: .venv/ready site
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
-	$(BIN)/pytest -s tests/browser/site.py
+	$(BIN)/pytest -s tests/browser/site.py tests/browser/figures.py
 
 clean:
 	rm -rf .venv build

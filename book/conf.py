@@ -31,7 +31,8 @@ html_static_path = [
     os.environ["BOOK_STATIC"],
     str(distribution("sphinx-mathjax-offline").locate_file(MATHJAX)),
 ]
-html_css_files = ["panel.css", "book.css"]
+html_css_files = ["panel.css", "book.css", "figures.css"]
+html_js_files = [(name, {"defer": "defer"}) for name in ("stepper.js", "dials.js")]
 html_context = {"default_mode": "auto"}
 html_favicon = str(HERE / "static" / "needle.svg")
 html_logo = html_favicon

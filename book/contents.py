@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from book.commands import commands_page
-from book.drawn import pictures
+from book.drawn import fragments, pictures
 from book.glance import glance_page, richest_picture
 from book.pages import written_pages
 from book.reference import reference_pages
@@ -26,12 +26,13 @@ def write_book(course: Course, source: SourceFolder, tell: Tell) -> None:
         source.write(path, picture)
     for path, text in made_pages(course):
         source.write(path, text)
+    below = fragments(course)
     pictured: dict[str, str] = {}
     for stage in course.stages:
         if not is_current(course, stage):
             tell(f"running {stage.name}")
         ran = executed(course, stage)
-        source.write(f"stages/{stage.name}.ipynb", stage_page(stage, ran))
+        source.write(f"stages/{stage.name}.ipynb", stage_page(stage, ran, below))
         picture, alt = richest_picture(ran)
         if alt:
             source.write(f"stages/{stage.name}.png", picture)

@@ -17,13 +17,23 @@ from mugrade.values.verdict import Diagnosis
 STYLE = re.compile(r"<style>.*?</style>\s*", re.DOTALL)
 OF_NOTEBOOKS = ("links-", "progress-")  # cells that only a notebook has a use for
 MISTAKES = 5  # that are shown of an exercise
+NOTHING: Mapping[str, str] = {}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
-def stage_page(stage: Stage, executed: nbformat.NotebookNode) -> str:
-    """The notebook that myst-nb makes a page of; nothing in it is run again."""
+def stage_page(
+    stage: Stage, executed: nbformat.NotebookNode, below: Mapping[str, str] = NOTHING
+) -> str:
+    """The notebook that myst-nb makes a page of; nothing in it is run again.
+
+    `below` holds HTML that follows a cell, by the cell's id.
+    """
     ran = {cell.id: cell for cell in executed.cells}
-    cells = [node for cell in stage.cells for node in _nodes(stage, cell, ran)]
+    cells: list[nbformat.NotebookNode] = []
+    for cell in stage.cells:
+        cells += _nodes(stage, cell, ran)
+        if cell.id in below:
+            cells.append(_fragment(cell, below[cell.id]))
     metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     page = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     nbformat.validate(page)
@@ -47,6 +57,10 @@ def _nodes(
         yield nbformat.v4.new_markdown_cell(check_card(cell, ran[cell.id]), id=cell.id)
     elif cell.role in (Role.GIVEN, Role.DEMO):
         yield _code(cell, ran[cell.id])
+
+
+def _fragment(cell: Cell, html: str) -> nbformat.NotebookNode:
+    return nbformat.v4.new_markdown_cell(_raw(html), id=f"after-{cell.id}")
 
 
 def _hints(stage: Stage, exercise: Cell) -> list[str]:
@@ -85,7 +99,7 @@ def check_card(cell: Cell, ran: nbformat.NotebookNode) -> str:
 def _panels(ran: nbformat.NotebookNode) -> Iterator[str]:
     for output in ran.outputs:
         if html := output.get("data", {}).get("text/html"):
-            yield f"```{{raw}} html\n{STYLE.sub('', html)}\n```\n"
+            yield _raw(STYLE.sub("", html))
 
 
 def _mistakes(known: Sequence[Diagnosis]) -> list[str]:
@@ -109,6 +123,10 @@ def _unfolding(hints: Sequence[str]) -> list[str]:
 def _dropdown(title: str, body: str, fence: str, kind: str, icon: str = "") -> list[str]:
     options = [f":class-container: {kind}", *([f":icon: {icon}"] if icon else [])]
     return [f"{fence}{{dropdown}} {title}", *options, "", body, fence, ""]
+
+
+def _raw(html: str) -> str:
+    return f"```{{raw}} html\n{html}\n```\n"
 
 
 def _python(source: str) -> str:

@@ -1,12 +1,18 @@
 """The course as a book: what its pages hold and hide, and that only what changed is done again."""
 
 import base64
+import importlib.util
+import itertools
+import json
 import re
 import struct
+import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 
 from book import runs
@@ -25,11 +31,14 @@ from mugrade.course.listing import split_hints
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.course.written import handed_out, model_answer, question
+from mugrade.errors import CourseError
 from mugrade.package.blocks import cell_body
 from tests.conftest import ROOT, STAGES
 from tests.tiny import write_course
 
 TARGET = re.compile(r"(?<!!)\]\((?!https?:)([^()\s#]+)(?:#[^()\s]*)?\)")
+
+PICTURE = re.compile(r"\{image\} (\S+)")
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -106,6 +115,36 @@ def test_a_stage_is_run_as_a_student_would_see_it(own: Path) -> None:
     assert "<style>" not in page
 
 
+def test_what_a_script_draws_stands_below_its_cell(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_run", lambda stage, notebook, folder: None)
+    script, heard = own / "docs" / "drawn.py", list[str]()
+    script.parent.mkdir()
+
+    def draw(cell: str) -> list[str]:
+        script.write_text(
+            "import pathlib, sys, stats.mean\n"
+            f"file = pathlib.Path(sys.argv[1]) / 'after-{cell}.html'\n"
+            "file.write_text(f'<p>{stats.mean.__doc__}</p>')\n"
+        )
+        write_book(load_course(own), SourceFolder(own / "source"), heard.append)
+        page = nbformat.read(own / "source" / "stages" / "00_mean.ipynb", as_version=4)
+        return [cell.source for cell in page.cells if "<p>" in cell.source or cell.id == "mean"]
+
+    task, below = draw("mean")
+    assert (
+        "Your turn: mean" in task
+        and below == "```{raw} html\n<p>The mean of all entries.</p>\n```\n"
+    )
+    draw("mean")
+    assert heard.count("drawing drawn.py") == 1
+    below, task = draw("mean-imports")
+    assert "entries.</p>" in below and "Your turn: mean" in task, "and no longer where it was"
+    with pytest.raises(CourseError, match=r"after-median\.html.*no cell is called median"):
+        draw("median")
+
+
 def test_files_that_stay_the_same_are_not_written(tmp_path: Path) -> None:
     first = SourceFolder(tmp_path)
     first.write("a.md", "one")
@@ -153,10 +192,109 @@ def test_a_card_shows_the_richest_plot_that_is_not_too_wide() -> None:
     assert richest_picture(nbformat.v4.new_notebook()) == (b"", "")
 
 
-def test_drawn_pictures_are_there_for_whoever_reads_the_repository() -> None:
-    for script in (ROOT / "docs").glob("*.py"):
-        for theme in ("light", "dark"):
-            assert (ROOT / "docs" / f"{script.stem}-{theme}.png").is_file(), script
+def test_drawn_pictures_are_there_for_whoever_reads_the_repository(course: Course) -> None:
+    shown = {name for _, text in written_pages(course) for name in PICTURE.findall(text)}
+    assert {"front-light.png", "front-dark.png"} <= shown
+    assert {name for name in shown if not (ROOT / "docs" / name).is_file()} == set()
+
+
+def figure_script(name: str) -> Any:
+    """A script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec and spec.loader
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_walk_shows_what_backward_computes() -> None:
+    walk = figure_script("walk")
+    x1, x2 = walk.START
+    graph = walk.graph(x1, x2)
+    assert graph.value("y") == x1**3 * x2 + x1 * x2
+    h = 1e-6
+    for name, ahead, behind in (
+        ("x1", walk.graph(x1 + h, x2), walk.graph(x1 - h, x2)),
+        ("x2", walk.graph(x1, x2 + h), walk.graph(x1, x2 - h)),
+    ):
+        slope = (ahead.value("y") - behind.value("y")) / (2 * h)
+        assert graph.adjoint(name) == pytest.approx(slope)
+    for name in graph.nodes.keys() - {"y"}:
+        arrived = [grad for _, x, grad in graph.handed if x == name]
+        assert graph.adjoint(name) == sum(arrived)
+        assert len(arrived) == (2 if name in ("x1", "p") else 1)
+
+
+def test_the_walk_says_each_number_that_it_shows() -> None:
+    walk = figure_script("walk")
+    graph = walk.graph(*walk.START)
+    told = walk.walk(graph)
+    html = walk.figure(told)
+    for name in graph.nodes:
+        assert re.search(rf"\b{name}\W= (.* = )?{graph.value(name):g}\b", said(told, f"v-{name}"))
+        assert f"bar({name}) = " in said(told, f"a-{name}")
+        assert said(told, f"a-{name}").endswith(f" = {graph.adjoint(name):g}.")
+    for user, x, grad in graph.handed:
+        assert f"{x} gets " in said(told, f"e-{user}-{x}")
+        assert f" = {grad:g}." in said(told, f"e-{user}-{x}")
+        assert f">{grad:g}</text>" in html
+    assert html.count("<li ") == len(told.said) and "bar(" not in html
+    assert "at x1\u00a0= 3.001, y is 120.112, which is 112 · 0.001 more" in told.said[-1][1]
+
+
+def said(told: Any, part: str) -> str:
+    """The sentence of the step in which a part of the picture comes."""
+    return str(told.said[told.since[part]][1])
+
+
+def numpy_path(method: str, rate: float, beta: float) -> np.ndarray:
+    """161 points of what stage 06 writes down as formulas."""
+    theta, u, v = np.array([-2.0, 1.0]), np.zeros(2), np.zeros(2)
+    points = []
+    for t in range(1, 162):
+        points.append(theta - rate * u if method == "Nesterov" else theta)
+        grad = points[-1] * (1.0, 25.0)
+        u = beta * u + (1 - beta) * grad
+        v = 0.999 * v + 0.001 * grad**2
+        scaled = u / (1 - beta**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        theta = theta - rate * (scaled if method == "Adam" else u)
+    return np.array(points)
+
+
+@pytest.mark.parametrize("method", ["SGD", "Nesterov", "Adam"])
+def test_the_paths_are_those_of_the_formulas(method: str) -> None:
+    descent = figure_script("descent")
+    for rate, beta in ((0.04, 0.0), (0.15, 0.9), (0.081, 0.5)):
+        points = descent.run(method, rate, beta).points
+        np.testing.assert_allclose(points, numpy_path(method, rate, beta)[: len(points)])
+
+
+def test_the_paths_are_told_as_they_end() -> None:
+    descent = figure_script("descent")
+    ends = [descent.run(*each).said for each in descent.STILLS]
+    for told, end in zip(ends, ("still 1.1 away", 97, "grows", 70, 58, 145), strict=True):
+        assert (f"arrives after {end} steps" if isinstance(end, int) else end) in told
+    for rate, beta in itertools.product(descent.RATES, descent.MOMENTA):
+        edge = 0.08 * (1 + beta) / (1 - beta)
+        assert descent.run("SGD", rate, beta).diverges == (rate > edge), "as the caption says"
+
+
+def test_every_setting_of_the_sliders_has_its_path() -> None:
+    descent = figure_script("descent")
+    html = descent.figure()
+    found = re.search(r'<script type="application/json">(.*)</script>', html)
+    paths = json.loads(found[1]) if found else {}
+    settings = itertools.product(descent.METHODS, descent.RATES, descent.MOMENTA)
+    for i, (method, rate, beta) in enumerate(settings):
+        key = descent.key(method, rate, beta)
+        assert [*paths][i] == key and f'data-key="{key}">' in html
+        run, (moves, told) = descent.run(method, rate, beta), paths[key]
+        assert told == run.said
+        pairs = np.reshape([int(n) for n in re.findall(r"-?\d+", moves)], (-1, 2))
+        assert pairs.cumsum(axis=0).tolist() == [[*place] for place in run.drawn]
+        if not run.diverges:
+            off = run.points[-1] * (100, -100) - run.drawn[-1]
+            assert abs(off).max() < 2, "the square is where the path ends"
 
 
 def test_the_commands_page_has_every_command_and_option() -> None:
