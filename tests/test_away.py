@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import venv
@@ -60,7 +61,7 @@ class Environment:
         )
 
 
-def environment(folder: Path, asked: Sequence[str], where: Path = ROOT) -> Environment:
+def environment(folder: Path, asked: Sequence[str], where: Path) -> Environment:
     """A new one with what pip installs in the folder `where`; skips where there is no index."""
     made = Environment(folder / "environment", folder / "home")
     made.home.mkdir(parents=True)
@@ -125,7 +126,7 @@ def test_a_notebook_that_lies_nowhere(
     """From the cell that the site shows to what is handed in, stage after stage."""
     if kernel == OF_COLAB and sys.version_info >= (3, 13):
         pytest.skip("that IPython is older than this Python")
-    made = environment(tmp_path, kernel)
+    made = environment(tmp_path, kernel, tmp_path)
     play_colab(made, tmp_path, monkeypatch)
     before = made.run(["python", "-c", VERSION], tmp_path).stdout
     begin = colab_cell(course.package, str(wheel)).replace(DRIVE, str(tmp_path / "drive"))
@@ -146,19 +147,22 @@ def test_a_notebook_that_lies_nowhere(
     assert points(tmp_path, course) == {"00_autograd": 100, "01_initializers": 100}
 
 
-def instructions(name: str) -> list[tuple[str, str]]:
-    """The instructions of the Dockerfile, with their arguments."""
+def instructions(names: str) -> list[tuple[str, str]]:
+    """The instructions of the Dockerfile that have one of these names, with their arguments."""
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     found = [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
-    return [(word, rest) for word, rest in found if word in name.split()]
+    return [(word, rest) for word, rest in found if word in names.split()]
 
 
 def test_what_the_dockerfile_copies_is_there_and_is_not_ignored() -> None:
     allowed = {line[1:] for line in ignored() if line.startswith("!")}
-    sources = [s for _, rest in instructions("COPY") for s in rest.split()[:-1]]
-    assert sources and all((ROOT / source).exists() for source in sources)
-    assert set(sources) == allowed
+    assert copied() and all((ROOT / source).exists() for source in copied())
+    assert set(copied()) == allowed
+
+
+def copied() -> list[str]:
+    return [source for _, rest in instructions("COPY") for source in rest.split()[:-1]]
 
 
 def ignored() -> list[str]:
@@ -173,9 +177,17 @@ def test_the_image_does_not_run_as_root() -> None:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """What repo2docker installs, which is what the Dockerfile does and nbgitpuller."""
+    """What repo2docker installs, with nothing there but what the Dockerfile copies."""
     folder = tmp_path_factory.mktemp("served")
-    return environment(folder, ["--requirement", "binder/requirements.txt"])
+    not_sent = [line.rpartition("/")[2] for line in ignored() if "/" in line]
+    for name in (*copied(), "binder"):
+        source, target = ROOT / name, folder / "src" / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns(*not_sent))
+        else:
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(source, target)
+    return environment(folder, ["--requirement", "binder/requirements.txt"], folder / "src")
 
 
 @pytest.mark.long

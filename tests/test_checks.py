@@ -424,7 +424,9 @@ def test_a_kernel_beside_the_course_is_told_where_it_is(
     tiny: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(tiny.root / "notebooks", tmp_path / "a course")
-    with pytest.raises(WorkspaceError, match=r'notebooks, in a cell: %cd "a course"$'):
+    with pytest.raises(
+        WorkspaceError, match=r'notebooks: cd "a course", in a cell %cd "a course"$'
+    ):
         Workspace.find(tmp_path)
 
 

@@ -252,7 +252,8 @@ def _no_course(here: Path) -> WorkspaceError:
                 f"your own, or trust it with {COURSE}={folder} in the environment"
             )
     below = sorted(path.parent.name for path in here.glob(f"*/{MANIFEST}") if _is_trusted(path))
-    todo = f', in a cell: %cd "{below[0]}"' if below else "; mugrade start makes one"
+    go = [f'cd "{name}", in a cell %cd "{name}"' for name in below[:1]]
+    todo = f": {go[0]}" if go else "; mugrade start makes one"
     return WorkspaceError(
         f"no {MANIFEST} in {here} or above it: work in the folder of the course's notebooks{todo}"
     )
