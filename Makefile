@@ -22,7 +22,7 @@ test: .venv/ready
 	$(BIN)/pytest -n 2 --dist worksteal
 
 # What `make test` shows of a few stages, of all of them: nbgrader's round, every sandbox, another
-# processor; and two epochs of MNIST.
+# processor; two epochs of MNIST; and environments of their own, as Colab, a hub and a container are.
 long: .venv/ready
 	$(BIN)/pytest -n 2 -m long
 

@@ -16,6 +16,7 @@ extensions = ["myst_nb", "sphinx_design", "sphinx.ext.mathjax"]
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 myst_dmath_double_inline = True
+exclude_patterns = ["released"]  # notebooks to be downloaded
 nb_execution_mode = "off"
 nb_merge_streams = True
 suppress_warnings = ["myst.header"]

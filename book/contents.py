@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from book.commands import commands_page
 from book.drawn import fragments, pictures
 from book.glance import glance_page, richest_picture
+from book.opening import RELEASED, released_notebook, with_opening
 from book.pages import written_pages
 from book.reference import reference_pages
 from book.runs import executed, is_current
@@ -13,13 +14,15 @@ from book.stages import stage_page
 from mugrade.course.model import Course
 
 Tell = Callable[[str], None]
-PEOPLE = ("student", "alone", "teacher", "writing-a-course")
+PEOPLE = ("student", "alone", "teacher", "jupyterhub", "writing-a-course")
 MACHINE = ("architecture", "security", "performance", "contributing", "changelog")
 LOOK_UP = ("commands", "reference/library", "reference/mugrade")
 
 
 def write_book(course: Course, source: SourceFolder, tell: Tell) -> None:
     """Every page below the source folder; stages that have changed are run. Raises CourseError."""
+    for warning in course.settings.warnings:
+        tell(warning)
     for path, text in written_pages(course):
         source.write(path, f"{text}\n{contents(course)}" if path == "index.md" else text)
     for path, picture in pictures(course, tell):
@@ -32,7 +35,9 @@ def write_book(course: Course, source: SourceFolder, tell: Tell) -> None:
         if not is_current(course, stage):
             tell(f"running {stage.name}")
         ran = executed(course, stage)
-        source.write(f"stages/{stage.name}.ipynb", stage_page(stage, ran, below))
+        page = with_opening(stage_page(stage, ran, below), course, stage)
+        source.write(f"stages/{stage.name}.ipynb", page)
+        source.write(f"{RELEASED}/{stage.name}.ipynb", released_notebook(stage))
         picture, alt = richest_picture(ran)
         if alt:
             source.write(f"stages/{stage.name}.png", picture)

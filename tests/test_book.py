@@ -8,6 +8,7 @@ import re
 import struct
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from book import runs
 from book.commands import commands_page
 from book.contents import contents, made_pages, write_book
 from book.glance import richest_picture
+from book.opening import colab_cell, released_notebook, with_opening
 from book.pages import as_page, page_of, written_pages
 from book.reference import reference_pages
 from book.runs import executed, solved_notebook
@@ -30,12 +32,17 @@ from mugrade.course.cells import BEGIN_HIDDEN, BEGIN_RUBRIC, Role, stub, visible
 from mugrade.course.listing import split_hints
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
+from mugrade.course.site import Site
 from mugrade.course.written import handed_out, model_answer, question
 from mugrade.errors import CourseError
 from mugrade.package.blocks import cell_body
 from tests.conftest import ROOT, STAGES
 from tests.tiny import write_course
 
+AT = "notebooks/00_mean.ipynb"
+COLAB = f"https://colab.research.google.com/github/you/course/blob/main/{AT}"
+COLAB_OF_A_BRANCH = COLAB.replace("main", "a/b")
+BINDER = f"https://mybinder.org/v2/gh/you/course/a%2Fb?urlpath=lab/tree/{AT}"
 TARGET = re.compile(r"(?<!!)\]\((?!https?:)([^()\s#]+)(?:#[^()\s]*)?\)")
 
 PICTURE = re.compile(r"\{image\} (\S+)")
@@ -74,6 +81,33 @@ def test_no_page_holds_a_hidden_test(course: Course, name: str) -> None:
     for cell in stage.role(Role.CHECK):
         shown = {line for line in visible_lines(cell.source) if line.strip()}
         assert set(filter(str.strip, ran[cell.id].splitlines())) <= shown
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_what_is_downloaded_is_what_students_get(course: Course, name: str) -> None:
+    handed_out = (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert released_notebook(course.find(name)) == handed_out
+
+
+@pytest.mark.parametrize(
+    ("site", "links"),
+    [
+        (Site(), []),
+        (Site("you/course", install="x"), []),
+        (Site("you/course", "a/b", binder=True), [BINDER]),
+        (Site("you/course", install="git+https://x", colab=True), [COLAB]),
+        (Site("you/course", "a/b", "x", colab=True, binder=True), [COLAB_OF_A_BRANCH, BINDER]),
+    ],
+)
+def test_a_page_links_to_what_is_switched_on(tiny: Course, site: Site, links: list[str]) -> None:
+    course, stage = replace(tiny, settings=replace(tiny.settings, site=site)), tiny.stages[0]
+    before = stage_page(stage, solved_notebook(stage))
+    page = nbformat.reads(with_opening(before, course, stage), as_version=4)
+    said = page.cells[0].source
+    assert said.startswith("# 00 Mean\n\n:::{div} opening\n{download}`Download the notebook <")
+    assert re.findall(r"https://[^)`\s\"]+", said.replace(site.install, "")) == links
+    assert (colab_cell("stats", site.install) in said) == site.colab
+    assert page.cells[1:] == nbformat.reads(before, as_version=4).cells[1:]
 
 
 @pytest.fixture

@@ -417,6 +417,17 @@ def test_a_folder_without_a_course_is_named(
     outcome = CliRunner().invoke(app, command)
     assert outcome.exit_code == 1
     assert outcome.output.startswith(f"no course.json in {tmp_path} or above it")
+    assert outcome.output.endswith("; mugrade start makes one\n")
+
+
+def test_a_kernel_beside_the_course_is_told_where_it_is(
+    tiny: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny.root / "notebooks", tmp_path / "a course")
+    with pytest.raises(
+        WorkspaceError, match=r'notebooks: cd "a course", in a cell %cd "a course"$'
+    ):
+        Workspace.find(tmp_path)
 
 
 def test_a_module_that_cannot_be_read_is_one_sentence(kernel: Kernel) -> None:

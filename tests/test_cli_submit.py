@@ -115,6 +115,20 @@ def test_nothing_written_is_nothing_to_hand_in(folder: Path) -> None:
     assert mugrade("submit", "0").exit_code == 0
 
 
+def test_what_only_the_package_holds_is_not_forgotten(mine: Path, tiny: Course) -> None:
+    """As where cells ran in a notebook that lies elsewhere."""
+    fresh = (tiny.root / "notebooks" / "00_mean.ipynb").read_bytes()
+    (mine / "00_mean.ipynb").write_bytes(fresh)
+    outcome = mugrade("submit", "--student", "ada")
+    assert (outcome.exit_code, list(mine.glob("*.zip"))) == (1, [])
+    assert outcome.output == (
+        "your answers are in the package, and not in the notebooks that lie here: "
+        "mugrade restore 00 puts them there\n"
+    )
+    assert mugrade("restore", "00").exit_code == 0
+    assert mugrade("submit").exit_code == 0
+
+
 def test_a_broken_notebook_is_not_handed_in(mine: Path) -> None:
     (mine / "01_scale.ipynb").write_text("{")
     outcome = mugrade("submit", "--student", "ada")

@@ -11,6 +11,7 @@ from mugrade.author.forgotten import forgotten
 from mugrade.course.datasets import DataFile, DataSet
 from mugrade.course.reading import load_course
 from mugrade.course.settings import Late, Policy, Settings, read_settings
+from mugrade.course.site import Site
 from mugrade.errors import CourseError
 from mugrade.sandbox.job import Limits
 from tests.conftest import ROOT
@@ -124,7 +125,7 @@ def test_what_is_not_understood_is_a_warning_each(root: Path) -> None:
     found = written(
         root,
         "colour = 1\n[limits]\nspeed = 1\n07.check = 1\n01.speed = 3\n[points]\n08 = 1\n"
-        "[grading]\npolcy = 'best'\n[late]\nper_day = 3\n"
+        "[grading]\npolcy = 'best'\n[late]\nper_day = 3\n[site]\nrepo = 'x'\n"
         "[deadlines]\n07 = 2027-01-01T00:00:00Z",
     )
     assert found.policy is Policy.last
@@ -132,6 +133,7 @@ def test_what_is_not_understood_is_a_warning_each(root: Path) -> None:
         "course.toml: colour",
         "course.toml: grading.polcy",
         "course.toml: late.per_day",
+        "course.toml: site.repo",
         "course.toml: deadlines.07",
         "course.toml: limits.07",
         "course.toml: limits.speed",
@@ -153,6 +155,14 @@ def a_file(
     return f"[data.x]\nmirrors = {mirrors}\nfiles = {files or [file, file][: 1 + twice]}".replace(
         '"', ""
     )
+
+
+REPOSITORY = "repository = 'https://github.com/you/course.git'"
+
+
+def test_what_a_course_says_of_its_site_holds(root: Path) -> None:
+    found = written(root, f"[site]\n{REPOSITORY}\nbranch = 'a/b'\ninstall = 'x'\ncolab = true")
+    assert (found.site, found.warnings) == (Site("you/course", "a/b", "x", colab=True), ())
 
 
 @pytest.mark.parametrize(
@@ -211,6 +221,14 @@ def a_file(
         (a_file(size="true"), "data.x.files.size: True is not a number of bytes"),
         (a_file(sha256="'00'"), "data.x.files.sha256: '00' is not a SHA-256"),
         (a_file(twice=True), "data.x.files: a name is there twice"),
+        ("site = 3", "site: 3 is not a table"),
+        ("[site]\nrepository = 'you/course'", "site.repository: .* is not a repository on GitHub"),
+        ("[site]\nbranch = '-x'", "site.branch: '-x' is not the name of a branch"),
+        ("[site]\ninstall = 'a\"b'", "site.install: .* is not what pip installs, such as"),
+        ("[site]\ninstall = 3", "site.install: 3 is not what pip installs"),
+        ("[site]\ncolab = 'yes'", "site.colab: 'yes' is not true or false"),
+        ("[site]\nbinder = true", "site.binder needs site.repository, a repository on GitHub"),
+        (f"[site]\ncolab = true\n{REPOSITORY}", "site.colab needs site.install, what pip installs"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(root: Path, text: str, says: str) -> None:

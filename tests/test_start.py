@@ -19,6 +19,7 @@ from tests.test_cli_check import mugrade
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -43,6 +44,12 @@ def test_what_is_laid_out_is_a_course_to_work_on(here: Path) -> None:
     page = prose(here / "notebooks" / START)
     names = {path.name for path in (here / "notebooks").glob("*.ipynb")}
     assert names == {START} | set(re.findall(r"\]\((\w+\.ipynb)\)", page))
+
+
+def test_a_cell_is_told_to_go_there(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    assert mugrade("start", "x").output.endswith("\nnext: %cd x\n")
+    assert mugrade("start", "a folder").output.endswith('\nnext: %cd "a folder"\n')
 
 
 def test_another_course_is_laid_out_alike(here: Path, tiny: Course) -> None:
@@ -79,7 +86,7 @@ def test_a_course_opens_at_its_first_page_without_the_files_behind_it(
     assert files <= set(hidden["ContentsManager"]["hide_globs"])
 
 
-@pytest.mark.parametrize("name", ["00_autograd.ipynb", "my own.ipynb", "course.json", "data"])
+@pytest.mark.parametrize("name", ["00_autograd.ipynb", "my own.ipynb", "answers.json", "data"])
 def test_what_is_there_is_said_and_left(here: Path, name: str) -> None:
     (here / "notebooks").mkdir()
     (here / "notebooks" / name).write_text("mine")
@@ -97,7 +104,8 @@ def test_a_students_folder_stays_as_it_is(here: Path) -> None:
     before = content(here)
     for folder in ("notebooks", "notebooks/again"):
         outcome = mugrade("start", folder)
-        assert (outcome.exit_code, len(outcome.output.splitlines())) == (1, 1)
+        said = f"{here.resolve() / 'notebooks'} holds a course already: go on there\n"
+        assert (outcome.exit_code, outcome.output) == (1, said)
     assert content(here) == before
 
 

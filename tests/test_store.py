@@ -677,6 +677,7 @@ NOT_JUDGING = {
     "course/settings": "which attempt counts, not what it gives; its limits are in the rules",
     "course/tables": "what it reads of limits and libraries is in the rules and the course's hash",
     "course/datasets": "what students fetch",
+    "course/site": "links of the website",
     "course/mistakes": "names what is wrong already",
     "errors": "sentences",
     "codec": "how files are read that no verdict hangs on",

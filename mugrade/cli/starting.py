@@ -14,6 +14,7 @@ from mugrade.course.manifest import MANIFEST, START
 from mugrade.extras import install, is_installed
 
 FOLDER = Path("notebooks")
+IN_A_CELL = "JPY_PARENT_PID"  # Jupyter gives it to its kernels, and they to their commands
 
 
 def start(
@@ -33,9 +34,16 @@ def start(
         source = course / "notebooks"
     found = lay_out(source, folder)
     say(f"{folder}: {len(found.stages)} notebooks, and {START} to begin with")
-    shown = f' "{folder}"' if " " in str(folder) else f" {folder}" if folder != FOLDER else ""
-    steps = [] if is_installed("jupyterlab") else [install("lab")]
-    say(f"next: {', then '.join([*steps, f'mugrade lab{shown}'])}")
+    say(f"next: {', then '.join(_next_steps(folder))}")
+
+
+def _next_steps(folder: Path) -> list[str]:
+    """What leads to the notebooks; a cell's kernel is at work already, in another folder."""
+    shown = f'"{folder}"' if " " in str(folder) else str(folder)
+    if IN_A_CELL in os.environ:
+        return [f"%cd {shown}"]
+    lab = "mugrade lab" if folder == FOLDER else f"mugrade lab {shown}"
+    return [lab] if is_installed("jupyterlab") else [install("lab"), lab]
 
 
 def lab(

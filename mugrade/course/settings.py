@@ -12,6 +12,7 @@ from typing import Any
 
 from mugrade.course.datasets import DataSet
 from mugrade.course.roster import Enrolled, Extension, read_class
+from mugrade.course.site import Site, site_of
 from mugrade.course.tables import (
     NAME,
     data_sets_of,
@@ -82,6 +83,7 @@ class Settings:
     points: Mapping[str, int] = field(default_factory=dict)
     data: Mapping[str, DataSet] = field(default_factory=dict)
     students: tuple[Enrolled, ...] = ()
+    site: Site = field(default_factory=Site)
 
     def deadline(self, stage: str, student: str = "") -> datetime | None:
         """When a stage had to be handed in, by a student; None if it never had to be."""
@@ -149,6 +151,7 @@ def read_settings(root: Path) -> Settings:
         limits=limits_of(data),
         points=points_of(data),
         data=data_sets_of(data),
+        site=site_of(data),
         warnings=tuple(unknown(data, stages)),
         students=_class(root, grading),
     )

@@ -17,9 +17,10 @@ LIMITS |= {"processes": 1 << 12}
 WHOLE = {"memory", "processes"}
 KEYS = {
     "": {"format", "title", "package", "libraries", "grading", "late", "deadlines"}
-    | {"limits", "points", "data"},
+    | {"limits", "points", "data", "site"},
     "grading": {"policy", "roster"},
     "late": {"percent_per_day", "most", "grace_minutes", "cut_off_days"},
+    "site": {"repository", "branch", "install", "colab", "binder"},
 }
 DATA, FILE = {"mirrors", "files"}, {"name", "size", "sha256"}
 

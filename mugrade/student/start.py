@@ -58,7 +58,7 @@ def course_files(source: Path, manifest: Manifest) -> Iterator[str]:
 
 def _demand_room(folder: Path, names: set[str]) -> None:
     here = folder.resolve()
-    for above in here.parents:
+    for above in (here, *here.parents):
         if (above / MANIFEST).is_file():
             raise WorkspaceError(f"{above} holds a course already: go on there")
     there = sorted(p.name for p in here.glob("*") if p.name in names or p.suffix == ".ipynb")

@@ -14,9 +14,11 @@ from mugrade.course.exercises import find_code
 from mugrade.errors import Unreadable, WorkspaceError
 from mugrade.package.blocks import is_stub
 from mugrade.package.ipynb import cells_in, read_cells
+from mugrade.student import Side
 from mugrade.student.doctor import difference_findings, import_findings
 from mugrade.student.notebook import Notebook, notebook_path
 from mugrade.student.progress import CheckState, ExerciseState, StageProgress, stage_progress
+from mugrade.student.sides import disagreements
 from mugrade.student.workspace import Workspace
 
 STUDENT, SUBMITTED = "student.json", "submitted"
@@ -100,13 +102,29 @@ def _of_checks(progress: StageProgress) -> list[str]:
 
 
 def written_stages(workspace: Workspace, chosen: Mapping[str, Path]) -> list[HandIn]:
-    """The stages whose notebook is there and of which something is written."""
+    """The stages whose notebook is there and of which something is written, if only elsewhere.
+
+    Raises WorkspaceError where nothing is, or no notebook has it.
+    """
     paths = {s: chosen.get(s, notebook_path(workspace, s)) for s in workspace.manifest.stages}
-    there = (hand_in(workspace, s, path) for s, path in paths.items() if path.exists())
+    there = [hand_in(workspace, s, path) for s, path in paths.items() if path.exists()]
     found = [item for item in there if item.written or item.answers or item.stage in chosen]
+    built = [item for item in there if item not in found and _is_built(workspace, item)]
+    if built and not found:
+        numbers = " ".join(item.stage[:2] for item in built)
+        raise WorkspaceError(
+            "your answers are in the package, and not in the notebooks that lie here: "
+            f"mugrade restore {numbers} puts them there"
+        )
     if not found:
         raise WorkspaceError("nothing is written yet: name a stage to hand it in nevertheless")
-    return found
+    return [item for item in there if item in found or item in built]
+
+
+def _is_built(workspace: Workspace, item: HandIn) -> bool:
+    """Whether the package holds answers that the notebook lacks."""
+    found = disagreements(workspace, item.stage, Notebook.read(item.path))
+    return any(sides.fuller == Side.PACKAGE for sides in found)
 
 
 def archive(student: str, items: Sequence[HandIn]) -> bytes:

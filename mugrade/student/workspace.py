@@ -251,8 +251,11 @@ def _no_course(here: Path) -> WorkspaceError:
                 f"{folder / MANIFEST} is somebody else's, and is not used: work in a folder of "
                 f"your own, or trust it with {COURSE}={folder} in the environment"
             )
+    below = sorted(path.parent.name for path in here.glob(f"*/{MANIFEST}") if _is_trusted(path))
+    go = [f'cd "{name}", in a cell %cd "{name}"' for name in below[:1]]
+    todo = f": {go[0]}" if go else "; mugrade start makes one"
     return WorkspaceError(
-        f"no {MANIFEST} in {here} or above it: work in the folder of the course's notebooks"
+        f"no {MANIFEST} in {here} or above it: work in the folder of the course's notebooks{todo}"
     )
 
 
