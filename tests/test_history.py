@@ -21,6 +21,7 @@ from mugrade.cli import app
 from mugrade.course.listing import make_manifest
 from mugrade.course.model import Course
 from mugrade.course.settings import Policy, Settings
+from mugrade.grader.hashes import HASHES, KnownHashes
 from mugrade.grader.plan import Order, Plan, make_plan
 from mugrade.grader.results import Grade, PackedNotebook, Result
 from mugrade.grader.store import Store
@@ -324,12 +325,14 @@ class Weeks:
         course = replace(self.course, settings=rules(policy))
         limits = Limits(check=self.version)
         order = Order(course, self.root, self.root, limits, stored=stored)
-        plan = make_plan(order, store, [*self.present.values()], self.root)
+        hashes = KnownHashes(self.root / HASHES)
+        plan = make_plan(order, store, [*self.present.values()], self.root, hashes)
+        hashes.keep()
         for submission in plan.todo[:finished]:
             result = judged(course, submission)
             store.add(result, plan.basis(result))
         if finished >= len(plan.todo):
-            again = make_plan(order, store, [*self.present.values()], self.root)
+            again = make_plan(order, store, [*self.present.values()], self.root, hashes)
             assert all(b"failed" in s.path.read_bytes() for s in again.todo if s.path)
             assert all(s.path for s in again.todo)
 

@@ -1,5 +1,6 @@
 """Where results lie: a SQLite file, or what a URL names."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ NO_URL = (
     "--db: not a database URL: write sqlite:///results.db or "
     "postgresql://user:password@host/database"
 )
+
+
+EMPTY = {"[]": list, "{}": dict}
 
 
 def url_of(url: str | Path | URL) -> URL:
@@ -33,3 +37,9 @@ def set_up_sqlite(connection: Any, record: Any) -> None:
     """Let a new connection wait for other writers, and enforce foreign keys."""
     for setting in ("busy_timeout = 30000", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")
+
+
+def from_json(text: str) -> Any:
+    """What JSON says; most of what is stored as JSON is empty."""
+    empty = EMPTY.get(text)
+    return empty() if empty else json.loads(text)

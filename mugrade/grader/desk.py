@@ -53,15 +53,15 @@ class Desk:
                 if count == MAX_FILES:
                     raise Unreadable(f"more than {MAX_FILES} files in it")
                 if entry.name.lower().endswith(LOOKED_AT) or entry.is_symlink():
-                    self._add_file(folder, Path(entry.path), entry.is_symlink(), nbgrader)
+                    inside = PurePath(entry.path[len(str(folder)) + 1 :])
+                    self._add_file(Path(entry.path), inside, entry.is_symlink(), nbgrader)
         except Unreadable as error:
             self.problems.append(f"its folder ({error})")
         except OSError as error:
             self.problems.append(f"its folder cannot be read ({error.strerror})")
             self.closed = folder
 
-    def _add_file(self, folder: Path, path: Path, is_link: bool, nbgrader: bool) -> None:
-        inside = path.relative_to(folder)
+    def _add_file(self, path: Path, inside: PurePath, is_link: bool, nbgrader: bool) -> None:
         where = inside.parts[:-1]
         if is_archive(path):
             if self.scratch and (not where or where in [(stage,) for stage in self.stages]):

@@ -1,7 +1,6 @@
 """What a result depends on, in one number: a result with the same fingerprint is up to date."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -10,9 +9,9 @@ from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.extras import versions
 from mugrade.grader.attempts import Basis
+from mugrade.grader.hashes import sha256_of
 from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
-from mugrade.package.ipynb import read_bytes
 from mugrade.reference.digest import course_digest, named_libraries, sha256, sources
 from mugrade.reference.world import stage_limits
 from mugrade.sandbox.job import Limits
@@ -73,10 +72,17 @@ class Fingerprints:
     """Fingerprints of submissions under one course, limits and way of grading.
 
     Prose, hints and demos of the course are not part of it: mending a typo regrades nobody.
+    `hash_of` is asked what a notebook's file holds.
     """
 
-    def __init__(self, course: Course, limits: Limits, own: bool) -> None:
-        self.course, self.own = course, own
+    def __init__(
+        self,
+        course: Course,
+        limits: Limits,
+        own: bool,
+        hash_of: Callable[[Path], str] = sha256_of,
+    ) -> None:
+        self.course, self.own, self.hash_of = course, own, hash_of
         on = "own" if own else "reference"
         libraries = (
             {"libraries": versions(named_libraries(course))} if named_libraries(course) else {}
@@ -94,7 +100,8 @@ class Fingerprints:
     def of(self, submission: Submission, all_of_student: Mapping[str, Submission]) -> str:
         """The hash of what was handed in and of all that it is graded with."""
         before = map(all_of_student.get, self._earlier(submission.stage))
-        return self._of(submission, handed_in(submission), [_own(s) for s in before])
+        own = [handed_in(s, self.hash_of, NOTHING) if s else NOTHING for s in before]
+        return self._of(submission, handed_in(submission, self.hash_of), own)
 
     def basis(self, result: Result) -> Basis:
         """What a result was graded with; the fingerprint is that of what was really read."""
@@ -127,21 +134,11 @@ def judging() -> str:
     return sources(JUDGING)
 
 
-def handed_in(submission: Submission) -> str:
-    """The hash of a notebook, or why there is none."""
+def handed_in(
+    submission: Submission, hash_of: Callable[[Path], str] = sha256_of, unreadable: str = ""
+) -> str:
+    """The hash of a notebook, or why there is none, unless `unreadable` is to be said of that."""
     try:
-        return _sha256_of(submission.path) if submission.path else NOTHING
+        return hash_of(submission.path) if submission.path else NOTHING
     except Unreadable as error:
-        return str(error)
-
-
-def _own(submission: Submission | None) -> str:
-    """The hash of an earlier stage; one that cannot be read is as good as none."""
-    try:
-        return _sha256_of(submission.path) if submission and submission.path else NOTHING
-    except Unreadable:
-        return NOTHING
-
-
-def _sha256_of(path: Path) -> str:
-    return hashlib.sha256(read_bytes(path)).hexdigest()
+        return unreadable or str(error)

@@ -12,6 +12,7 @@ from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.grader.exports import EXPORTED
 from mugrade.grader.glance import GLANCE
+from mugrade.grader.hashes import HASHES
 from mugrade.grader.log import forget_in_log
 from mugrade.grader.migrate import backups
 from mugrade.grader.outputs.csv import CSV
@@ -38,6 +39,7 @@ def forget_student(
             done += [line for output in publisher.outputs for line in output.forget(student)]
         attempts, notebooks = store.forget(student)
         done += forget_in_log(out, student)
+        (out / HASHES).unlink(missing_ok=True)
         if store.is_file:
             vacuum(store.engine)
         if attempts:

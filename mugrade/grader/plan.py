@@ -21,6 +21,7 @@ from mugrade.grader.attempts import Basis, in_order
 from mugrade.grader.drawn import Draws
 from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.fingerprint import Fingerprints, handed_in, judging
+from mugrade.grader.hashes import HASHES, KnownHashes
 from mugrade.grader.log import logged
 from mugrade.grader.models import Attempt, Pin
 from mugrade.grader.policy import Standing, candidates, choose
@@ -174,12 +175,15 @@ def planned(order: Order, console: Console) -> Iterator[Plan]:
         )
         with opened_results(order.out, order.url, console) as store:
             with console.status("looking for what has changed"), nothing_to_collect():
-                plan = make_plan(order, store, present, Path(name))
+                hashes = KnownHashes(order.out / HASHES)
+                plan = make_plan(order, store, present, Path(name), hashes)
                 _demand_known(order, {*by_student(present), *(key[0] for key in plan.histories)})
                 if not plan.todo and not plan.chosen:
                     who, what = ", ".join(order.students), ", ".join(order.stages)
                     text = f"{who or 'nobody'} has handed in {what or 'nothing'}"
                     raise Unreadable(f"{order.folder}: {text}")
+                if not order.stages and not order.students:
+                    hashes.keep()
             yield plan
 
 
@@ -221,9 +225,11 @@ def _demand_known(order: Order, names: Collection[str]) -> None:
             )
 
 
-def make_plan(order: Order, store: Store, present: Sequence[Submission], scratch: Path) -> Plan:
+def make_plan(
+    order: Order, store: Store, present: Sequence[Submission], scratch: Path, hashes: KnownHashes
+) -> Plan:
     """The plan for what lies in the folder and, where that is asked for, in the store."""
-    prints = Fingerprints(order.course, order.limits, order.own)
+    prints = Fingerprints(order.course, order.limits, order.own, hashes.of)
     reviews = store.reviews()  # first: what they are about is read with its checks
     histories, pins = store.histories(), store.pins()
     draws = Draws(order.out, order.course, prints.courses)

@@ -16,7 +16,7 @@ from mugrade.course.settings import Settings
 from mugrade.errors import Unreadable
 from mugrade.grader.add import add_results, delete_attempts
 from mugrade.grader.attempts import Basis
-from mugrade.grader.database import NO_URL, set_up_sqlite, url_of
+from mugrade.grader.database import NO_URL, from_json, set_up_sqlite, url_of
 from mugrade.grader.final import NOTHING_SAID, Reviews
 from mugrade.grader.migrate import bring_up_to_date, create_tables
 from mugrade.grader.models import Attempt, Base, CheckRow, Earlier, NotebookRow, Pin, Review
@@ -59,7 +59,7 @@ class Store:
         self.url, self.said = url_of(url), ""
         with self._sentence():
             try:
-                self.engine = create_engine(self.url)
+                self.engine = create_engine(self.url, json_deserializer=from_json)
             except ImportError as error:
                 raise Unreadable(
                     f"{self.name}: the driver {error.name} is not installed: pip install "

@@ -1,6 +1,7 @@
 """A notebook as untrusted data: its cells, or one sentence why they cannot be read."""
 
 import json
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,15 +60,24 @@ def notebook_in(content: bytes) -> dict[str, Any]:
 
 def read_bytes(path: Path) -> bytes:
     """What the file of a notebook holds; raises Unreadable, also for a link."""
+    status_of(path)
     try:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode) or path.parent.is_symlink():
-            raise Unreadable("it is not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise Unreadable(f"it is larger than {MAX_BYTES >> 20} MB")
         return path.read_bytes()
     except OSError as error:
         raise Unreadable(f"it cannot be read ({error.strerror})") from None
+
+
+def status_of(path: Path) -> os.stat_result:
+    """What the system says of the file of a notebook; raises Unreadable, also for a link."""
+    try:
+        status = os.lstat(path)
+    except OSError as error:
+        raise Unreadable(f"it cannot be read ({error.strerror})") from None
+    if not stat.S_ISREG(status.st_mode) or os.path.islink(os.path.dirname(path)):
+        raise Unreadable("it is not a regular file")
+    if status.st_size > MAX_BYTES:
+        raise Unreadable(f"it is larger than {MAX_BYTES >> 20} MB")
+    return status
 
 
 def _cell(raw: Any) -> SubmittedCell | None:

@@ -62,11 +62,15 @@ def batched(standings: Iterable[Standing]) -> Iterator[Sequence[Standing]]:
 def bears(path: str | Path, mark: str) -> bool:
     """Whether a file bears the mark near its end, so that it was also written to the end."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - LOOK_AT))
-            return mark.encode() in file.read()
+        fd = os.open(path, os.O_RDONLY)
     except OSError:
         return False
+    try:
+        return mark.encode() in os.pread(fd, LOOK_AT, max(0, os.fstat(fd).st_size - LOOK_AT))
+    except OSError:  # a folder
+        return False
+    finally:
+        os.close(fd)
 
 
 def folder_of(student: str) -> str:
