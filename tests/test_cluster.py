@@ -10,21 +10,26 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from distributed import KilledWorker
 from rich.console import Console
 
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
 from mugrade.extras import LIBRARIES
+from mugrade.grader import cluster
 from mugrade.grader.cluster import Cluster, Sent, judge_there
 from mugrade.grader.grade import CourseKey
 from mugrade.grader.plan import Order
-from mugrade.grader.results import PackedNotebook, Result
+from mugrade.grader.pool import KILLED, TOO_SLOW, Ended
+from mugrade.grader.results import PackedNotebook, Result, Status
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission
 from mugrade.sandbox.job import Limits, SandboxError
@@ -86,8 +91,8 @@ def key(tiny: Course) -> CourseKey:
 
 def graded(local: Any, key: CourseKey, submissions: Sequence[Submission]) -> dict[str, Result]:
     with (
-        closing(Cluster(local.scheduler_address, accept_weak=True)) as cluster,
-        closing(cluster.pool(key)) as workers,
+        closing(Cluster(local.scheduler_address, accept_weak=True)) as connection,
+        closing(connection.pool(key)) as workers,
     ):
         found = list(chain.from_iterable(workers.grade_all(submissions)))
     assert len(found) == len(submissions)
@@ -105,8 +110,8 @@ def sleepy(course: Course, folder: Path, count: int) -> list[Submission]:
 
 def a_worker_of(local: Any) -> int:
     """The process of one of the cluster's workers."""
-    with closing(Cluster(local.scheduler_address, accept_weak=True)) as cluster:
-        return int(next(iter(cluster.client.run(os.getpid).values())))
+    with closing(Cluster(local.scheduler_address, accept_weak=True)) as connection:
+        return int(next(iter(connection.client.run(os.getpid).values())))
 
 
 def test_a_worker_that_dies_loses_and_doubles_nothing(
@@ -144,7 +149,100 @@ def test_a_sandbox_that_is_not_strong_is_refused_there(
     sent = Sent(submission, PackedNotebook.of(b""), {}, 1.0)
     monkeypatch.setattr("mugrade.grader.cluster.strongest", lambda: weak)
     with pytest.raises(SandboxError, match=r"no strong sandbox \(there is none"):
-        judge_there(pickle.dumps(key), LIBRARIES, False, sent)
+        judge_there(pickle.dumps(key), LIBRARIES, False, [sent])
+
+
+def travelling(tiny: Course, folder: Path, names: Sequence[str]) -> list[Sent]:
+    """What is sent of right answers of some students, which may take a second."""
+    return [
+        Sent(Submission(name, "01_scale", path), PackedNotebook.of(path.read_bytes()), {}, 20.0)
+        for name, path in ((name, hand_in(tiny, folder / name)) for name in names)
+    ]
+
+
+class Frail:
+    """In place of a worker: it ends at what is called so."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.submission: Any = None
+
+    def ask(self, method: str, submission: Submission, *rest: Any) -> None:
+        self.submission = submission
+
+    def answer(self, seconds: float | None = None) -> Any:
+        if self.submission is None:
+            return None
+        ASKED.append(self.submission.student)
+        if self.submission.student in ENDS:
+            raise Ended(ENDS[self.submission.student])
+        time.sleep(0.2 if self.submission.student == "slow" else 0)
+        return Result(self.submission, Status.GRADED)
+
+
+ENDS = {"dies": KILLED, "thinks": TOO_SLOW}
+ASKED: list[str] = []
+
+
+@pytest.fixture
+def frail(monkeypatch: pytest.MonkeyPatch) -> None:
+    ASKED.clear()
+    monkeypatch.setattr(cluster, "_own", threading.local())
+    monkeypatch.setattr(cluster, "Worker", Frail)
+    monkeypatch.setattr(cluster, "ENOUGH", 0.1)
+
+
+def of_each(found: Sequence[Result | int]) -> list[Any]:
+    return [one if isinstance(one, int) else one.status for one in found]
+
+
+def test_what_ends_a_worker_costs_nobody_in_its_task(
+    tiny: Course, tmp_path: Path, frail: None
+) -> None:
+    some = travelling(tiny, tmp_path, ["ada", "dies", "bob", "thinks", "carl"])
+    found = judge_there(b"key", LIBRARIES, True, some)
+    assert of_each(found) == ["graded", KILLED, "graded", TOO_SLOW, "graded"]
+    assert ASKED == ["ada", "dies", "dies", "dies", "bob", "thinks", "carl"]
+
+
+def test_a_task_that_took_long_begins_nothing_more(
+    tiny: Course, tmp_path: Path, frail: None
+) -> None:
+    some = travelling(tiny, tmp_path, ["ada", "slow", "bob", "carl"])
+    assert of_each(judge_there(b"key", LIBRARIES, True, some)) == ["graded", "graded"]
+
+
+class InTurn:
+    """In place of dask's client: it works at once, and a task with `killer` in it dies."""
+
+    def __init__(self, killer: str) -> None:
+        self.killer, self.sent = killer, list[list[str]]()
+
+    def scatter(self, data: bytes, broadcast: bool) -> bytes:
+        return data
+
+    def submit(self, function: Any, *arguments: Any, **options: Any) -> "Future[Any]":
+        self.sent.append([sent.submission.student for sent in arguments[-1]])
+        future: Future[Any] = Future()
+        if self.killer in self.sent[-1]:
+            future.set_exception(KilledWorker("judge", None, 3))  # type: ignore[no-untyped-call]
+        else:
+            future.set_result(function(*arguments))
+        return future
+
+
+def test_who_was_in_a_task_that_killed_machines_is_sent_alone(
+    tiny: Course, key: CourseKey, tmp_path: Path, frail: None
+) -> None:
+    names = ["ada", "slow", "bob", "carl", "dora", "emil", "fay", "gus"]
+    todo = [sent.submission for sent in travelling(tiny, tmp_path, names)]
+    client = InTurn("bob")
+    whole = cast(Cluster, SimpleNamespace(client=client, jobs=1, accept_weak=True))
+    with closing(cluster.ClusterPool(key, whole)) as workers:
+        found = list(chain.from_iterable(workers.grade_all(todo)))
+    assert sorted(result.submission.student for result in found) == sorted(names)
+    assert {r.submission.student for r in found if r.status != Status.GRADED} == {"bob"}
+    assert client.sent[:2] == [names[:4], names[4:6]]
+    assert all(client.sent.count([name]) == 1 for name in names[:4])
 
 
 def _alive(pid: int) -> bool:

@@ -1,6 +1,7 @@
 """Grade on a cluster: the workers of a dask.distributed scheduler each start one of ours.
 
-A submission travels once, as its compressed notebook; the key of the course once to each machine.
+A submission travels once, as its compressed notebook, with others; the key of the course once to
+each machine.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import pickle
 import platform
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +22,18 @@ from urllib.parse import urlsplit
 from mugrade.errors import MissingExtra, Unreadable
 from mugrade.extras import demand_libraries
 from mugrade.grader.grade import CourseKey, Grader
-from mugrade.grader.pool import KILLED, LATE, TICK, TOO_SLOW, TRIES, Ended, Worker, longest, unread
+from mugrade.grader.pool import (
+    KILLED,
+    LATE,
+    TICK,
+    TOO_SLOW,
+    TRIES,
+    Ended,
+    OfStudents,
+    Worker,
+    longest,
+    unread,
+)
 from mugrade.grader.results import PackedNotebook, Result
 from mugrade.grader.submissions import Submission, by_student
 from mugrade.package.ipynb import read_bytes
@@ -30,7 +43,8 @@ from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 
-AHEAD = 2  # submissions that are on their way, for each that is being graded
+AHEAD = 2  # tasks that are on their way, for each that is being worked on
+AT_ONCE, ENOUGH = 16, 5.0  # submissions in a task; seconds after which it begins no other one
 _own = threading.local()  # the worker of this thread of a dask worker
 
 
@@ -116,24 +130,42 @@ class ClusterPool:
         """Yield results as they come, as Pool.grade_all does."""
         of = by_student([*submissions, *every])
         waiting = deque(submissions)
-        running: dict[Any, Sent] = {}
+        packed = deque[Sent]()  # what came back, because there was no time for it or somebody died
+        running: dict[Any, Sequence[Sent]] = {}
         done: Queue[Any] = Queue()
         while True:
-            here = []
-            while waiting and len(running) < AHEAD * self.cluster.jobs and not stopped():
-                submission = waiting.popleft()
-                sent = self._read(submission, of[submission.student])
-                if isinstance(sent, Result):
-                    here.append(sent)
-                    continue
-                future = self._submit(sent)
-                running[future] = sent
-                future.add_done_callback(done.put)
+            here: list[Result] = []
+            while (
+                (waiting or packed) and len(running) < AHEAD * self.cluster.jobs and not stopped()
+            ):
+                some = [packed.popleft()] if packed else self._some(waiting, of, here)
+                if some:
+                    future = self._submit(some)
+                    running[future] = some
+                    future.add_done_callback(done.put)
             yield here
             if not running:
                 return
             come = [f for f in _arrived(done) if f in running]
-            yield [self._result(future, running.pop(future), of) for future in come]
+            yield [r for f in come for r in self._results(f, running.pop(f), of, packed)]
+
+    def _some(
+        self, waiting: deque[Submission], of: OfStudents, here: list[Result]
+    ) -> Sequence[Sent]:
+        """The next submissions to send: fewer towards the end, so that all workers end at once.
+
+        A result where there is nothing to send goes to `here`.
+        """
+        count = len(waiting) // (AHEAD * self.cluster.jobs)
+        read: list[Sent] = []
+        for _ in range(max(1, min(count, AT_ONCE))):
+            submission = waiting.popleft()
+            sent = self._read(submission, of[submission.student])
+            if isinstance(sent, Result):
+                here.append(sent)
+            else:
+                read.append(sent)
+        return read
 
     def _read(self, submission: Submission, of_student: Mapping[str, Submission]) -> Sent | Result:
         """What to send; a result where there is nothing to send."""
@@ -151,25 +183,27 @@ class ClusterPool:
             longest(self.key.limits_of(submission.stage)),
         )
 
-    def _submit(self, sent: Sent) -> Any:
+    def _submit(self, some: Sequence[Sent]) -> Any:
         libraries = self.key.course.settings.libraries
-        arguments = self.pickled, libraries, self.cluster.accept_weak, sent
+        arguments = self.pickled, libraries, self.cluster.accept_weak, some
         return self.client.submit(judge_there, *arguments, pure=False, retries=TRIES)
 
-    def _result(
-        self, future: Any, sent: Sent, of: Mapping[str, Mapping[str, Submission]]
-    ) -> Result:
+    def _results(
+        self, future: Any, some: Sequence[Sent], of: OfStudents, packed: deque[Sent]
+    ) -> Iterator[Result]:
+        """What came of submissions; those that nothing came of are sent again, one by one."""
         from distributed import KilledWorker
 
         try:
-            found = future.result()
-        except Ended as ended:
-            found = ended.status
+            found: Sequence[Result | int] = future.result()
         except KilledWorker:
-            found = KILLED
-        if isinstance(found, Result):
-            return replace(found, notebook=sent.notebook, earlier=sent.earlier)
-        return unread(self.key, sent.submission, of[sent.submission.student], found)
+            found = [KILLED] if len(some) == 1 else []
+        packed.extend(some[len(found) :])
+        for sent, one in zip(some, found, strict=False):
+            if isinstance(one, Result):
+                yield replace(one, notebook=sent.notebook, earlier=sent.earlier)
+            else:
+                yield unread(self.key, sent.submission, of[sent.submission.student], one)
 
     def close(self) -> None:
         self.grader.close()
@@ -184,23 +218,36 @@ def _arrived(done: Queue[Any]) -> Iterator[Any]:
 
 
 def judge_there(
-    pickled: bytes, libraries: Libraries, accept_weak: bool, sent: Sent
-) -> Result | int:
-    """Judge a submission with the worker of this thread; the status of one that took too long.
+    pickled: bytes, libraries: Libraries, accept_weak: bool, some: Sequence[Sent]
+) -> Sequence[Result | int]:
+    """Judge the first submissions, those that ENOUGH seconds are enough for, but at least one.
 
-    Raises Ended where it is worth trying again, SandboxError if the sandbox is not strong, and
-    MissingExtra where a library of the course is not installed.
+    Of one at which workers of this thread end it is their exit status. Raises SandboxError if the
+    sandbox is not strong, and MissingExtra where a library of the course is not installed.
     """
-    worker = _worker(pickled, libraries, accept_weak)
-    try:
-        worker.ask("judge", sent.submission, sent.notebook, sent.earlier)
-        result: Result = worker.answer(sent.seconds)
-        return result
-    except Ended as ended:
-        del _own.worker
-        if ended.status in (TOO_SLOW, LATE):
-            return ended.status
-        raise
+    began = time.monotonic()
+    found: list[Result | int] = []
+    for sent in some:
+        if found and time.monotonic() > began + ENOUGH:
+            break
+        found.append(_judged(pickled, libraries, accept_weak, sent))
+    return found
+
+
+def _judged(pickled: bytes, libraries: Libraries, accept_weak: bool, sent: Sent) -> Result | int:
+    status = 0
+    for _ in range(TRIES):
+        worker = _worker(pickled, libraries, accept_weak)
+        try:
+            worker.ask("judge", sent.submission, sent.notebook, sent.earlier)
+            result: Result = worker.answer(sent.seconds)
+            return result
+        except Ended as ended:
+            del _own.worker
+            status = ended.status
+            if status in (TOO_SLOW, LATE):
+                break
+    return status
 
 
 def _worker(pickled: bytes, libraries: Libraries, accept_weak: bool) -> Worker:
