@@ -1,8 +1,10 @@
 """An appeal has an answer: what was graded is graded again, and everything is shown."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,9 +16,12 @@ from mugrade.cli import app
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.course.settings import Settings
+from mugrade.errors import Unreadable
+from mugrade.grader.apart import apart
 from mugrade.grader.explain import explain_attempt, read_secret
 from mugrade.grader.history import attempt_of
 from mugrade.grader.inputs import steps, traced
+from mugrade.grader.pool import Allowance
 from mugrade.grader.store import Store
 from mugrade.reference.record import check_tasks, record_answers, reference_job
 from mugrade.sandbox.job import CheckTask, Limits
@@ -187,3 +192,27 @@ def test_traced_checks_of_a_stage_have_inputs_for_each_answer(tiny: Course) -> N
             check = traced(task)
             with closing(sandbox.start(job, Limits(), trusted=True)) as process:
                 assert len(steps(process.run(check.task), check.marks)) == len(answers[task.id])
+
+
+def _think() -> None:
+    while True:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("work", "says"),
+    [
+        (_think, "it took longer than 1 s to read"),
+        (lambda: bytearray(1 << 30), "reading it needs more than 256 MB"),
+        (lambda: os.kill(os.getpid(), 9), r"whatever reads it ends \(SIGKILL\)"),
+        (lambda: read_secret(Path("/nowhere")), "put it back from its backup"),
+    ],
+)
+def test_what_hurts_the_reader_is_one_sentence(work: Callable[[], object], says: str) -> None:
+    with pytest.raises(Unreadable, match=says):
+        apart(work, allowance=Allowance(1, 256 << 20))
+
+
+def test_what_is_done_apart_comes_back() -> None:
+    assert apart(lambda: [os.getpid(), 1 << 70]) != [os.getpid(), 1 << 70]
+    assert apart(lambda: "text") == "text"

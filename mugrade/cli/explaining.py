@@ -37,6 +37,7 @@ def explain(
     """
     demand_fork()
     require("explain", "grade")
+    from mugrade.grader.apart import apart
     from mugrade.grader.explain import explain_attempt, read_secret
     from mugrade.grader.explained import lines
     from mugrade.grader.history import attempt_of
@@ -44,14 +45,17 @@ def explain(
     from mugrade.grader.store import NAME, Store
 
     found, folder = course_and_results(course, out)
-    with closing(Store.open(db or folder / NAME)) as store:
-        of = attempt_of(store, found.settings, student, stage, attempt)
-        secret = read_secret(folder)
-        with console(stderr=True).status("grading again"):
-            tier = demand_sandbox(accept_weak, console(stderr=True))
-            result = explain_attempt(store, of, found, secret, tier)
-    there = [c.grade.check.id for c in result.checks]
+    tier = demand_sandbox(accept_weak, console(stderr=True))
+
+    def explained() -> tuple[list[str], list[str]]:
+        """The checks that there are, and what is said of those that were asked for."""
+        with closing(Store.open(db or folder / NAME)) as store:
+            of = attempt_of(store, found.settings, student, stage, attempt)
+            result = explain_attempt(store, of, found, read_secret(folder), tier)
+        return [c.grade.check.id for c in result.checks], list(lines(result, check or ()))
+
+    there, said = apart(explained, console(stderr=True).status("grading again"))
     if unknown := sorted({*(check or ())} - {*there}):
         raise fail(f"no check {', '.join(unknown)}: there are {', '.join(there)}")
-    for line in lines(result, check or ()):
+    for line in said:
         say(line)
