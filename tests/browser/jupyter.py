@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,24 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page
 
+from book.chromium import chromium
 from tests.conftest import ROOT
 
 SHOTS = ROOT / "build" / "browser"
 COLOURS = 48  # in a picture, to keep it small
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -126,16 +115,11 @@ def _answering(address: str, log: Path) -> str:
 @contextmanager
 def browsing() -> Iterator[Page]:
     """An empty page of a browser."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.exit(f"no browser found: install one of {', '.join(BROWSERS)}", 1)
     SHOTS.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
-        page = chromium.new_page(viewport={"width": 1000, "height": 1000})
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1000, "height": 1000})
         page.set_default_timeout(60_000)
         yield page
-        chromium.close()
 
 
 def wait_for_kernel(page: Page, notebook: str) -> None:
