@@ -8,12 +8,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image
 
 from book import runs
 from book.commands import commands_page
 from book.contents import contents, made_pages, write_book
 from book.glance import richest_picture
-from book.pages import as_page, page_of, written_pages
+from book.pages import PICTURE, as_page, page_of, written_pages
 from book.reference import reference_pages
 from book.runs import executed, solved_notebook
 from book.source import SourceFolder
@@ -157,6 +158,68 @@ def test_drawn_pictures_are_there_for_whoever_reads_the_repository() -> None:
     for script in (ROOT / "docs").glob("*.py"):
         for theme in ("light", "dark"):
             assert (ROOT / "docs" / f"{script.stem}-{theme}.png").is_file(), script
+
+
+def pictured() -> dict[str, set[str]]:
+    """Name -> what is said in its place, of each picture of README and docs/, without its theme."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    found: dict[str, set[str]] = {}
+    for dark, alt, light in (f for p in pages for f in PICTURE.findall(p.read_text())):
+        name = Path(light).name.removesuffix("-light.png")
+        assert Path(dark).name == f"{name}-dark.png"
+        found.setdefault(name, set()).add(alt)
+    return found
+
+
+def told_in(name: str) -> str:
+    """What could be read where a picture was taken, the same in both themes."""
+    light, dark = (
+        Image.open(ROOT / "docs" / f"{name}-{theme}.png").info["Description"]
+        for theme in ("light", "dark")
+    )
+    assert light == dark
+    return " ".join(light.split())
+
+
+def test_a_picture_is_described_alike_everywhere() -> None:
+    assert {name for name, alts in pictured().items() if len(alts) > 1} == set()
+    files = {path.stem.rpartition("-")[0] for path in (ROOT / "docs").glob("*.png")}
+    assert files == {*pictured()}
+
+
+def test_the_front_picture_is_described_with_the_steps_that_it_shows() -> None:
+    script = (ROOT / "docs" / "front.py").read_text()
+    found = re.search(r"^STEPS = \((.*)\)$", script, re.MULTILINE)
+    assert found
+    steps = found[1].split(", ")
+    (alt,) = pictured()["front"]
+    assert re.findall(r"step (\d+)", alt) == [steps[0], steps[-1]]
+    assert alt.startswith({4: "Four maps"}[len(steps)])
+
+
+def test_the_pictures_of_checks_show_what_is_said_of_them(course: Course) -> None:
+    (alt,) = pictured()["failing"]
+    told = told_in("failing")
+    points = next(c.points for c in course.find("05").role(Role.CHECK) if c.id == "dropout-forward")
+    assert f"not passed dropout_forward 0 of {points} points" in told
+    assert f"not passed, dropout_forward, 0 of {points} points" in alt
+    rows = re.search(r"rows (.*) and (\w+);", alt)
+    assert rows and all(f" {row} " in told for row in (*rows[1].split(", "), rows[2]))
+    differ = re.search(r"(\d+) of (\d+) entries differ", told)
+    assert differ and f"{differ[2]} squares in which {differ[1]} differ" in alt
+    assert "dropout, hint 1 of" in told_in("hint")
+    assert "passed dropout_forward all visible inputs pass; the grader tries others" in (
+        told_in("passed")
+    )
+
+
+def test_the_picture_of_progress_shows_the_course_as_it_is(course: Course) -> None:
+    told = told_in("progress")
+    for stage in course.stages:
+        checks = len([*stage.role(Role.CHECK)])
+        assert re.search(rf"{re.escape(stage.title)} [^·]*? of {checks} ", told), stage.title
+    for cell in course.find("05").role(Role.CHECK):
+        assert re.search(rf"{cell.id.replace('-', '_')} [^_]*\b{cell.points} points", told), cell.id
 
 
 def test_the_commands_page_has_every_command_and_option() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Locator, Page
 
 from book.chromium import chromium
@@ -176,7 +177,9 @@ def theme(page: Page, name: str) -> None:
 
 
 def shoot(page: Page, cell: Locator, name: str) -> None:
-    """Look at a cell in both themes: its text can be read; take a picture."""
+    """Look at a cell in both themes: its text can be read; take a picture that holds it."""
+    told = PngInfo()
+    told.add_itxt("Description", cell.inner_text(), lang="en")
     for colours in ("Light", "Dark"):
         theme(page, colours)
         panels = cell.locator(".mugrade")
@@ -187,5 +190,5 @@ def shoot(page: Page, cell: Locator, name: str) -> None:
         cell.scroll_into_view_if_needed()
         picture = Image.open(io.BytesIO(cell.screenshot(animations="disabled")))
         small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-        small.save(SHOTS / f"{name}-{colours.lower()}.png", optimize=True)
+        small.save(SHOTS / f"{name}-{colours.lower()}.png", optimize=True, pnginfo=told)
     theme(page, "Light")
