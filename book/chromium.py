@@ -36,7 +36,9 @@ def chromium() -> Iterator[Browser]:
                 "Chromium: install your system's package chromium, or say "
                 f"{sys.executable} -m playwright install chromium"
             )
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=path, args=list(FLAGS), handle_sigint=False
+        )
         try:
             yield browser
         finally:

@@ -21,6 +21,7 @@ FRONT = "index.html"
 REFERS = ("for", "aria-labelledby", "aria-describedby", "aria-controls")
 WITHIN = re.compile(r"url\(#([^)]+)\)")
 HEADING = re.compile("h[1-5]")
+WORDS = re.compile(r"[^._/-]*[._/-]+|[^._/-]+")
 SHORT = 20  # lines of code that stay on one page
 LEFT_OUT = "script, button, a.headerlink, .only-dark, .toctree-wrapper, .sd-summary-state-marker"
 FONTS = (  # those that come with matplotlib, so that a book looks alike on every machine
@@ -151,11 +152,22 @@ def chapter(site: Path, path: str) -> Chapter:
     for code in article.select("pre"):
         if code.get_text().count("\n") <= SHORT:
             add_class(code, "short")
+    for text in article.select("td code .pre"):
+        let_break(text)
     return Chapter(path, article)
 
 
 def add_class(node: Tag, name: str) -> None:
     node["class"] = [*(kind for kind in node.get_attribute_list("class") if kind), name]
+
+
+def let_break(node: Tag) -> None:
+    """Have a name go on in the next line after a dot or the like, and not anywhere."""
+    pieces = WORDS.findall(node.get_text())
+    node.clear()
+    for piece in pieces:
+        node.append(piece)
+        node.append(Tag(name="wbr", can_be_empty_element=True))
 
 
 def read_page(site: Path, path: str) -> BeautifulSoup:

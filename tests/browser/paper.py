@@ -1,13 +1,17 @@
 """The book on paper, after `make paper`: `make browser-paper`.
 
 All code, plots and formulas are there and nothing is cut off, links lead inside the book, and the
-table of contents tells the truth. Pictures of some pages' screens lie in build/browser.
+table of contents tells the truth.
 """
 
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +45,17 @@ PLOTS = """id => document.querySelectorAll(`#${id} img`).length"""
 CODE = "() => [...document.querySelectorAll('pre')].map(node => node.textContent)"
 
 
+WITHOUT = """
+from book.chromium import chromium
+from mugrade.errors import MissingExtra
+try:
+    with chromium():
+        pass
+except MissingExtra as error:
+    print(error)
+"""
+
+
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     """What is printed, as wide as a sheet of paper."""
@@ -69,8 +84,14 @@ def texts() -> list[str]:
 def outline() -> dict[str, int]:
     """The page of each chapter, from 0."""
     parts = [entry for entry in book().outline if isinstance(entry, list)]
-    chapters = [c for part in parts for c in part if isinstance(c, Destination)]
-    return {str(c.title): book().get_destination_page_number(c) or 0 for c in chapters}
+    return {title: page for part in parts for title, page in entries(part)}
+
+
+def entries(outline: list[Any]) -> Iterator[tuple[str, int]]:
+    """Title and page, from 0, of what stands on one level."""
+    for entry in outline:
+        if isinstance(entry, Destination):
+            yield str(entry.title), book().get_destination_page_number(entry) or 0
 
 
 def compact(text: str) -> str:
@@ -79,9 +100,18 @@ def compact(text: str) -> str:
 
 def pages_of(title: str) -> range:
     """The pages of a chapter, from 0."""
-    starts = sorted({*outline().values(), len(book().pages)})
+    parts = dict(entries(book().outline))
+    starts = sorted({*outline().values(), *parts.values(), len(book().pages)})
     first = outline()[title]
     return range(first, next(start for start in starts if start > first))
+
+
+def test_without_a_chromium_one_is_told_how_to_get_it(tmp_path: Path) -> None:
+    environment = os.environ | {"PATH": "", "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path)}
+    command = [sys.executable, "-c", WITHOUT]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.startswith("Chromium: install your system's package chromium, or say ")
+    assert done.stdout.count("\n") == 1 and done.stderr == ""
 
 
 @pytest.mark.parametrize("name", STAGES)
