@@ -12,7 +12,7 @@ from PIL import Image
 
 from book import runs
 from book.commands import commands_page
-from book.contents import contents, made_pages, write_book
+from book.contents import PAPER, contents, made_pages, write_book
 from book.glance import richest_picture
 from book.pages import PICTURE, as_page, page_of, written_pages
 from book.reference import reference_pages
@@ -105,6 +105,18 @@ def test_a_stage_is_run_as_a_student_would_see_it(own: Path) -> None:
     page = stage_page(course.find("01"), executed(course, course.find("01")))
     assert "✓" in page and "scaler_centres" in page and "all visible inputs pass" in page
     assert "<style>" not in page
+
+
+def test_the_front_page_offers_the_pdf_where_there_is_one(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_run", lambda stage, notebook, folder: None)
+    (own / "docs").mkdir()
+    (own / "docs" / "index.md").write_text("# Means\n")
+    source = SourceFolder(own / "source")
+    for offered in (True, False):
+        write_book(load_course(own), source, lambda text: None, offers_paper=offered)
+        assert (PAPER in (own / "source" / "index.md").read_text()) == offered
 
 
 def test_files_that_stay_the_same_are_not_written(tmp_path: Path) -> None:
