@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: demo test long python-3.14 mutants peers portable browser browser-site bench-engine bench-collect bench-grading bench-scale bench-report bench-similar soak lab build dist site clean
+.PHONY: demo test long python-3.14 mutants peers portable browser browser-site browser-paper bench-engine bench-collect bench-grading bench-scale bench-report bench-similar soak lab build dist site paper pictures clean
 
 demo: .venv/ready
 	$(BIN)/python -m sample_class build/sample_class
@@ -81,9 +81,25 @@ dist: .venv/ready
 site: build/site-env/ready
 	build/site-env/bin/python -m book
 
+# The same as one PDF, which the site's front page then offers; needs a Chromium.
+paper: build/site-env/ready
+	build/site-env/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[paper]'
+	build/site-env/bin/python -m book --paper
+
+# What README and docs/ show: a student is played in JupyterLab, scripts draw, and the site takes both.
+pictures: .venv/ready build/site-env/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/pytest tests/browser/norms.py
+	$(BIN)/python -m tests.browser.pictures
+	build/site-env/bin/python -m book --pictures
+
 browser-site: .venv/ready site
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	$(BIN)/pytest -s tests/browser/site.py tests/browser/figures.py
+
+browser-paper: .venv/ready paper
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/pytest tests/browser/paper.py
 
 clean:
 	rm -rf .venv build

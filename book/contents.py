@@ -16,15 +16,21 @@ from mugrade.course.model import Course
 Tell = Callable[[str], None]
 PEOPLE = ("student", "alone", "teacher", "jupyterhub", "writing-a-course")
 MACHINE = ("architecture", "security", "performance", "contributing", "changelog")
+PAPER = "needle.pdf"
+OFFER = f'Or take it along: <a href="{PAPER}">all of it as one PDF</a>, for paper.\n'
+REFERENCE = "Look up"
 LOOK_UP = ("commands", "reference/library", "reference/mugrade")
 
 
-def write_book(course: Course, source: SourceFolder, tell: Tell) -> None:
+def write_book(
+    course: Course, source: SourceFolder, tell: Tell, offers_paper: bool = False
+) -> None:
     """Every page below the source folder; stages that have changed are run. Raises CourseError."""
     for warning in course.settings.warnings:
         tell(warning)
+    end = f"{OFFER if offers_paper else ''}\n{contents(course)}"
     for path, text in written_pages(course):
-        source.write(path, f"{text}\n{contents(course)}" if path == "index.md" else text)
+        source.write(path, f"{text}\n{end}" if path == "index.md" else text)
     for path, picture in pictures(course, tell):
         source.write(path, picture)
     for path, text in made_pages(course):
@@ -59,7 +65,7 @@ def contents(course: Course) -> str:
     parts = {
         "Begin": [name for name in PEOPLE if name in existing],
         "The stages": stages,
-        "Look up": [*LOOK_UP, *(["elsewhere"] if "elsewhere" in existing else [])],
+        REFERENCE: [*LOOK_UP, *(["elsewhere"] if "elsewhere" in existing else [])],
         "How it works": [name for name in MACHINE if name in existing],
     }
     return "\n".join(_toctree(caption, names) for caption, names in parts.items() if names)

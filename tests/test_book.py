@@ -15,13 +15,14 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
+from PIL import Image
 
 from book import runs
 from book.commands import commands_page
-from book.contents import contents, made_pages, write_book
+from book.contents import PAPER, contents, made_pages, write_book
 from book.glance import richest_picture
 from book.opening import colab_cell, released_notebook, with_opening
-from book.pages import as_page, page_of, written_pages
+from book.pages import PICTURE, as_page, page_of, written_pages
 from book.reference import reference_pages
 from book.runs import executed, solved_notebook
 from book.source import SourceFolder
@@ -45,7 +46,7 @@ COLAB_OF_A_BRANCH = COLAB.replace("main", "a/b")
 BINDER = f"https://mybinder.org/v2/gh/you/course/a%2Fb?urlpath=lab/tree/{AT}"
 TARGET = re.compile(r"(?<!!)\]\((?!https?:)([^()\s#]+)(?:#[^()\s]*)?\)")
 
-PICTURE = re.compile(r"\{image\} (\S+)")
+SHOWN = re.compile(r"\{image\} (\S+)")
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -179,6 +180,18 @@ def test_what_a_script_draws_stands_below_its_cell(
         draw("median")
 
 
+def test_the_front_page_offers_the_pdf_where_there_is_one(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_run", lambda stage, notebook, folder: None)
+    (own / "docs").mkdir()
+    (own / "docs" / "index.md").write_text("# Means\n")
+    source = SourceFolder(own / "source")
+    for offered in (True, False):
+        write_book(load_course(own), source, lambda text: None, offers_paper=offered)
+        assert (PAPER in (own / "source" / "index.md").read_text()) == offered
+
+
 def test_files_that_stay_the_same_are_not_written(tmp_path: Path) -> None:
     first = SourceFolder(tmp_path)
     first.write("a.md", "one")
@@ -227,7 +240,7 @@ def test_a_card_shows_the_richest_plot_that_is_not_too_wide() -> None:
 
 
 def test_drawn_pictures_are_there_for_whoever_reads_the_repository(course: Course) -> None:
-    shown = {name for _, text in written_pages(course) for name in PICTURE.findall(text)}
+    shown = {name for _, text in written_pages(course) for name in SHOWN.findall(text)}
     assert {"front-light.png", "front-dark.png"} <= shown
     assert {name for name in shown if not (ROOT / "docs" / name).is_file()} == set()
 
@@ -329,6 +342,68 @@ def test_every_setting_of_the_sliders_has_its_path() -> None:
         if not run.diverges:
             off = run.points[-1] * (100, -100) - run.drawn[-1]
             assert abs(off).max() < 2, "the square is where the path ends"
+
+
+def pictured() -> dict[str, set[str]]:
+    """Name -> what is said in its place, of each picture of README and docs/, without its theme."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    found: dict[str, set[str]] = {}
+    for dark, alt, light in (f for p in pages for f in PICTURE.findall(p.read_text())):
+        name = Path(light).name.removesuffix("-light.png")
+        assert Path(dark).name == f"{name}-dark.png"
+        found.setdefault(name, set()).add(alt)
+    return found
+
+
+def told_in(name: str) -> str:
+    """What could be read where a picture was taken, the same in both themes."""
+    light, dark = (
+        Image.open(ROOT / "docs" / f"{name}-{theme}.png").info["Description"]
+        for theme in ("light", "dark")
+    )
+    assert light == dark
+    return " ".join(light.split())
+
+
+def test_a_picture_is_described_alike_everywhere() -> None:
+    assert {name for name, alts in pictured().items() if len(alts) > 1} == set()
+    files = {path.stem.rpartition("-")[0] for path in (ROOT / "docs").glob("*.png")}
+    assert files == {*pictured()}
+
+
+def test_the_front_picture_is_described_with_the_steps_that_it_shows() -> None:
+    script = (ROOT / "docs" / "front.py").read_text()
+    found = re.search(r"^STEPS = \((.*)\)$", script, re.MULTILINE)
+    assert found
+    steps = found[1].split(", ")
+    (alt,) = pictured()["front"]
+    assert re.findall(r"step (\d+)", alt) == [steps[0], steps[-1]]
+    assert alt.startswith({4: "Four maps"}[len(steps)])
+
+
+def test_the_pictures_of_checks_show_what_is_said_of_them(course: Course) -> None:
+    (alt,) = pictured()["failing"]
+    told = told_in("failing")
+    points = next(c.points for c in course.find("05").role(Role.CHECK) if c.id == "dropout-forward")
+    assert f"not passed dropout_forward 0 of {points} points" in told
+    assert f"not passed, dropout_forward, 0 of {points} points" in alt
+    rows = re.search(r"rows (.*) and (\w+);", alt)
+    assert rows and all(f" {row} " in told for row in (*rows[1].split(", "), rows[2]))
+    differ = re.search(r"(\d+) of (\d+) entries differ", told)
+    assert differ and f"{differ[2]} squares in which {differ[1]} differ" in alt
+    assert "dropout, hint 1 of" in told_in("hint")
+    assert "passed dropout_forward all visible inputs pass; the grader tries others" in (
+        told_in("passed")
+    )
+
+
+def test_the_picture_of_progress_shows_the_course_as_it_is(course: Course) -> None:
+    told = told_in("progress")
+    for stage in course.stages:
+        checks = len([*stage.role(Role.CHECK)])
+        assert re.search(rf"{re.escape(stage.title)} [^·]*? of {checks} ", told), stage.title
+    for cell in course.find("05").role(Role.CHECK):
+        assert re.search(rf"{cell.id.replace('-', '_')} [^_]*\b{cell.points} points", told), cell.id
 
 
 def test_the_commands_page_has_every_command_and_option() -> None:

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,24 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, sync_playwright
+from PIL.PngImagePlugin import PngInfo
+from playwright.sync_api import Locator, Page
 
+from book.chromium import chromium
 from tests.conftest import ROOT
 
 SHOTS = ROOT / "build" / "browser"
 COLOURS = 48  # in a picture, to keep it small
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -126,16 +116,11 @@ def _answering(address: str, log: Path) -> str:
 @contextmanager
 def browsing() -> Iterator[Page]:
     """An empty page of a browser."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.exit(f"no browser found: install one of {', '.join(BROWSERS)}", 1)
     SHOTS.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
-        page = chromium.new_page(viewport={"width": 1000, "height": 1000})
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1000, "height": 1000})
         page.set_default_timeout(60_000)
         yield page
-        chromium.close()
 
 
 def wait_for_kernel(page: Page, notebook: str) -> None:
@@ -192,7 +177,9 @@ def theme(page: Page, name: str) -> None:
 
 
 def shoot(page: Page, cell: Locator, name: str) -> None:
-    """Look at a cell in both themes: its text can be read; take a picture."""
+    """Look at a cell in both themes: its text can be read; take a picture that holds it."""
+    told = PngInfo()
+    told.add_itxt("Description", cell.inner_text(), lang="en")
     for colours in ("Light", "Dark"):
         theme(page, colours)
         panels = cell.locator(".mugrade")
@@ -203,5 +190,5 @@ def shoot(page: Page, cell: Locator, name: str) -> None:
         cell.scroll_into_view_if_needed()
         picture = Image.open(io.BytesIO(cell.screenshot(animations="disabled")))
         small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-        small.save(SHOTS / f"{name}-{colours.lower()}.png", optimize=True)
+        small.save(SHOTS / f"{name}-{colours.lower()}.png", optimize=True, pnginfo=told)
     theme(page, "Light")

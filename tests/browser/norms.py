@@ -1,6 +1,7 @@
 """A student in a real JupyterLab and a real Chromium, in the middle of the course: `make browser`.
 
-Not a part of the other tests: it needs a browser. The pictures it takes lie in build/browser.
+Not a part of the other tests: it needs a browser. The pictures it takes lie in build/browser; `make
+pictures` puts those into docs/ that the pages there show.
 """
 
 import re
