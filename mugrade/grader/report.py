@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +23,9 @@ from mugrade.values import Category
 from mugrade.view.html import style
 from mugrade.view.report import printable, summary
 from mugrade.view.tables import safe, table
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 COLUMNS = (
     *("student", "stage", "status", "check", "points", "max_points", "verdict", "reason"),
@@ -151,8 +153,10 @@ def to_json(standings: Iterable[Standing]) -> str:
 
 
 @cache
-def page_template(name: str) -> Template:
+def page_template(name: str) -> "Template":
     """A template of a page; what is filled in is escaped."""
+    from jinja2 import Environment, PackageLoader
+
     loader = PackageLoader("mugrade.grader", "templates")
     return Environment(loader=loader, autoescape=True).get_template(name)
 

@@ -1,8 +1,10 @@
 """HTML for notebooks and pages, escaped, from the templates beside this file."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def render(template: str, **values: object) -> str:
@@ -16,6 +18,8 @@ def style() -> str:
 
 
 @cache
-def _templates() -> Environment:
+def _templates() -> "Environment":
+    from jinja2 import Environment, PackageLoader
+
     loader = PackageLoader("mugrade.view", "templates")
     return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
