@@ -1,14 +1,18 @@
 """A stage as a notebook: with the solutions, and as it is released."""
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
-import nbformat
+# jsonschema would make 38 grammars with it, for a second, of what no notebook holds.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
-from mugrade.course.cells import FILLED_IN, Cell, Role
-from mugrade.course.model import Stage
-from mugrade.course.written import PLACE, for_teachers, handed_out
+import nbformat  # noqa: E402
+
+from mugrade.course.cells import FILLED_IN, Cell, Role  # noqa: E402
+from mugrade.course.model import Stage  # noqa: E402
+from mugrade.course.written import PLACE, for_teachers, handed_out  # noqa: E402
 
 
 def source_notebook(stage: Stage) -> nbformat.NotebookNode:

@@ -38,6 +38,7 @@ TOO_SLOW, KILLED = -getattr(signal, "SIGXCPU", 24), -getattr(signal, "SIGKILL", 
 LATE = -1000  # in place of an exit status
 TRIES = 3  # for a submission at which a worker has died, which may not be why
 TICK = 1.0  # seconds without a result
+QUICK = 1.0  # seconds for a submission; then the next one lies ready for its worker
 PATIENCE = 60.0  # seconds beyond those that the sandbox may take
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as many workers as cores
 
@@ -68,15 +69,22 @@ class Worker:
     """A worker process, as the head sees it. `key` is a pickled CourseKey.
 
     It answers once when it is ready, and then once for each request. What it leaves behind when it
-    is killed lies in `scratch`. `task` is the submission that it has been given, if any.
+    is killed lies in `scratch`. `tasks` are submissions that it has been given: one is being
+    graded, the next may lie ready, if the last one was done in no time. It and its sandbox stay on
+    the processor number `core`, if there is one.
     """
 
     def __init__(
-        self, key: bytes, tier: Tier, scratch: str, allowance: Allowance = ALLOWANCE
+        self,
+        key: bytes,
+        tier: Tier,
+        scratch: str,
+        allowance: Allowance = ALLOWANCE,
+        core: int | None = None,
     ) -> None:
-        self.ready, self.late = False, False
-        self.task: Submission | None = None
-        self.deadline = math.inf
+        self.ready, self.late, self.quick = False, False, False
+        self.tasks: deque[Submission] = deque()
+        self.began, self.core = math.inf, core
         self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         ours, theirs = socket.socketpair()
         home = str(Path(mugrade.__file__).parents[1])
@@ -93,12 +101,39 @@ class Worker:
         self.connection = Connection(ours.detach())
         with contextlib.suppress(OSError):  # why it has ended, `answer` says
             self.connection.send_bytes(key)
-            self.connection.send((tier, allowance))
+            self.connection.send((tier, allowance, core))
 
     @property
     def is_busy(self) -> bool:
         """Whether it will answer."""
-        return not self.ready or self.task is not None
+        return not self.ready or bool(self.tasks)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it may be given a submission to begin with."""
+        return self.ready and not self.tasks
+
+    def give(self, submission: Submission, of_student: Mapping[str, Submission]) -> bool:
+        """Give it a submission to grade, now or next; False if it has ended, as it will say."""
+        try:
+            self.connection.send(("grade", submission, of_student))
+        except OSError:
+            return False
+        self.tasks.append(submission)
+        if len(self.tasks) == 1:
+            self.begin()
+        return True
+
+    def begin(self) -> None:
+        """Note that it begins with the first of its tasks."""
+        self.began = time.monotonic() if self.tasks else math.inf
+
+    def done(self) -> Submission | None:
+        """Take the first of its tasks away, if it has any."""
+        task = self.tasks.popleft() if self.tasks else None
+        self.quick = time.monotonic() - self.began < QUICK
+        self.begin()
+        return task
 
     def ask(self, *request: Any) -> None:
         """Send a method of Grader and its arguments; raises Ended."""
@@ -151,6 +186,7 @@ class Pool:
         self.scratch = tempfile.TemporaryDirectory(prefix="mugrade-")
         self.workers: dict[Connection, Worker] = {}
         self.tries: Counter[Submission] = Counter()
+        self.cores = cores() if jobs == len(cores()) else []
 
     def grade_all(
         self,
@@ -161,12 +197,12 @@ class Pool:
         """Yield results as they come, in any order, and nothing where none comes for a second.
 
         Raises SandboxError if no worker starts. `every`: what students handed in of other stages,
-        which a stage may be graded on. Once `stopped` says so no other submission is begun; those
-        that are running are finished.
+        which a stage may be graded on. Once `stopped` says so no other submission is given out;
+        those that workers have are finished.
         """
         of = by_student([*submissions, *every])
         waiting = deque(sorted(submissions, key=lambda s: s.stage))  # a sandbox has one stage ready
-        while waiting or any(worker.task for worker in self.workers.values()):
+        while waiting or any(worker.tasks for worker in self.workers.values()):
             if stopped():
                 waiting.clear()
             self._hand_out(waiting, of)
@@ -176,53 +212,70 @@ class Pool:
             yield [result for result in come if result]
 
     def _hand_out(self, waiting: deque[Submission], of: OfStudents) -> None:
-        """Give what is waiting to those who are free, and hire more if there are too few."""
-        for worker in [w for w in self.workers.values() if not w.is_busy][: len(waiting)]:
+        """Give what is waiting to those who are free, and hire more if there are too few.
+
+        Where there is much, those who are quick get their next one, so that they need not wait.
+        """
+        free = [worker for worker in self.workers.values() if worker.is_free]
+        quick = [w for w in self.workers.values() if w.quick and len(w.tasks) == 1]
+        much = len(waiting) - len(free) > self.jobs
+        for worker in [*free, *(quick if much else ())][: len(waiting)]:
             submission = waiting.popleft()
-            try:
-                worker.ask("grade", submission, of[submission.student])
-                worker.task = submission
-                worker.deadline = time.monotonic() + longest(self.key.limits_of(submission.stage))
-            except Ended as ended:
-                log.warning("a worker has ended (%s), and another one is started", ended)
-                del self.workers[worker.connection]
+            if not worker.give(submission, of[submission.student]):
                 waiting.appendleft(submission)
         starting = sum(not worker.ready for worker in self.workers.values())
         for _ in range(min(len(waiting) - starting, self.jobs - len(self.workers))):
-            worker = Worker(self.pickled, self.tier, self.scratch.name, self.allowance)
+            arguments = self.pickled, self.tier, self.scratch.name, self.allowance
+            worker = Worker(*arguments, self._free_core())
             self.workers[worker.connection] = worker
+
+    def _free_core(self) -> int | None:
+        """A processor for one more worker, where there is one for each."""
+        taken = {worker.core for worker in self.workers.values()}
+        return next((core for core in self.cores if core not in taken), None)
 
     def _answering(self) -> Iterator[Worker]:
         """Workers that have answered or ended; one that takes too long is ended."""
-        busy = [connection for connection, worker in self.workers.items() if worker.is_busy]
-        for connection in wait(busy, timeout=TICK):
+        for connection in wait([*self.workers], timeout=TICK):
             assert isinstance(connection, Connection)
             yield self.workers[connection]
         for worker in self.workers.values():
-            if worker.task and time.monotonic() > worker.deadline:
-                worker.late = True
-                worker.popen.kill()
+            if worker.tasks:
+                seconds = longest(self.key.limits_of(worker.tasks[0].stage))
+                if time.monotonic() > worker.began + seconds:
+                    worker.late = True
+                    worker.popen.kill()
 
     def _result(self, worker: Worker, waiting: deque[Submission], of: OfStudents) -> Result | None:
         """What a worker says of its submission; None if it has none, or if it is tried again."""
-        task, worker.task = worker.task, None
         try:
             answer: Result | None = worker.answer()
+            if worker.ready:
+                worker.done()
             worker.ready = True
             return answer
         except Ended as ended:
-            del self.workers[worker.connection]
-            if task is None:
-                raise SandboxError(f"a worker does not start: {ended}") from None
-            self.tries[task] += 1
-            how = status_name(ended.status)
-            log.warning("%s %s: its worker has ended (%s)", task.student, task.stage, how)
-            if ended.status in (TOO_SLOW, LATE) or self.tries[task] == TRIES:
-                return unread(
-                    self.key, task, of[task.student], ended.status, self.allowance.seconds
-                )
-            waiting.appendleft(task)
+            return self._lost(worker, ended, waiting, of)
+
+    def _lost(
+        self, worker: Worker, ended: Ended, waiting: deque[Submission], of: OfStudents
+    ) -> Result | None:
+        """What becomes of the submission at which a worker has ended; None if it is tried again."""
+        del self.workers[worker.connection]
+        if not worker.ready:
+            raise SandboxError(f"a worker does not start: {ended}") from None
+        task = worker.done()
+        waiting.extendleft(reversed(worker.tasks))
+        how = status_name(ended.status)
+        if task is None:
+            log.warning("a worker has ended (%s), and another one is started", how)
             return None
+        self.tries[task] += 1
+        log.warning("%s %s: its worker has ended (%s)", task.student, task.stage, how)
+        if ended.status in (TOO_SLOW, LATE) or self.tries[task] == TRIES:
+            return unread(self.key, task, of[task.student], ended.status, self.allowance.seconds)
+        waiting.appendleft(task)
+        return None
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""
@@ -256,6 +309,11 @@ def unread(
             f"no answer within {longest(key.limits_of(submission.stage)):.0f} s",
         )
     return key.unread(submission, of_student, kind, reason)
+
+
+def cores() -> Sequence[int]:
+    """The processors that this process may use, where the system says so."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def longest(limits: Limits) -> float:

@@ -6,6 +6,7 @@ kernel limits its own processor time, which does not count what the sandbox uses
 """
 
 import math
+import os
 import resource
 import signal
 import sys
@@ -24,7 +25,9 @@ def be_worker(fd: int) -> None:
     die_with_parent()
     with Connection(fd) as head:
         key: CourseKey = head.recv()
-        tier, allowance = head.recv()
+        tier, allowance, core = head.recv()
+        if core is not None:
+            os.sched_setaffinity(0, {core})
         grader = Grader(key, Sandbox(tier, most=1))
         limit_memory(allowance.memory)
         head.send(None)

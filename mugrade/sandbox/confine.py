@@ -30,7 +30,7 @@ from mugrade.sandbox.kernel import c_library, demand, die_with_parent, restrict_
 from mugrade.sandbox.refusals import CLONE, CallFilter, Refusals, filter_calls
 
 CLONE_USER, CLONE_MOUNTS = 0x10000000, 0x00020000
-CLONE_REST = 0x6E000000  # control groups, host name, IPC, processes, network
+CLONE_REST = 0x2E000000  # control groups, host name, IPC, processes; no network is there anyway
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_RDONLY, MS_REMOUNT, MS_PRIVATE = 2, 4, 8, 1, 32, 0x44000
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 36, 38
 CAPABILITIES_V3 = 0x20080522
@@ -43,7 +43,7 @@ SCRATCH = 64 << 20  # bytes that a submission may keep in files
 class Walls:
     """What encloses a submission, beside what encloses the nursery.
 
-    `namespaces`: it has users, processes, mounts, network and IPC of its own. `seccomp`: what
+    `namespaces`: it has users, processes, mounts and IPC of its own. `seccomp`: what
     filters its system calls, or nothing. `readable`: the only paths that it sees,
     beside its scratch folder and the names in folders that are `listable`; None for all. `memory`:
     bytes for all its processes; `processes`: how many of these and their threads there may be,
@@ -70,7 +70,7 @@ class Ends:
 
 
 def fork_keeper(walls: Walls) -> int:
-    """Fork, if so walled into namespaces of all kinds but mounts, with the same user.
+    """Fork, if so walled into new namespaces but for mounts and network, with the same user.
 
     The C library's fork, which knows nothing of them, would take another process in between.
     """

@@ -3,8 +3,6 @@
 It takes seconds to load, so that it is asked only where something is not yet as it should be.
 """
 
-import os
-import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -93,17 +91,18 @@ def _filled_in(stage: Stage) -> list[Cell]:
 @contextmanager
 def nbgraders_gradebook(url: str, course: Course) -> Iterator[Any]:
     """The gradebook in nbgrader's own hands; it is made if there is none."""
-    from nbgrader.api import Gradebook
+    from nbgrader import api
 
-    _put_alembic_on_path()
+    api.get_alembic_version = _newest_revision
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
-        with Gradebook(url, course.package) as book:
+        with api.Gradebook(url, course.package) as book:
             yield book
 
 
-def _put_alembic_on_path() -> None:
-    """nbgrader calls the program `alembic`, which lies beside this Python."""
-    folder, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
-    if folder not in path.split(os.pathsep):
-        os.environ["PATH"] = f"{folder}{os.pathsep}{path}"
+def _newest_revision() -> str | None:
+    """Of nbgrader's tables; nbgrader itself starts a program to ask, which takes seconds."""
+    import nbgrader
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(Path(nbgrader.__file__).parent / "alembic")).get_current_head()
