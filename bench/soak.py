@@ -31,7 +31,7 @@ from mugrade.author.build import build_course
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.grader.models import MARK
-from mugrade.grader.outputs.output import holds
+from mugrade.grader.outputs.output import bears
 from tests.test_grade import SCALER, hand_in
 from tests.test_sandbox import DEADLY
 from tests.tiny import write_course
@@ -194,8 +194,8 @@ def problems(out: Path, count: int, said: str, at_kill: int) -> Iterator[str]:
 
 def incomplete(out: Path, count: int, present: int) -> Iterator[str]:
     """What is missing in the files."""
-    pages = [path for path in out.glob("feedback/*/*.html") if holds(path, "</html>")]
-    notebooks = [path for path in out.glob("autograded/*/*/*.ipynb") if holds(path, MARK)]
+    pages = [path for path in out.glob("feedback/*/*.html") if bears(path, "</html>")]
+    notebooks = [path for path in out.glob("autograded/*/*/*.ipynb") if bears(path, MARK)]
     with (out / "grades.csv").open(newline="", encoding="utf-8") as file:
         students = {row["student"] for row in csv.DictReader(file)}
     with closing(sqlite3.connect(out / "gradebook.db")) as gradebook:

@@ -265,3 +265,16 @@ def test_the_end_of_the_head_leaves_nobody_behind(
     assert not alive(below)
     with closing(sqlite3.connect(tmp_path / "out" / "results.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_what_is_large_is_not_sent_to_who_does_not_listen(
+    tiny: Course, key: CourseKey, tmp_path: Path
+) -> None:
+    """A student with thousands of stray files, and results that are larger than a socket holds."""
+    shown = SCALER.format("return y") + "# " + "x" * 200_000
+    others = tuple(f"notes/of/mine/{i:040}.ipynb" for i in range(6000))
+    todo = [
+        Submission(f"s{i}", "01_scale", hand_in(tiny, tmp_path / f"s{i}", scaler=shown), others)
+        for i in range(6)
+    ]
+    assert {result.points for result in graded(Pool(key, WEAK, 1), todo).values()} == {8}

@@ -50,6 +50,12 @@ ATTEMPTS = {
         " got = bool(open(p, 'w')); os.remove(p)"
     ),
     "trace its parent": f"{LIBC}libc.ptrace(16, os.getppid(), 0, 0) == 0",
+    "make a socket that sends to any other": (
+        "import socket; got = bool(socket.socketpair(type=socket.SOCK_DGRAM))"
+    ),
+    "lower its parent's limits": (
+        "import os, resource; got = bool(resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE))"
+    ),
     "read another's memory": (
         f"{LIBC}libc.syscall(310, os.getpid(), 0, 0, 0, 0, 0) == 0"  # process_vm_readv
     ),
@@ -95,6 +101,14 @@ HONEST = {
     "memory of its own": (
         "import mmap; mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).write(b'x')"
     ),
+    "a pipe both ways": (
+        "import multiprocessing as m; a, b = m.Pipe(); a.send('x'); assert b.recv() == 'x'"
+    ),
+    "a loop of events": "import asyncio; asyncio.run(asyncio.sleep(0))",
+    "its own limits": (
+        "import os, resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0));"
+        " os.sched_setaffinity(0, os.sched_getaffinity(0)); os.nice(1)"
+    ),
     "a database in a file": (
         "import sqlite3; db = sqlite3.connect('x.db');"
         " db.execute('create table if not exists t (x)');"
@@ -124,6 +138,15 @@ LEAVES = {
         "__import__('signal').getsignal(15) == __import__('signal').SIG_IGN",
     ),
 }
+HIDDEN = """\
+import ctypes, os, threading, time
+        def go():
+            {}
+        if os.fork() == 0:
+            os.setsid()
+            threading.Thread(target=go).start()
+            ctypes.CDLL(None).syscall(60, 0)
+        """  # SYS_exit, of one thread
 DEADLY = {
     "kill everybody": ("import os; os.kill(-1, 9)", "error"),
     "kill process 1": ("import os; os.kill(1, 9)", "pass"),
@@ -144,6 +167,10 @@ DEADLY = {
         "        for _ in range(6):\n"
         "            if os.fork() == 0: keep = bytearray(b'x') * (80 << 20); time.sleep(60)\n"
         "        time.sleep(60)",
+        "memory",
+    ),
+    "fill the memory behind a first thread that has ended": (
+        f"{HIDDEN.format('keep = np.ones(100 << 20); time.sleep(60)')}time.sleep(60)",
         "memory",
     ),
     "allocate 8 TB": ("np.ones(1 << 40)", "error"),
@@ -397,10 +424,17 @@ def left() -> list[str]:
     return found
 
 
+HEADLESS = HIDDEN.format(
+    "import subprocess, sys; "
+    f"subprocess.run([sys.executable, '-S', '-c', 'import time; time.sleep(60)', '{MARK}'])"
+)
+
+
+@pytest.mark.parametrize("daemon", [DAEMON, f"{HEADLESS}time.sleep(0.5); return y"])
 @pytest.mark.parametrize("tier", TIERS)
-def test_no_process_is_left(run: Run, tier: str) -> None:
+def test_no_process_is_left(run: Run, tier: str, daemon: str) -> None:
     demand(tier)
-    assert passed(run(tier, DAEMON))
+    assert passed(run(tier, daemon))
     assert left() == []
 
 
@@ -432,3 +466,27 @@ def test_the_probe_gets_out_of_the_weak_tier() -> None:
 @needs_strong
 def test_the_probe_does_not_get_out_of_the_strong_tier() -> None:
     assert probe(strongest().tier) == []
+
+
+FORK = """
+import os, threading, time
+from mugrade.sandbox.confine import Walls, fork_keeper
+threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
+pid = fork_keeper(Walls(namespaces=True))
+if pid == 0:
+    print(os.getpid(), os.getuid(), flush=True)
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
+@needs_strong
+def test_a_keeper_is_process_1_also_where_a_library_has_threads() -> None:
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=30)
+    assert done.stdout.split() == ["1", str(os.getuid())], done.stderr
+
+
+def test_a_check_asserts_whatever_the_teachers_environment_says() -> None:
+    program = "from mugrade.sandbox.job import compile_check; exec(compile_check('assert 0'))"
+    done = subprocess.run([sys.executable, "-O", "-c", program], capture_output=True, text=True)
+    assert "AssertionError" in done.stderr

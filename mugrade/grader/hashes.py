@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import json
+import os
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,9 @@ SETTLED = 2_000_000_000  # nanoseconds after which a clock has moved on since a 
 class KnownHashes:
     """The SHA-256 of files, of which `path` keeps those that were asked for.
 
-    A file is taken for the one that was read before if it is the same inode with the same size and
-    the same times of change, which no program can set: what git does with its index. One that had
-    just been changed when it was read is read again.
+    A file is taken for the one that was read before if it lies at the same place, is the same inode
+    and has the same size and times of change, which no program can set: what git does with its
+    index. One that had just been changed when it was read is read again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +34,8 @@ class KnownHashes:
         now = time.time_ns()
         status = status_of(path)
         inode = f"{status.st_dev}:{status.st_ino}"
-        stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        place = zlib.crc32(os.fsencode(path))  # without a student's name
+        stamp = [place, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
         match self.known.get(inode):
             case [*seen, str(found)] if seen == stamp:
                 self.asked[inode] = [*stamp, found]

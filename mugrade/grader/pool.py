@@ -20,6 +20,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ LATE = -1000  # in place of an exit status
 TRIES = 3  # for a submission at which a worker has died, which may not be why
 TICK = 1.0  # seconds without a result
 QUICK = 1.0  # seconds for a submission; then the next one lies ready for its worker
+AHEAD_BYTES = 4096  # which a socket holds on every system
 PATIENCE = 60.0  # seconds beyond those that the sandbox may take
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as many workers as cores
 
@@ -114,9 +116,16 @@ class Worker:
         return self.ready and not self.tasks
 
     def give(self, submission: Submission, of_student: Mapping[str, Submission]) -> bool:
-        """Give it a submission to grade, now or next; False if it has ended, as it will say."""
+        """Give it a submission to grade, now or next; False if it does not take it now.
+
+        It may have ended, as it will say. While it is busy it takes only what is surely let through
+        to it: both would wait for each other.
+        """
+        request = ForkingPickler.dumps(("grade", submission, of_student))
+        if self.tasks and len(request) > AHEAD_BYTES:
+            return False
         try:
-            self.connection.send(("grade", submission, of_student))
+            self.connection.send_bytes(request)
         except OSError:
             return False
         self.tasks.append(submission)
@@ -264,6 +273,7 @@ class Pool:
         del self.workers[worker.connection]
         if not worker.ready:
             raise SandboxError(f"a worker does not start: {ended}") from None
+        spent = time.monotonic() - worker.began
         task = worker.done()
         waiting.extendleft(reversed(worker.tasks))
         how = status_name(ended.status)
@@ -272,7 +282,8 @@ class Pool:
             return None
         self.tries[task] += 1
         log.warning("%s %s: its worker has ended (%s)", task.student, task.stage, how)
-        if ended.status in (TOO_SLOW, LATE) or self.tries[task] == TRIES:
+        slow = ended.status in (TOO_SLOW, LATE) and spent > QUICK  # not the one before it
+        if slow or self.tries[task] == TRIES:
             return unread(self.key, task, of[task.student], ended.status, self.allowance.seconds)
         waiting.appendleft(task)
         return None

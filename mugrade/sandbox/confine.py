@@ -22,7 +22,7 @@ import struct
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -72,24 +72,58 @@ class Ends:
 def fork_keeper(walls: Walls) -> int:
     """Fork, if so walled into new namespaces but for mounts and network, with the same user.
 
-    The C library's fork, which knows nothing of them, would take another process in between.
+    The C library's fork knows nothing of them, and takes another process in between. But it sees to
+    locks that threads hold, which a library may have started.
     """
     if not walls.namespaces:
         return os.fork()
-    user, group = os.getuid(), os.getgid()
-    call = CLONE.get(platform.machine(), -1)
+    ids = os.getuid(), os.getgid()
+    call = CLONE.get(platform.machine())
+    if call is None or len(os.listdir("/proc/self/task")) > 1:
+        return _fork_twice(*ids)
     flags = CLONE_USER | CLONE_REST | signal.SIGCHLD
     pid = int(ctypes.PyDLL(None, use_errno=True).syscall(call, flags, None, None, None, None))
     demand(min(pid, 0))
     if pid == 0:
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"{user} {user} 1"),
-            ("gid_map", f"{group} {group} 1"),
-        ):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
+        with _or_end():
+            _keep_user(*ids)
     return pid
+
+
+def _fork_twice(user: int, group: int) -> int:
+    """The fork that comes back as 0 is process 1; the one in between waits for it."""
+    pid = os.fork()
+    if pid == 0:
+        with _or_end():
+            demand(c_library().unshare(CLONE_USER))
+            _keep_user(user, group)
+            demand(c_library().unshare(CLONE_REST))
+            if os.fork():
+                _close_all_but()
+                os.wait()
+                os._exit(0)
+    return pid
+
+
+def _keep_user(user: int, group: int) -> None:
+    """Be the same user in a new namespace of users."""
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+
+@contextlib.contextmanager
+def _or_end() -> Iterator[None]:
+    """End this process, and say why, where what is done raises."""
+    try:
+        yield
+    except BaseException as error:
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        os._exit(1)
 
 
 def be_keeper(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoReturn:
@@ -107,15 +141,17 @@ def be_keeper(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoR
     most = 2 * walls.processes
     refusals = Refusals(ears, select.poll(), lambda: _tree(0)[0] < most)
     brood = Brood(guest, news[0], ends.fate)
-    cause: dict[str, Any] = _watch(brood, ends.leash, walls, refusals)
-    if refusals.calls:
-        cause["refused"] = sorted(refusals.calls)
-    if cause:
-        _say(ends.fate, cause)
-    _kill(brood)
-    if not walls.namespaces:
-        shutil.rmtree(scratch, ignore_errors=True)
-    os._exit(0)
+    try:
+        cause: dict[str, Any] = _watch(brood, ends.leash, walls, refusals)
+        if refusals.calls:
+            cause["refused"] = sorted(refusals.calls)
+        if cause:
+            _say(ends.fate, cause)
+    finally:  # whatever a submission did to its keeper
+        _kill(brood)
+        if not walls.namespaces:
+            shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(0)
 
 
 def _hear_of_deaths() -> tuple[int, int]:
@@ -125,6 +161,7 @@ def _hear_of_deaths() -> tuple[int, int]:
         os.set_blocking(end, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     return news, wake
 
 
@@ -148,6 +185,13 @@ class Brood:
                 if found[0] == self.guest:
                     self.lives = False
                     _say(self.fate, {"status": found[1]})
+                    if os.getpid() != 1:
+                        _kill_group(self.guest)  # before another process gets its number
+
+
+def _kill_group(guest: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(guest, signal.SIGKILL)
 
 
 def _say(fate: int, what: dict[str, Any]) -> None:
@@ -200,9 +244,8 @@ def _hunt(brood: Brood) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         quiet, rounds = 0 if found else quiet + 1, rounds + 1  # a fork may hide from one look
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(brood.guest, signal.SIGKILL)
     if brood.lives:
+        _kill_group(brood.guest)
         os.kill(brood.guest, signal.SIGKILL)
         os.waitpid(brood.guest, 0)
 
@@ -235,23 +278,31 @@ def _own_number() -> int:
 
 
 def _parent(pid: int) -> int:
-    """The parent of a process, 0 if it has died."""
+    """The parent of a process, 0 if it has died, with all its threads."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            state, parent, *_ = file.read().rpartition(b")")[2].split()
-        return 0 if state == b"Z" else int(parent)
-    except (OSError, ValueError):
+        state, parent, *rest = _stat(f"/proc/{pid}/stat")
+        return 0 if state == b"Z" and int(rest[15]) <= 1 else int(parent)
+    except (OSError, ValueError, IndexError):
         return 0
 
 
 def _usage(pid: int) -> tuple[int, int]:
-    """Threads and resident pages of a process."""
+    """Threads and resident pages of a process, which its other threads show if the first ended."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        return int(fields[17]), int(fields[21])
+        fields = _stat(f"/proc/{pid}/stat")
+        pages = [int(fields[21])]
+        if fields[0] == b"Z":
+            tasks = os.listdir(f"/proc/{pid}/task")
+            pages += [int(_stat(f"/proc/{pid}/task/{task}/stat")[21]) for task in tasks]
+        return int(fields[17]), max(pages)
     except (OSError, IndexError):
         return 0, 0
+
+
+def _stat(path: str) -> list[bytes]:
+    """What the kernel says of a process or thread after its name: state, parent and so on."""
+    with open(path, "rb") as file:
+        return file.read().rpartition(b")")[2].split()
 
 
 def _be_guest(
@@ -262,12 +313,9 @@ def _be_guest(
     work: Callable[[int, int], None],
 ) -> NoReturn:
     """Go behind the walls, and work there."""
-    try:
+    with _or_end():
         _enter(ends, walls, scratch, mouth)
         work(ends.requests, ends.reply)
-    except BaseException as error:
-        os.write(2, f"{type(error).__name__}: {error}\n".encode())
-        os._exit(1)
     os._exit(0)
 
 

@@ -48,7 +48,7 @@ class CheckTask:
 
 def compile_check(source: str) -> types.CodeType:
     """The code of a check; raises SyntaxError."""
-    return compile(source, "check", "exec", dont_inherit=True)
+    return compile(source, "check", "exec", dont_inherit=True, optimize=0)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,11 @@ def serve(control: socket.socket, settings: dict[str, Any], base: Package) -> No
         message, fds, _, _ = socket.recv_fds(control, len(FORK), 5)
         if not message:
             return reap(0)
-        if fork_keeper(walls) == 0:
+        try:
+            pid = fork_keeper(walls)
+        except OSError:
+            pid = -1  # the grader hears that nobody is there
+        if pid == 0:
             be_keeper(Ends(*fds), walls, lambda requests, reply: work(requests, reply, base))
         for fd in fds:
             os.close(fd)

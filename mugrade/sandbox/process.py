@@ -156,6 +156,7 @@ class Process:
     def __init__(self, nursery: Nursery, job: Job, limits: Limits, trusted: bool = False) -> None:
         self.limits, self.trusted = limits, trusted
         self.heard = True  # whether its last words may be told
+        self.has_begun = False  # whether it has said anything
         self.refused: set[int] = set()
         requests, self.requests = os.pipe()
         self.reply, reply = os.pipe()
@@ -196,6 +197,7 @@ class Process:
         block: Any = ""
         try:
             for frame in self._ask(request, self.limits.load):
+                self.has_begun = True
                 if frame.kind == LOADED:
                     return _failures(frame)
                 if frame.kind != LOADING:
@@ -236,6 +238,8 @@ class Process:
             return Death(Category.MEMORY, f"it needed more than {limit} MB of memory")
         if "processes" in fate:
             return Death(Category.CRASH, f"it started {fate['processes']} processes and threads")
+        if not fate and not self.has_begun:
+            raise SandboxError("the sandbox ended before the submission was begun")
         if "status" not in fate:
             return Death(Category.CRASH, "the process closed its pipe")
         status = os.waitstatus_to_exitcode(fate["status"])

@@ -97,7 +97,13 @@ class Refusals:
         with contextlib.suppress(OSError):  # the caller has died meanwhile
             fcntl.ioctl(listener, RECEIVE, notice)
             id, _, _, number, _, first = NOTICE.unpack(notice)
-            fcntl.ioctl(listener, SEND, ANSWER.pack(id, 0, *self._decide(number, first)))
+            answer = ANSWER.pack(id, 0, *self._decide(number, first))
+            while True:
+                try:
+                    fcntl.ioctl(listener, SEND, answer)
+                    break
+                except InterruptedError:  # by the end of somebody else
+                    continue
 
     def _decide(self, number: int, first: int) -> tuple[int, int]:
         """The error and the flags of the answer to a call with this first argument."""

@@ -47,18 +47,20 @@ CALLS = """
     execve execveat exit exit_group wait4 waitid kill tkill tgkill rt_sigqueueinfo
     getpid getppid gettid getpgid getpgrp setpgid getsid setsid getuid geteuid getgid getegid
     getresuid getresgid getgroups capget prctl arch_prctl set_tid_address set_robust_list
-    get_robust_list rseq sched_yield sched_getaffinity sched_setaffinity sched_getparam
-    sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority setpriority
-    getrlimit setrlimit prlimit64 getrusage times sysinfo uname getcpu restart_syscall
+    get_robust_list rseq sched_yield sched_getaffinity sched_getparam
+    sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority
+    getrlimit setrlimit getrusage times sysinfo uname getcpu restart_syscall
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend
     sigaltstack pause alarm setitimer getitimer signalfd signalfd4 timer_create timer_settime
     timer_gettime timer_getoverrun timer_delete timerfd_create timerfd_settime timerfd_gettime
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait
     epoll_pwait2 eventfd eventfd2 futex futex_waitv nanosleep clock_nanosleep clock_gettime
     clock_getres gettimeofday time getrandom
-    socketpair sendto recvfrom sendmsg recvmsg shutdown getsockopt setsockopt getsockname
+    sendto recvfrom sendmsg recvmsg shutdown getsockopt setsockopt getsockname
     getpeername
 """  # what Python, NumPy, files, threads, processes and pipes need; no other call gets through
+OF_ITSELF = {"prlimit64": 0, "sched_setaffinity": 0, "setpriority": 1}  # argument that is 0
+STREAM, KIND = 1, 0xF  # socketpair: one that can be sent to another address is not allowed
 SHARED, NAMELESS = 0x01, 0x20  # mmap: both together are memory that no process need show
 FCNTL = (0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 37, 38, 1030, 1031, 1032)  # not: whose a lock is
 
@@ -250,6 +252,9 @@ def _allowing(filter: Any, seccomp: Any) -> bytes:
     for bits in (0, SHARED, NAMELESS):
         masked = seccomp.Arg(3, seccomp.MASKED_EQ, SHARED | NAMELESS, bits)
         filter.add_rule(seccomp.ALLOW, "mmap", masked)
+    for name, argument in OF_ITSELF.items():
+        filter.add_rule(seccomp.ALLOW, name, seccomp.Arg(argument, seccomp.EQ, 0))
+    filter.add_rule(seccomp.ALLOW, "socketpair", seccomp.Arg(1, seccomp.MASKED_EQ, KIND, STREAM))
     filter.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # the C library then calls clone
     with tempfile.TemporaryFile() as file:
         filter.export_bpf(file)
