@@ -216,3 +216,8 @@ def test_what_hurts_the_reader_is_one_sentence(work: Callable[[], object], says:
 def test_what_is_done_apart_comes_back() -> None:
     assert apart(lambda: [os.getpid(), 1 << 70]) != [os.getpid(), 1 << 70]
     assert apart(lambda: "text") == "text"
+
+
+def test_a_fault_of_ours_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        apart(lambda: 1 // 0)

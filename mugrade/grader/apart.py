@@ -6,9 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-from mugrade.errors import MugradeError, Unreadable
+from mugrade.errors import Unreadable
 from mugrade.grader.pool import TOO_SLOW, Allowance, status_name
-from mugrade.grader.worker import limit_memory, limit_time
 
 T = TypeVar("T")
 ONE = Allowance(seconds=120)  # the reference's values are compared too
@@ -19,7 +18,7 @@ def apart(
     meanwhile: AbstractContextManager[Any] | None = None,
     allowance: Allowance = ONE,
 ) -> T:
-    """What `work` returns in a fork of this process; raises the error of mugrade that it raises.
+    """What `work` returns in a fork of this process; raises what it raises.
 
     Raises Unreadable where it needs more than is allowed. `meanwhile` is entered after the fork.
     """
@@ -28,7 +27,7 @@ def apart(
     child = fork.Process(target=_answer, args=(work, theirs, allowance), daemon=True)
     child.start()
     theirs.close()
-    answer: T | MugradeError
+    answer: T | Exception
     with meanwhile or nullcontext():
         try:
             answer = ours.recv()
@@ -36,20 +35,22 @@ def apart(
             child.join()
             answer = Unreadable(_why(child.exitcode or 0, allowance))
         child.join()
-    if isinstance(answer, MugradeError):
+    if isinstance(answer, Exception):
         raise answer
     return answer
 
 
 def _answer(work: Callable[[], Any], answers: Connection, allowance: Allowance) -> None:
+    from mugrade.grader.worker import limit_memory, limit_time
+
     limit_time(allowance.seconds)
     limit_memory(allowance.memory)
     try:
         answers.send(work())
-    except MugradeError as error:
-        answers.send(error)
     except MemoryError:
         answers.send(Unreadable(f"reading it needs more than {allowance.memory >> 20} MB"))
+    except Exception as error:
+        answers.send(error)
 
 
 def _why(status: int, allowance: Allowance) -> str:

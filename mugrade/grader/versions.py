@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.errors import CourseError
 from mugrade.reference.digest import course_digest
 
+SAFELY: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python 3.11.4 on
 MOST = 30  # versions that are looked at, those nearest in time first
 
 
@@ -63,7 +65,7 @@ def _checked_out(root: Path, commit: str, target: Path) -> Course | None:
     """The course of a commit; None where it is none that this mugrade reads."""
     try:
         with tarfile.open(fileobj=io.BytesIO(_git(root, "archive", commit))) as files:
-            files.extractall(target, filter="data")
+            files.extractall(target, **SAFELY)
         return load_course(target)
     except (tarfile.TarError, OSError, CourseError):
         return None
