@@ -5,7 +5,8 @@ submissions of one stage: the processor time of the head, which finds, hands out
 stores, and that of all others, the workers with their sandboxes and the processes that write files.
 The difference, divided by the number of submissions between, is what one more costs; the rest is
 start-up. The head is measured once with two workers of its own and once with two of a cluster,
-whose scheduler is another process. Of what travels and of what stays the bytes are counted.
+whose scheduler is another process. Of what travels and of what stays the bytes are counted. At
+last, a run that finds nothing new.
 
 Calculated, for a number of submissions N and of cores c:
 
@@ -41,6 +42,7 @@ from mugrade.grader.results import PackedNotebook
 from mugrade.grader.store import Store
 
 SIZES = (10 * COUNT, 50 * COUNT)
+STORED = 3000
 CORES = (1, 2, 8, 32, 64, 128)
 
 
@@ -83,14 +85,25 @@ def graded(folder: Path, texts: Sequence[str], count: int, scheduler: str) -> Cl
     submitted, out = folder / "submitted", folder / "out"
     hand_in([texts[i % COUNT] for i in range(count)], STAGE, submitted)
     out.mkdir()
-    words = ["grade", str(submitted), "--course", str(ROOT), "--stage", STAGE, "--out", str(out)]
-    workers = ["--scheduler", scheduler] if scheduler else ["--jobs", "2"]
     said: list[str] = []
-    command = [sys.executable, "-m", "bench.head", *words, "--accept-weak-sandbox", *workers]
+    command = grading(submitted, out, ["--scheduler", scheduler] if scheduler else ["--jobs", "2"])
     cost = run(command, folder, ENVIRONMENT, said.append, alone=not scheduler)
     head = json.loads(said[0].splitlines()[-1])["head"]
     kept = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     return Class(head, cost.cpu - head, cost.wall, sent(out / "results.db"), kept)
+
+
+def grading(submitted: Path, out: Path, options: Sequence[str]) -> list[str]:
+    """The command that grades a class, and prints what its head has cost."""
+    words = ["grade", str(submitted), "--course", str(ROOT), "--out", str(out)]
+    return [sys.executable, "-m", "bench.head", *words, "--accept-weak-sandbox", *options]
+
+
+def nothing_new(folder: Path, texts: Sequence[str]) -> float:
+    """The seconds on the clock of a run that finds STORED results, and nothing new."""
+    hand_in([texts[i % COUNT] for i in range(STORED)], STAGE, folder / "submitted")
+    command = grading(folder / "submitted", folder / "out", ["--jobs", "2"])
+    return [run(command, folder, ENVIRONMENT).wall for _ in range(3)][-1]
 
 
 def sent(path: Path) -> float:
@@ -145,6 +158,8 @@ def main(
         here = measured(Path(name) / "here", texts)
         with LocalCluster(**workers) as local:
             there = measured(Path(name) / "there", texts, local.scheduler_address)
+        again = nothing_new(Path(name) / "again", texts)
+    console.print(f"with nothing new: {again:.2f} s for {STORED:,} results", highlight=False)
     for each, where in ((here, "here"), (replace(here, head=there.head), "on a cluster")):
         console.print(
             f"{where}, each of {count:,} submissions of {STAGE}: head {each.head * 1e3:.2f} ms, "

@@ -32,7 +32,8 @@ WIDTH = round(174 / 25.4 * 96)  # of A4 between its margins, in pixels
 MEGABYTES = 20
 WIDER = """() => [...document.querySelectorAll('body *')].filter(node =>
     node.getBoundingClientRect().right > innerWidth + 1 && node.checkVisibility()
-    && !node.closest('mjx-assistive-mml')).map(node => node.outerHTML.slice(0, 120))"""
+    && !node.ownerSVGElement && !node.closest('mjx-assistive-mml'))
+    .map(node => node.outerHTML.slice(0, 120))"""
 UNTYPESET = r"""() => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = []
     while (walker.nextNode())
