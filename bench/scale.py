@@ -156,9 +156,9 @@ def main(
     workers = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with tempfile.TemporaryDirectory() as name, console.status("measuring"):
         here = measured(Path(name) / "here", texts)
+        again = nothing_new(Path(name) / "again", texts)  # first: a cluster leaves a process
         with LocalCluster(**workers) as local:
             there = measured(Path(name) / "there", texts, local.scheduler_address)
-        again = nothing_new(Path(name) / "again", texts)
     console.print(f"with nothing new: {again:.2f} s for {STORED:,} results", highlight=False)
     for each, where in ((here, "here"), (replace(here, head=there.head), "on a cluster")):
         console.print(

@@ -19,6 +19,8 @@ from typing import Any, cast
 
 import pytest
 from distributed import KilledWorker
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 
 from mugrade.course.model import Course
@@ -173,14 +175,16 @@ class Frail:
         if self.submission is None:
             return None
         ASKED.append(self.submission.student)
-        if self.submission.student in ENDS:
-            raise Ended(ENDS[self.submission.student])
-        time.sleep(0.2 if self.submission.student == "slow" else 0)
+        kind = self.submission.student.rstrip("0123456789")
+        if kind in ENDS:
+            raise Ended(ENDS[kind])
+        CLOCK.now += 10 if kind == "slow" else 0
         return Result(self.submission, Status.GRADED)
 
 
 ENDS = {"dies": KILLED, "thinks": TOO_SLOW}
 ASKED: list[str] = []
+CLOCK = SimpleNamespace(now=0.0)
 
 
 @pytest.fixture
@@ -188,7 +192,7 @@ def frail(monkeypatch: pytest.MonkeyPatch) -> None:
     ASKED.clear()
     monkeypatch.setattr(cluster, "_own", threading.local())
     monkeypatch.setattr(cluster, "Worker", Frail)
-    monkeypatch.setattr(cluster, "ENOUGH", 0.1)
+    monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=lambda: CLOCK.now))
 
 
 def of_each(found: Sequence[Result | int]) -> list[Any]:
@@ -223,7 +227,7 @@ class InTurn:
     def submit(self, function: Any, *arguments: Any, **options: Any) -> "Future[Any]":
         self.sent.append([sent.submission.student for sent in arguments[-1]])
         future: Future[Any] = Future()
-        if self.killer in self.sent[-1]:
+        if any(name.startswith(self.killer) for name in self.sent[-1]):
             future.set_exception(KilledWorker("judge", None, 3))  # type: ignore[no-untyped-call]
         else:
             future.set_result(function(*arguments))
@@ -243,6 +247,29 @@ def test_who_was_in_a_task_that_killed_machines_is_sent_alone(
     assert {r.submission.student for r in found if r.status != Status.GRADED} == {"bob"}
     assert client.sent[:2] == [names[:4], names[4:6]]
     assert all(client.sent.count([name]) == 1 for name in names[:4])
+
+
+KINDS = ["fine", "slow", "dies", "thinks", "kills"]
+
+
+@given(kinds=st.lists(st.sampled_from(KINDS), max_size=40), jobs=st.integers(1, 3))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_becomes_of_tasks_no_submission_is_lost_or_doubled(
+    key: CourseKey, notebook: Path, frail: None, kinds: list[str], jobs: int
+) -> None:
+    todo = [Submission(f"{kind}{i}", "01_scale", notebook) for i, kind in enumerate(kinds)]
+    whole = cast(Cluster, SimpleNamespace(client=InTurn("kills"), jobs=jobs, accept_weak=True))
+    with closing(cluster.ClusterPool(key, whole)) as workers:
+        found = list(chain.from_iterable(workers.grade_all(todo)))
+    assert sorted(r.submission.student for r in found) == sorted(s.student for s in todo)
+    for result in found:
+        is_fine = result.submission.student.startswith(("fine", "slow"))
+        assert (result.status == Status.GRADED) == is_fine
+
+
+@pytest.fixture(scope="module")
+def notebook(tiny: Course, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return hand_in(tiny, tmp_path_factory.mktemp("handed-in"))
 
 
 def _alive(pid: int) -> bool:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ import pytest
 from mugrade.course.model import Course
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Submission
+from mugrade.sandbox.job import Job
 from mugrade.sandbox.kernel import landlock_version
 from mugrade.sandbox.probe import ESCAPES, probe, strongest
-from mugrade.sandbox.process import Death, Limits, SandboxError
+from mugrade.sandbox.process import Death, Limits, Nursery, Sandbox, SandboxError
 from mugrade.sandbox.refusals import kernel_version
 from mugrade.sandbox.tiers import WEAK, Tier, seccomp_programs
 from mugrade.values.verdict import Verdict
@@ -491,3 +493,11 @@ def test_a_check_asserts_whatever_the_teachers_environment_says() -> None:
     program = "from mugrade.sandbox.job import compile_check; exec(compile_check('assert 0'))"
     done = subprocess.run([sys.executable, "-O", "-c", program], capture_output=True, text=True)
     assert "AssertionError" in done.stderr
+
+
+def test_a_sandbox_that_ends_before_a_submission_is_no_crash_of_the_students(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Nursery, "fork", lambda self, fds: None)  # as where no process can be made
+    with closing(Sandbox(WEAK)) as sandbox, pytest.raises(SandboxError, match="before the sub"):
+        sandbox.start(Job({}, "", ()), LIMITS)

@@ -141,17 +141,18 @@ def be_keeper(ends: Ends, walls: Walls, work: Callable[[int, int], None]) -> NoR
     most = 2 * walls.processes
     refusals = Refusals(ears, select.poll(), lambda: _tree(0)[0] < most)
     brood = Brood(guest, news[0], ends.fate)
-    try:
-        cause: dict[str, Any] = _watch(brood, ends.leash, walls, refusals)
-        if refusals.calls:
-            cause["refused"] = sorted(refusals.calls)
-        if cause:
-            _say(ends.fate, cause)
-    finally:  # whatever a submission did to its keeper
-        _kill(brood)
-        if not walls.namespaces:
-            shutil.rmtree(scratch, ignore_errors=True)
-        os._exit(0)
+    with _or_end():
+        try:
+            cause: dict[str, Any] = _watch(brood, ends.leash, walls, refusals)
+            if refusals.calls:
+                cause["refused"] = sorted(refusals.calls)
+            if cause:
+                _say(ends.fate, cause)
+        finally:  # whatever a submission did to its keeper
+            _kill(brood)
+            if not walls.namespaces:
+                shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(0)
 
 
 def _hear_of_deaths() -> tuple[int, int]:
