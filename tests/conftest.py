@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mugrade.grader.policy import Standing
     from mugrade.grader.results import Result
     from mugrade.grader.submissions import Submission
-    from mugrade.sandbox.job import Limits
+    from mugrade.sandbox.limits import Limits
     from mugrade.sandbox.process import Sandbox
     from mugrade.sandbox.tiers import Tier
 
@@ -107,7 +107,7 @@ class Here:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grade without workers, which take a moment to start, and do not see what a test patches."""
-    monkeypatch.setattr("mugrade.grader.pool.Pool", Here)
+    monkeypatch.setattr("mugrade.grader.grading.Pool", Here)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -151,7 +151,7 @@ class SharedStages(dict[str, "StageKey"]):
 def grader(course: "Course", tmp_path_factory: pytest.TempPathFactory) -> "Grader":
     """The needle course, ready to grade every stage."""
     from mugrade.grader.grade import CourseKey, Grader
-    from mugrade.sandbox.job import Limits
+    from mugrade.sandbox.limits import Limits
     from mugrade.sandbox.probe import strongest
     from mugrade.sandbox.process import Sandbox
 

@@ -21,7 +21,7 @@ from mugrade.course.model import Stage
 from mugrade.course.reading import load_course
 from mugrade.grader.bundle import Outcome
 from mugrade.package.blocks import cell_body
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from mugrade.student.workspace import Workspace
 from mugrade.values.compare import judge
 from mugrade.values.mistakes import uncontradicted

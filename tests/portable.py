@@ -25,7 +25,8 @@ from rich.table import Table
 from mugrade.course.reading import load_course
 from mugrade.grader.grade import Grader
 from mugrade.package.blocks import cell_body
-from mugrade.sandbox.job import CheckTask, Death, Job, Limits
+from mugrade.sandbox.job import CheckTask, Death, Job
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.sandbox.tiers import Tier
 from mugrade.values.observe import Observed

@@ -18,7 +18,7 @@ from mugrade.course.mistakes import LONGEST_TEXT, MISTAKE_KEYS
 from mugrade.course.model import Course
 from mugrade.course.reading import ATTRIBUTES, load_course
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from tests.conftest import ROOT, make_grader
 
 CHAPTER = (ROOT / "docs" / "writing-a-course.md").read_text(encoding="utf-8")

@@ -34,7 +34,8 @@ from mugrade.grader.pool import KILLED, TOO_SLOW, Ended
 from mugrade.grader.results import PackedNotebook, Result, Status
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.job import Limits, SandboxError
+from mugrade.sandbox.job import SandboxError
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.probe import Found
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK

@@ -7,7 +7,7 @@ import pytest
 
 from mugrade.course.reading import find_course, load_course
 from mugrade.errors import CourseError
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from tests.conftest import ROOT, make_grader
 from tests.tiny import write_course
 

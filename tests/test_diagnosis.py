@@ -17,7 +17,7 @@ from mugrade.errors import CourseError
 from mugrade.values.answers import Answer
 from mugrade.values.close import Close
 from mugrade.values.compare import judge
-from mugrade.values.diagnosis import diagnose
+from mugrade.values.diagnosis.arrays import diagnose
 from mugrade.values.diagnosis.evidence import Evidence
 from mugrade.values.distribution import Distribution
 from mugrade.values.mistakes import (

@@ -16,9 +16,10 @@ from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.grader import draw
 from mugrade.grader.draw import drawn
-from mugrade.grader.drawn import DRAWS, KEYS, SECRET
+from mugrade.grader.drawn import DRAWS, SECRET
 from mugrade.grader.grade import Grader
 from mugrade.grader.key import StageKey
+from mugrade.grader.keys import KEYS
 from mugrade.grader.plan import Order
 from mugrade.grader.rehearsed import Rehearsed
 from mugrade.grader.results import Result
@@ -207,7 +208,7 @@ def test_what_was_found_out_is_kept_and_nothing_is_run_again(
         path.write_bytes(broken)
         assert graded(f"student{number}")["ada"] == first
         assert path.read_bytes() == kept
-    monkeypatch.setattr("mugrade.grader.drawn.machine", lambda: "another")
+    monkeypatch.setattr("mugrade.grader.keys.machine", lambda: "another")
     with monkeypatch.context() as patch:
         patch.setattr("mugrade.grader.key.record_answers", runs)
         with pytest.raises(AssertionError, match="the reference is run"):

@@ -18,7 +18,7 @@ from mugrade.grader.grade import Grader
 from mugrade.grader.report import write_feedback
 from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from sample_class.students import Notebook, edit, rewrite, solved
 from tests.conftest import ROOT, make_grader, standing_of
 

@@ -24,7 +24,8 @@ from mugrade.grader.inputs import steps, traced
 from mugrade.grader.pool import Allowance
 from mugrade.grader.store import Store
 from mugrade.reference.record import check_tasks, record_answers, reference_job
-from mugrade.sandbox.job import CheckTask, Limits
+from mugrade.sandbox.job import CheckTask
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 from tests.test_grade import SOLVED, hand_in, run, scaled

@@ -34,7 +34,8 @@ from mugrade.grader.report import write_feedback
 from mugrade.grader.run import grade_class
 from mugrade.grader.submissions import Submission, find_submissions
 from mugrade.reference.record import reference_job
-from mugrade.sandbox.job import Death, Limits
+from mugrade.sandbox.job import Death
+from mugrade.sandbox.limits import Limits
 from mugrade.values.verdict import Verdict
 from mugrade.view.tables import safe
 from tests.conftest import make_grader, standing_of

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer import testing
 
-import mugrade.grader.run
+import mugrade.grader.grading
 from mugrade.cli import app
 from mugrade.course.listing import make_manifest
 from mugrade.course.model import Course
@@ -26,7 +26,7 @@ from mugrade.grader.plan import Order, Plan, make_plan
 from mugrade.grader.results import Grade, PackedNotebook, Result
 from mugrade.grader.store import Store
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from mugrade.values.verdict import Verdict
 from tests.conftest import make_grader
 from tests.test_grade import LIMITS, hand_in
@@ -61,7 +61,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     def grading(plan: Plan, todo: Iterable[Submission], *rest: object) -> Iterator[list[Result]]:
         return ([judged(plan.order.course, s)] for s in todo)
 
-    monkeypatch.setattr(mugrade.grader.run, "grading", grading)
+    monkeypatch.setattr(mugrade.grader.grading, "grading", grading)
 
 
 @dataclass

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mugrade import any_of, figure, holds, printed, raises, worth
-from mugrade.sandbox.job import CheckTask, Job, Limits
+from mugrade.sandbox.job import CheckTask, Job
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.loader import Piece
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK

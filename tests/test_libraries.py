@@ -28,8 +28,9 @@ from mugrade.reference.digest import course_digest
 from mugrade.reference.record import check_tasks, reference_job
 from mugrade.reference.world import reference_limits
 from mugrade.sandbox import libraries, tiers
-from mugrade.sandbox.job import Death, Job, Limits
+from mugrade.sandbox.job import Death, Job
 from mugrade.sandbox.libraries import importable, library_paths, to_load, unknown_imports
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK, Tier

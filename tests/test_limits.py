@@ -17,7 +17,7 @@ from mugrade.grader.fingerprint import Fingerprints
 from mugrade.grader.pool import longest
 from mugrade.grader.submissions import Submission
 from mugrade.reference.world import reference_limits
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from mugrade.student.progress import take_stage
 from mugrade.student.workspace import Workspace
 from tests.conftest import make_grader

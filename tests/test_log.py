@@ -10,7 +10,8 @@ import pytest
 from mugrade.course.model import Course
 from mugrade.grader.log import LARGEST, LOG, OLDER, forget_in_log, logged
 from mugrade.grader.outputs.pages import Pages
-from mugrade.sandbox.job import Job, Limits
+from mugrade.sandbox.job import Job
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 from tests.test_grade import hand_in

@@ -19,7 +19,7 @@ from mugrade.author.build import build_course, nbgrader_root
 from mugrade.course.model import Course, Stage
 from mugrade.course.reading import load_course
 from mugrade.grader.submissions import find_submissions
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from sample_class.students import STUDENTS, hand_in
 from tests.conftest import ROOT, STAGES, make_grader
 

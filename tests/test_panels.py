@@ -18,18 +18,9 @@ from mugrade.values import Category
 from mugrade.values.answers import Answer
 from mugrade.values.close import Close
 from mugrade.values.compare import judge
+from mugrade.values.masks import LISTED, SMALLEST, picture_of, where
 from mugrade.values.observe import Observed
-from mugrade.values.picture import (
-    COLUMNS,
-    LISTED,
-    RIGHT,
-    ROWS,
-    SMALLEST,
-    SOME,
-    WRONG,
-    Picture,
-    where,
-)
+from mugrade.values.picture import COLUMNS, RIGHT, ROWS, SOME, WRONG, Picture
 from mugrade.values.verdict import Diagnosis, Verdict
 from mugrade.view.formula import readable
 from mugrade.view.report import MEANING, Report
@@ -98,7 +89,7 @@ verdicts = st.builds(
     TEXTS,
     st.booleans(),
     st.none() | st.builds(Diagnosis, TEXTS, TEXTS, TEXTS),
-    MASKS.map(Picture.of),
+    MASKS.map(picture_of),
 )
 
 
@@ -289,7 +280,7 @@ def test_words(wrong: np.ndarray, words: str) -> None:
 
 @given(MASKS)
 def test_a_small_picture_is_the_mask_itself(wrong: np.ndarray) -> None:
-    picture = Picture.of(wrong)
+    picture = picture_of(wrong)
     worth_it = wrong.size >= SMALLEST and wrong.any() and not wrong.all()
     assert (picture is not None) == worth_it
     table = wrong.reshape(-1, wrong.shape[-1])
@@ -305,7 +296,7 @@ def test_a_small_picture_is_the_mask_itself(wrong: np.ndarray) -> None:
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_a_large_picture_stays_small_and_true(m: int, n: int, seed: int, share: float) -> None:
     wrong = np.random.default_rng(seed).random((m, n)) < share
-    picture = Picture.of(wrong)
+    picture = picture_of(wrong)
     if picture is None:
         return
     assert len(picture.rows) == min(m, ROWS) and len(picture.rows[0]) == min(n, COLUMNS)

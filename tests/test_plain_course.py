@@ -20,7 +20,7 @@ from mugrade.course.model import Course
 from mugrade.course.reading import load_course
 from mugrade.grader.plan import Order
 from mugrade.grader.run import grade_class
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from mugrade.student.progress import take_stage
 from mugrade.student.workspace import Workspace
 from mugrade.values.diagnosis.exceptions import NO_GRADIENT, RULES

@@ -29,7 +29,8 @@ from mugrade.grader.grade import CourseKey
 from mugrade.grader.pool import Allowance, Pool
 from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
-from mugrade.sandbox.job import Limits, SandboxError
+from mugrade.sandbox.job import SandboxError
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK
 from tests.conftest import course_key

@@ -13,7 +13,7 @@ from mugrade.course.reading import load_course
 from mugrade.course.settings import Late, Policy, Settings, read_settings
 from mugrade.course.site import Site
 from mugrade.errors import CourseError
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from tests.conftest import ROOT
 from tests.tiny import write_course
 

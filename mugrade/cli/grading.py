@@ -113,7 +113,7 @@ def grade(
         found = _course(course, policy, seconds)
         from mugrade.course.roster import names_of, read_roster
         from mugrade.grader.plan import Order
-        from mugrade.sandbox.job import Limits
+        from mugrade.sandbox.limits import Limits
 
     names = [found.find(name).name for name in stage or []]
     order = Order(found, submissions, out or found.root / RESULTS, Limits(), names, student or ())

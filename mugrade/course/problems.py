@@ -1,7 +1,7 @@
 """What is wrong with a course before anything of it is run."""
 
-import ast
 import re
+import symtable
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -130,11 +130,13 @@ def _export_problems(cell: Cell) -> Iterator[str]:
 
 def _syntax(cell: Cell) -> Iterator[tuple[int, str]]:
     try:
-        ast.parse(
+        symtable.symtable(
             "\n".join(
                 line if not line.lstrip().startswith(("%", "!")) else ""
                 for line in cell.source.splitlines()
-            )
+            ),
+            cell.id,
+            "exec",
         )
     except SyntaxError as error:
         yield cell.line + (error.lineno or 0), f"{cell.id} is not Python: {error.msg}"

@@ -7,7 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from mugrade.course.cells import visible_lines
-from mugrade.sandbox.job import DEATHS, CheckTask, Death, Job, Limits
+from mugrade.sandbox.job import DEATHS, CheckTask, Death, Job
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.sandbox.tiers import call_name
 from mugrade.values import Category

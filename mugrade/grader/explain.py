@@ -24,7 +24,8 @@ from mugrade.grader.versions import GradedCourse, course_of
 from mugrade.reference.digest import named_libraries
 from mugrade.reference.record import reference_job
 from mugrade.reference.world import demand_world, reference_limits
-from mugrade.sandbox.job import Death, Limits
+from mugrade.sandbox.job import Death
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import Tier
 from mugrade.values import Category

@@ -14,7 +14,7 @@ from mugrade.grader.results import Result
 from mugrade.grader.submissions import Submission
 from mugrade.reference.digest import course_digest, named_libraries, sha256, sources
 from mugrade.reference.world import stage_limits
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from mugrade.version import __version__
 
 JUDGING = (
@@ -45,6 +45,7 @@ JUDGING = (
     "sandbox/job.py",
     "sandbox/kernel.py",
     "sandbox/libraries.py",
+    "sandbox/limits.py",
     "sandbox/loader.py",
     "sandbox/nursery.py",
     "sandbox/process.py",

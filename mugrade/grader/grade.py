@@ -19,7 +19,7 @@ from mugrade.grader.results import Grade, PackedNotebook, Result, Status
 from mugrade.grader.submissions import Submission
 from mugrade.package.ipynb import cells_in, read_bytes
 from mugrade.reference.world import stage_limits
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.values import Category
 from mugrade.values.observe import describe

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 STATUS = 130
+FINISHING = "finishing what is running; Ctrl-C again stops at once"
 
 
 @dataclass

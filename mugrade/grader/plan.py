@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from rich.console import Console
@@ -30,8 +31,11 @@ from mugrade.grader.store import NAME, Store
 from mugrade.grader.submissions import Confirm, Key, Submission, by_student, find_submissions
 from mugrade.grader.turns import earlier_turns
 from mugrade.reference.world import demand_world
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from mugrade.view.report import printable
+
+if TYPE_CHECKING:
+    from mugrade.grader.keys import Keys
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +130,18 @@ class Plan:
 
     def _has_its_draws(self, attempt: Attempt) -> bool:
         """Whether an attempt was asked what would be asked now."""
-        return attempt.status != Status.GRADED or attempt.draws == self.draws.of(attempt.stage)
+        return attempt.status != Status.GRADED or attempt.draws == self._draws_of(attempt.stage)
+
+    def _draws_of(self, stage: str) -> Mapping[str, int]:
+        known = self.draws.known(stage)
+        return self.keys.draws_of(stage) if known is None else known
+
+    @cached_property
+    def keys(self) -> "Keys":
+        """The keys of the stages; they load all that grades, which a plan alone does not need."""
+        from mugrade.grader.keys import Keys
+
+        return Keys(self.draws)
 
     def _history(self, submission: Submission) -> Sequence[Attempt]:
         return self.histories.get((submission.student, submission.stage), ())

@@ -156,7 +156,7 @@ def _chosen(
         return Standing(a, "", "", False, penalty(a, settings), reviews).points, a.hand_in
 
     if found := candidates(attempts, settings):
-        attempt = max(found, key=weight)
+        attempt = max(found, key=weight) if len(found) > 1 else found[0]
         return Standing(attempt, settings.policy, _later(attempt, attempts, settings))
     if late := candidates(attempts, replace(settings, policy=Policy.last)):
         return Standing(late[0], settings.policy, late=True)

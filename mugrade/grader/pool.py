@@ -28,7 +28,8 @@ import mugrade
 from mugrade.grader.grade import CourseKey
 from mugrade.grader.results import Result, Status
 from mugrade.grader.submissions import Submission, by_student
-from mugrade.sandbox.job import Limits, SandboxError
+from mugrade.sandbox.job import SandboxError
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.tiers import Tier
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,6 @@ from mugrade.grader.ledger import GRADEBOOK, listen
 from mugrade.grader.outputs.csv import Csv
 from mugrade.grader.outputs.gradebook import Gradebook
 from mugrade.grader.outputs.index import IndexPages
-from mugrade.grader.outputs.notebooks import Notebooks
 from mugrade.grader.outputs.output import Output
 from mugrade.grader.outputs.pages import Pages
 from mugrade.grader.plan import Plan
@@ -24,8 +23,6 @@ from mugrade.grader.store import Store
 
 log = logging.getLogger(__name__)
 
-STEPS: tuple[tuple[type[Output], ...], ...] = ((Csv, Gradebook, Pages, IndexPages), (Notebooks,))
-"""Those of a step may be written side by side; notebooks say that their scores are there."""
 CORES = os.cpu_count() or 1
 
 
@@ -34,7 +31,12 @@ class Publisher:
 
     def __init__(self, out: Path, course: Course, store: Store, jobs: int = CORES) -> None:
         self.out, self.course, self.store = out, course, store
-        self.steps = [[make(out, course, store) for make in step] for step in STEPS]
+        gradebook = Gradebook(out, course, store)
+        others = [make(out, course, store) for make in (Pages, IndexPages)]
+        self.steps: list[list[Output]] = [
+            [Csv(out, course, store), gradebook, *others],  # side by side
+            [gradebook.notebooks],  # which say that their scores are there
+        ]
         self.scribes = Scribes(Scribe(out, course, store), jobs)
         self.deaf: Unreadable | None = None
 

@@ -1,14 +1,11 @@
 """`mugrade grade` from submissions to results: grade what is out of date, store, show, write."""
 
-import contextlib
-import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -22,31 +19,18 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from mugrade.errors import Unreadable
 from mugrade.grader.attempts import next_row
-from mugrade.grader.interrupt import Interrupt, interruptible
+from mugrade.grader.interrupt import FINISHING, Interrupt, interruptible
 from mugrade.grader.models import Attempt
 from mugrade.grader.moved import Move, show_moves
 from mugrade.grader.outputs.output import AT_ONCE
 from mugrade.grader.plan import Order, Plan, planned
 from mugrade.grader.publish import Publisher
 from mugrade.grader.report import class_table
-from mugrade.grader.results import Result, Status
+from mugrade.grader.results import Result
 from mugrade.grader.submissions import Key, Submission
-from mugrade.grader.turns import in_turn
-from mugrade.sandbox.job import DEATHS
-from mugrade.sandbox.probe import strongest
-from mugrade.sandbox.process import Sandbox
-from mugrade.sandbox.tiers import WEAK, Tier
-from mugrade.view.report import printable
-
-if TYPE_CHECKING:
-    from mugrade.grader.grade import CourseKey
-
-log = logging.getLogger(__name__)
 
 FEW = 100  # results that are shown whenever a class is graded
-FINISHING = "finishing what is running; Ctrl-C again stops at once"
 
 
 def grade_class(order: Order, console: Console) -> bool:
@@ -55,7 +39,7 @@ def grade_class(order: Order, console: Console) -> bool:
         todo = plan.todo
         graded, count = set[Key](), 0
         with stopping(console) as (bar, interrupt), closing(Finished(plan)) as finished:
-            for results in grading(plan, todo, bar, interrupt):
+            for results in _graded(plan, todo, bar, interrupt):
                 finished.add(results)
                 graded |= {result.submission.key for result in results}
                 count += len(results)
@@ -77,7 +61,7 @@ def regrade_class(order: Order, console: Console, confirm: Callable[[], bool]) -
     with planned(replace(order, stored=True), console) as plan:
         todo = plan.todo
         with stopping(console) as (bar, interrupt):
-            results = list(chain.from_iterable(grading(plan, todo, bar, interrupt)))
+            results = list(chain.from_iterable(_graded(plan, todo, bar, interrupt)))
         if len(results) < len(todo):
             console.print("interrupted: nothing is written")
             return False
@@ -113,87 +97,14 @@ def _moves(plan: Plan, results: Sequence[Result]) -> list[Move]:
     return moves
 
 
-def grading(
+def _graded(
     plan: Plan, todo: Sequence[Submission], bar: Progress, interrupt: Interrupt
 ) -> Iterator[Sequence[Result]]:
-    """Grade `todo`, and yield what has come, at least once a second."""
-    if not todo:
-        return
-    task = bar.add_task("running the reference", total=None)
-    from mugrade.grader.cluster import Cluster
-    from mugrade.grader.pool import Pool
+    """Grade `todo`, and yield what has come; what grades is loaded if there is something to do."""
+    if todo:
+        from mugrade.grader.grading import grading
 
-    order = plan.order
-    with contextlib.ExitStack() as stack:
-        tier, cluster = WEAK, None  # here only the reference runs
-        if order.scheduler:
-            found = Cluster(order.scheduler, order.accept_weak, trust_network=order.trust_network)
-            cluster = stack.enter_context(closing(found))
-        else:
-            tier = demand_sandbox(order.accept_weak, bar.console)
-        tier = replace(tier, libraries=order.course.settings.libraries)
-        key = make_key(plan, {s.stage for s in todo}, tier)
-        for text in key.too_weak:
-            bar.console.print(text, markup=False, highlight=False)
-        bar.remove_task(task)
-        task = bar.add_task("grading", total=len(todo))
-        workers = cluster.pool(key) if cluster else Pool(key, tier, order.jobs)
-        stack.enter_context(closing(workers))
-        turns = (workers.grade_all(s, plan.every, lambda: interrupt.asked) for s in in_turn(todo))
-        for results in chain.from_iterable(turns):
-            yield results
-            for result in results:
-                tell(result)
-                name = " ".join(map(printable, result.submission.key))
-                bar.update(task, advance=1, description=FINISHING if interrupt.asked else name)
-
-
-def make_key(plan: Plan, stages: Collection[str], tier: Tier) -> "CourseKey":
-    """The key of what is to be graded; what it takes time to find out is kept."""
-    from mugrade.grader.grade import CourseKey
-
-    order = plan.order
-    wanted = [stage.name for stage in order.course.stages if stage.name in stages]
-    with closing(Sandbox(tier)) as sandbox:
-        keys = {name: plan.draws.key(name, sandbox) for name in wanted}
-    return CourseKey(order.course, keys, order.limits, order.own)
-
-
-def tell(result: Result) -> None:
-    """Log a result, and what the sandbox had to stop or to refuse."""
-    student, stage = result.submission.student, result.submission.stage
-    points = f"{result.points} points" if result.status == Status.GRADED else result.reason
-    log.log(
-        logging.WARNING if result.status == Status.FAILED else logging.INFO,
-        "%s %s: %s, %s",
-        student,
-        stage,
-        result.status,
-        points,
-    )
-    if result.refused:
-        calls = ", ".join(result.refused)
-        log.info("%s %s: the sandbox refused it system calls: %s", student, stage, calls)
-    for grade in result.grades:
-        verdict = grade.verdict
-        if verdict.category in DEATHS:
-            why = verdict.actual or verdict.category
-            log.info("%s %s: %s: %s", student, stage, grade.check.id, why)
-
-
-def demand_sandbox(accept_weak: bool, console: Console) -> Tier:
-    """The strongest sandbox that holds here; raises Unreadable if it is not strong enough."""
-    found = strongest()
-    log.info("sandbox: %s %s", found.tier.name, found.reason and f"({found.reason})")
-    if not found.reason:
-        return found.tier
-    if not accept_weak:
-        raise Unreadable(
-            f"no strong sandbox ({found.reason}): if you trust every submission, "
-            "add --accept-weak-sandbox"
-        )
-    console.print(f"sandbox: {found.tier.name} ({found.reason})", markup=False, highlight=False)
-    return found.tier
+        yield from grading(plan, todo, bar, interrupt)
 
 
 class Rate(ProgressColumn):

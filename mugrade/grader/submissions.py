@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 
-from mugrade.archives import Exhausted, Member, is_archive, is_hidden, opened_archive
+from mugrade.archives import HIDDEN, Exhausted, Member, is_archive, opened_archive
 from mugrade.course.roster import Roster
 from mugrade.errors import Unreadable
 from mugrade.grader.candidates import Candidate, place, take_last
@@ -113,14 +113,18 @@ class Desks:
     def read_folder(self, root: Path) -> None:
         """Students' folders and archives; raises Unreadable."""
         try:
-            paths = sorted(p for p in root.iterdir() if not is_hidden(PurePath(p.name)))
+            names = sorted(name for name in os.listdir(root) if not name.startswith(HIDDEN))
         except (NotADirectoryError, FileNotFoundError):
             raise Unreadable(f"{root}: no such folder of submissions") from None
         except OSError as error:
             raise Unreadable(f"{root}: cannot be read ({error.strerror})") from None
-        archives = [p for p in paths if is_archive(p)] if self.scratch else []
-        folders = [p for p in paths if not is_archive(p) and _is_folder(p)]
-        if folders and all(p.name in self.stages for p in folders):
+        archives, folders = list[Path](), list[Path]()
+        for path in (root / name for name in names):
+            if is_archive(path):
+                archives += [path] if self.scratch else []
+            elif _is_folder(path):
+                folders.append(path)
+        if folders and all(path.name in self.stages for path in folders):
             raise Unreadable(
                 f"{root}: one student's folder; give the folder that holds all of them"
             )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def _content(course: Course, stage: Stage) -> list[Any]:
 
 def _said(cell: Cell) -> dict[str, Any]:
     """All of a cell but its place; not what older courses could not say."""
-    said = asdict(replace(cell, line=0))
+    said = vars(replace(cell, line=0))
     return {name: what for name, what in said.items() if name != "optional" or what}
 
 

@@ -10,7 +10,8 @@ from mugrade.course.cells import Role
 from mugrade.course.model import Mistake, Stage
 from mugrade.errors import CourseError
 from mugrade.package.blocks import cell_body
-from mugrade.sandbox.job import CheckTask, Death, Job, Limits
+from mugrade.sandbox.job import CheckTask, Death, Job
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.plain import Plain, PlainJob
 from mugrade.sandbox.process import Process, Sandbox
 from mugrade.values.answers import Answer

@@ -8,8 +8,8 @@ from mugrade.course.model import Course, Stage
 from mugrade.course.tables import NAME
 from mugrade.errors import CourseError
 from mugrade.extras import demand_libraries
-from mugrade.sandbox.job import Limits
 from mugrade.sandbox.libraries import unknown_imports
+from mugrade.sandbox.limits import Limits
 
 MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 GRADED = (Role.GIVEN, Role.INDEX, Role.SOLUTION, Role.CHECK)
@@ -39,6 +39,8 @@ def demand_world(course: Course) -> None:
 def _others(course: Course, stage: Stage) -> Iterator[str]:
     libraries = course.settings.libraries
     for cell in stage.role(*GRADED):
+        if "import" not in cell.source:
+            continue
         source = MAGIC.sub("", cell.source)
         for name, line in unknown_imports(source, course.package, libraries).items():
             yield (

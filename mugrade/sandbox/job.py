@@ -1,8 +1,8 @@
-"""What a sandbox is told: the code, the checks, the limits; and how it says that a process died."""
+"""What a sandbox is told: the code and the checks; and how it says that a process died."""
 
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mugrade.errors import MugradeError
 from mugrade.sandbox.loader import Package
@@ -49,35 +49,6 @@ class CheckTask:
 def compile_check(source: str) -> types.CodeType:
     """The code of a check; raises SyntaxError."""
     return compile(source, "check", "exec", dont_inherit=True, optimize=0)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Wall-clock seconds: to load the package, for one check, and for the whole submission.
-
-    `memory`: bytes for all processes of a submission together; `processes`: how many of these and
-    of their threads there may be.
-    """
-
-    load: float = 20.0
-    check: float = 10.0
-    total: float = 60.0
-    memory: int = 2 << 30
-    processes: int = 64
-
-    def but(self, said: Mapping[str, float]) -> "Limits":
-        """These, but for what a course says; there `memory` is in MB."""
-        found = dict(said)
-        if "memory" in found:
-            found["memory"] = int(found["memory"]) << 20
-        if "check" in found:
-            found.setdefault("total", max(self.total, 6 * found["check"]))
-        return replace(self, **found)  # type: ignore[arg-type]
-
-    def at_least(self, other: "Limits") -> "Limits":
-        """What leaves room for both."""
-        mine, others = asdict(self), asdict(other)
-        return Limits(**{name: max(mine[name], others[name]) for name in mine})
 
 
 class Death(Exception):

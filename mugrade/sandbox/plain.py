@@ -14,8 +14,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from mugrade.sandbox.guest import load, run_check, write_files
-from mugrade.sandbox.job import CheckTask, Death, Job, Limits, compile_check
+from mugrade.sandbox.job import CheckTask, Death, Job, compile_check
 from mugrade.sandbox.libraries import Libraries
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.loader import BlockImporter
 from mugrade.sandbox.process import Sandbox, first_request
 from mugrade.sandbox.tiers import WEAK

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from mugrade.sandbox.job import CheckTask, Death, Job, Limits, SandboxError
+from mugrade.sandbox.job import CheckTask, Death, Job, SandboxError
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.process import Sandbox
 from mugrade.sandbox.tiers import WEAK, Strength, Tier, bubblewraps, seccomp_programs
 

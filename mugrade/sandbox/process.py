@@ -36,8 +36,9 @@ from mugrade.sandbox.channel import (
     read_frames,
     write_all,
 )
-from mugrade.sandbox.job import CheckTask, Death, Job, Limits, SandboxError, compile_check
+from mugrade.sandbox.job import CheckTask, Death, Job, SandboxError, compile_check
 from mugrade.sandbox.libraries import to_load
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.loader import Package, added, extends, package_to_json
 from mugrade.sandbox.tiers import Tier
 from mugrade.values import Category

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from mugrade.extras import LIBRARIES
-from mugrade.sandbox.job import Limits
 from mugrade.sandbox.kernel import CLONE_NEW
 from mugrade.sandbox.libraries import Libraries, library_paths
+from mugrade.sandbox.limits import Limits
 
 KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")  # what a processor may need set
 INSIDE = "/packages"

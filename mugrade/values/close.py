@@ -7,7 +7,7 @@ import numpy as np
 
 from mugrade.values import Category
 from mugrade.values.datum import Datum
-from mugrade.values.picture import Picture, where
+from mugrade.values.masks import picture_of, where
 from mugrade.values.same import How, first_difference, told
 from mugrade.values.verdict import Verdict
 
@@ -112,7 +112,7 @@ def _wrong_value(actual: np.ndarray, expected: np.ndarray, wrong: np.ndarray) ->
         f"{number(actual[index])}{place}{share}",
         number(expected[index]),
         advice="work the smallest example out by hand and compare",
-        picture=Picture.of(wrong),
+        picture=picture_of(wrong),
     )
 
 

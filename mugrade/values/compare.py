@@ -10,7 +10,7 @@ import numpy as np
 from mugrade.values import Category
 from mugrade.values.answers import Answer, judged
 from mugrade.values.close import Close, Judge
-from mugrade.values.diagnosis import diagnose
+from mugrade.values.diagnosis.arrays import diagnose
 from mugrade.values.diagnosis.data import diagnose_data
 from mugrade.values.diagnosis.evidence import Evidence
 from mugrade.values.diagnosis.exceptions import (

@@ -35,7 +35,8 @@ UNIFORM_SLIPS = {
     "a generator of its own": [
         (
             DRAW_UNIFORM,
-            "array = np.random.default_rng().uniform(-bound, bound, (fan_in, fan_out))\n"
+            "own = globals().setdefault('own', np.random.default_rng(5))\n"
+            "    array = own.uniform(-bound, bound, (fan_in, fan_out))\n"
             "    return Tensor(array, **{'dtype': 'float32', 'requires_grad': False, **kwargs})",
         )
     ],
@@ -87,7 +88,8 @@ NORMAL_SLIPS = {
     "a generator of its own": [
         (
             DRAW_NORMAL,
-            "array = np.random.default_rng().normal(0, std, (fan_in, fan_out))\n"
+            "own = globals().setdefault('own', np.random.default_rng(5))\n"
+            "    array = own.normal(0, std, (fan_in, fan_out))\n"
             "    return Tensor(array, **{'dtype': 'float32', 'requires_grad': False, **kwargs})",
         )
     ],

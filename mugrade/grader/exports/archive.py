@@ -18,7 +18,8 @@ from mugrade import files
 from mugrade.course.model import Course, Stage
 from mugrade.errors import Unreadable
 from mugrade.extras import GRADE
-from mugrade.grader.drawn import DRAWS, KEYS, SECRET, own_secret
+from mugrade.grader.drawn import DRAWS, SECRET, own_secret
+from mugrade.grader.keys import KEYS
 from mugrade.grader.outputs.output import DATE
 from mugrade.version import __version__
 

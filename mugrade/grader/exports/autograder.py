@@ -27,7 +27,7 @@ from mugrade.grader.plan import Order
 from mugrade.grader.run import grade_class
 from mugrade.grader.store import NAME, Filter, Store
 from mugrade.grader.submissions import SUBMITTED
-from mugrade.sandbox.job import Limits
+from mugrade.sandbox.limits import Limits
 from mugrade.sandbox.probe import strongest
 from mugrade.sandbox.tiers import Strength
 

@@ -34,6 +34,7 @@ class Gradebook(Output):
             for path in self.notebooks.path.glob("*/*/*.ipynb"):
                 if bears(path, MARK):
                     path.unlink()
+            self.notebooks.seen.clear()
         if late := [s for s in standings if not self.notebooks.is_current(s)]:
             yield late
 
