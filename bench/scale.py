@@ -21,7 +21,6 @@ says; the head is one process, so it uses one core however many it has.
 import json
 import pickle
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.grading import ENVIRONMENT, ROOT
-from bench.measure import adopt_orphans, run
+from bench.measure import adopt_orphans, run, scratch
 from bench.submissions import COUNT, STAGE, hand_in, submissions
 from mugrade.course.reading import load_course
 from mugrade.course.settings import Settings
@@ -154,7 +153,7 @@ def main(
     course = load_course(ROOT)
     texts = submissions(course, course.find(STAGE))
     workers = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with tempfile.TemporaryDirectory() as name, console.status("measuring"):
+    with scratch() as name, console.status("measuring"):
         here = measured(Path(name) / "here", texts)
         again = nothing_new(Path(name) / "again", texts)  # first: a cluster leaves a process
         with LocalCluster(**workers) as local:

@@ -81,6 +81,16 @@ def test_the_tolerance_is_that_of_the_dtype(dtype, scale, share, seed):
     assert kind(Close(), actual, expected) == ("pass" if share < 1 else "value")
 
 
+@quick
+@given(ARRAYS.filter(lambda x: x.size), st.floats(0, 0.5), st.floats(0, 2), st.data())
+def test_entry_by_entry_it_is_what_numpy_calls_close(x, rtol, atol, data):
+    entries = st.sampled_from([*x.ravel()]) | hnp.from_dtype(x.dtype)
+    actual = data.draw(hnp.arrays(x.dtype, x.shape, elements=entries))
+    with np.errstate(all="ignore"):
+        wanted = np.isclose(actual, x, rtol=rtol, atol=atol, equal_nan=True)
+    np.testing.assert_array_equal(Close(rtol, atol).right(actual, x), wanted)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64"])
 def test_what_is_not_finite_equals_only_itself(dtype):
     values = np.array([np.nan, np.inf, -np.inf, 0, np.finfo(dtype).max], dtype)

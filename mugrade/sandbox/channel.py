@@ -26,6 +26,7 @@ from mugrade.values.wire import datum_from_json, datum_to_json
 MAGIC = b"MGR1"
 FRAME = struct.Struct("<4s16sBIQ")
 VALUE, END, LOADED, LOADING = 1, 2, 3, 4
+KINDS: dict[str, Kind] = {str(kind): kind for kind in Kind}
 READY, FORK = b"!", b"+"  # what nursery and grader say on their socket
 MAX_HEADER = 1 << 16
 MAX_TEXT = 500
@@ -148,7 +149,7 @@ def read_frames(
             if header_size > MAX_HEADER or left < 0:
                 raise ProtocolError(f"an answer of more than {MAX_DATA >> 20} MB")
             try:
-                header = json.loads(reply.take(header_size))
+                header = json.loads(reply.take(header_size).decode())
             except (ValueError, RecursionError):
                 raise ProtocolError("a header that is not JSON") from None
             if not isinstance(header, dict):
@@ -207,7 +208,8 @@ def frame_value(frame: Frame, trusted: bool = False) -> Observed:
     text, line = header.get("text"), header.get("line")
     if frame.kind != VALUE or not isinstance(text, str) or type(line) is not int:
         raise ProtocolError("not a frame of a value")
-    kind = next((kind for kind in Kind if kind == header.get("kind")), None)
+    said = header.get("kind")
+    kind = KINDS.get(said) if isinstance(said, str) else None
     if kind is None:
         raise ProtocolError("a value of a kind that does not exist")
     if kind not in (Kind.ARRAY, Kind.DATUM):

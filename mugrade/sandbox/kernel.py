@@ -7,6 +7,7 @@ import signal
 import struct
 import sys
 from collections.abc import Sequence
+from functools import cache
 
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
 LANDLOCK_RIGHTS = (13, 14, 15, 15, 16)  # how many rights to files versions 1 to 5 know
@@ -51,6 +52,7 @@ def die_with_parent() -> None:
         demand(c_library().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
+@cache
 def c_library() -> ctypes.CDLL:
     """The C library of this process, whose `errno` ctypes keeps."""
     return ctypes.CDLL(None, use_errno=True)
