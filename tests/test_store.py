@@ -280,6 +280,25 @@ def test_only_what_changed_is_graded_again(tiny: Course, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("in_process")
+def test_of_many_only_what_could_not_be_graded_is_shown(
+    tiny: Course, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(screen: str) -> list[str]:
+        return [name for name in ("ada", "bob", "carl") if f"\n{name} " in screen]
+
+    monkeypatch.setattr(mugrade.grader.run, "FEW", 2)
+    screen = said(lambda c: grade_class(order(tiny, folder), c))
+    assert names(screen) == ["bob"] and "2 more: mugrade grades shows all" in screen
+    hand_in(tiny, folder / "carl")
+    screen = said(lambda c: grade_class(order(tiny, folder), c))
+    assert names(screen) == ["carl"] and "2 more: mugrade grades shows all" in screen
+    screen = said(lambda c: grade_class(order(tiny, folder), c))
+    assert names(screen) == [] and "3 more: mugrade grades shows all" in screen
+    monkeypatch.setattr(mugrade.grader.run, "FEW", 3)
+    assert names(said(lambda c: grade_class(order(tiny, folder), c))) == ["ada", "bob", "carl"]
+
+
+@pytest.mark.usefixtures("in_process")
 def test_a_failure_of_the_grader_is_tried_again(
     tiny: Course, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

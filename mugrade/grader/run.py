@@ -25,12 +25,13 @@ from mugrade.grader.models import Attempt
 from mugrade.grader.moved import Move, show_moves
 from mugrade.grader.outputs.output import AT_ONCE
 from mugrade.grader.plan import Order, Plan, planned
+from mugrade.grader.policy import Standing
 from mugrade.grader.publish import Publisher
 from mugrade.grader.report import class_table
-from mugrade.grader.results import Result
+from mugrade.grader.results import Result, Status
 from mugrade.grader.submissions import Key, Submission
 
-FEW = 100  # results that are shown whenever a class is graded
+FEW = 100  # results that are shown when a class is graded
 
 
 def grade_class(order: Order, console: Console) -> bool:
@@ -157,21 +158,27 @@ class Finished:
         self.stored = time.monotonic()
 
 
-def publish(plan: Plan, console: Console, graded: Collection[Key]) -> None:
-    """Show what has been graded, and write what is out of date from the store.
+def worth_showing(wanted: Sequence[Standing], graded: Collection[Key]) -> Sequence[Standing]:
+    """All of a class of few; of many what was graded now, or of that what could not be."""
+    if len(wanted) <= FEW:
+        return wanted
+    now = [standing for standing in wanted if standing.key in graded]
+    if len(now) <= FEW:
+        return now
+    return [s for s in now if s.status in (Status.UNREADABLE, Status.FAILED)][:FEW]
 
-    Of a class of few, what was up to date is shown too.
-    """
+
+def publish(plan: Plan, console: Console, graded: Collection[Key]) -> None:
+    """Show what has been graded, and write what is out of date from the store."""
     order = plan.order
     with closing(Publisher(order.out, order.course, plan.store, order.jobs)) as publisher:
         standings = publisher.standings(None if graded else plan)
         stages = {s.stage for s in (*plan.present, *plan.again)}
         wanted = [s for s in standings if s.stage in stages and order.wants(*s.key)]
-        shown = wanted if len(wanted) <= FEW else [s for s in wanted if s.key in graded]
-        if shown:
+        if shown := worth_showing(wanted, graded):
             console.print(class_table(shown))
         if others := len(wanted) - len(shown):
-            console.print(f"{others} more, as before: mugrade grades shows all", highlight=False)
+            console.print(f"{others} more: mugrade grades shows all", highlight=False)
         with console.status("writing") as status:
             paths = publisher.finish(standings, status.update)
     for name, path in paths.items():
