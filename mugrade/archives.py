@@ -17,7 +17,8 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from mugrade.errors import Unreadable
 
-MAX_ARCHIVE = 1 << 30  # bytes, and as many of one student when they are unpacked
+MAX_ARCHIVE = 1 << 30  # bytes
+MAX_UNPACKED = 256 << 20  # of one student, whose notebooks are unpacked in one or two seconds
 MAX_FILES = 10_000
 MAX_DIRECTORY = 4 << 20  # bytes of its table of contents
 MAX_NOTEBOOK = 32 << 20
@@ -36,15 +37,19 @@ class Exhausted(Unreadable):
 
 @dataclass
 class Budget:
-    """How many bytes may still be unpacked."""
+    """How many bytes may still be unpacked, of `most`."""
 
-    left: int = field(default_factory=lambda: MAX_ARCHIVE)
+    most: int = field(default_factory=lambda: MAX_UNPACKED)
+    left: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left = self.most
 
     def spend(self, count: int) -> None:
         """Raises Exhausted if that is not left."""
         self.left = max(0, self.left - count)
         if not self.left:
-            raise Exhausted(f"it unpacks to more than {MAX_ARCHIVE >> 20} MB")
+            raise Exhausted(f"it unpacks to more than {self.most >> 20} MB")
 
 
 @dataclass(frozen=True)
