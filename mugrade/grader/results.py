@@ -15,7 +15,6 @@ from mugrade.values import Category
 from mugrade.values.verdict import Verdict
 from mugrade.view.report import Report, printable, summary
 
-
 LEVEL = 3  # of compression: half the time of zlib's own choice, for a tenth more bytes
 
 
