@@ -17,8 +17,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from mugrade.errors import Unreadable
 
-MAX_ARCHIVE = 1 << 30  # bytes
-MAX_UNPACKED = 256 << 20  # of one student, whose notebooks are unpacked in one or two seconds
+MAX_ARCHIVE = 1 << 30  # bytes, and as many when it is unpacked
 MAX_FILES = 10_000
 MAX_DIRECTORY = 4 << 20  # bytes of its table of contents
 MAX_NOTEBOOK = 32 << 20
@@ -39,7 +38,7 @@ class Exhausted(Unreadable):
 class Budget:
     """How many bytes may still be unpacked, of `most`."""
 
-    most: int = field(default_factory=lambda: MAX_UNPACKED)
+    most: int = MAX_ARCHIVE
     left: int = field(init=False)
 
     def __post_init__(self) -> None:

@@ -203,7 +203,7 @@ def test_a_damaged_notebook_costs_itself_only(root: Path, scratch: Path) -> None
 def test_a_bomb_stops_at_the_limit(
     root: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "MAX_UNPACKED", 1 << 20)
+    monkeypatch.setattr("mugrade.grader.desk.MAX_UNPACKED", 1 << 20)
     names = [f"eve/00_mean_{i}.ipynb" for i in range(50)]
     pack(root / "eve.zip", *names, content=bytes(100_000))
     found = find(root, scratch)["eve", "00_mean"]

@@ -278,7 +278,7 @@ def test_an_archive_in_an_archive_is_named(root: Path) -> None:
 def test_what_one_student_packs_takes_no_room_from_another(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mugrade.archives.MAX_UNPACKED", 1 << 20)
+    monkeypatch.setattr("mugrade.grader.desk.MAX_UNPACKED", 1 << 20)
     for i in range(20):
         pack(root / "eve" / f"{i}.zip", "00_mean.ipynb", content=bytes(100_000 + i))
     pack(root / "fay.zip", "00_mean.ipynb")

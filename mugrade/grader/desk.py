@@ -22,6 +22,7 @@ from mugrade.grader.candidates import Candidate, place, stage_by_name
 from mugrade.grader.times import collected, modified
 
 LOOKED_AT = (".ipynb", ".zip")
+MAX_UNPACKED = 256 << 20  # bytes of one student, unpacked in one or two seconds
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Desk:
     notebooks: dict[str, list[Candidate]] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    budget: Budget = field(default_factory=Budget)
+    budget: Budget = field(default_factory=lambda: Budget(MAX_UNPACKED))
     closed: Path | None = None
 
     def candidates(self, stage: str) -> list[Candidate]:

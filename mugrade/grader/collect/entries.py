@@ -68,7 +68,7 @@ class Reader:
 
     def __init__(self, scratch: Path) -> None:
         self.scratch, self.numbers = scratch, count()
-        self.budget = Budget(MAX_ARCHIVE)
+        self.budget = Budget()
         self.zips: dict[Path, tuple[ExitStack, Sequence[Member]]] = {}
 
     def entries(self, download: Path) -> list[Entry]:
@@ -142,7 +142,7 @@ class Reader:
             if depth > DEEPEST:
                 raise Unreadable(f"more than {DEEPEST} archives, one in the other")
             if depth <= 2:  # it may be one student's
-                self.budget = Budget(MAX_ARCHIVE)
+                self.budget = Budget()
             most = MOST if depth == 1 else MAX_FILES
             found = opener(self, path(), entry.path, entry.stamps, depth)
             inner = list(islice(found, most + 1))
