@@ -151,9 +151,8 @@ def nobody_is_left() -> bool:
 
 
 def growing(seen: Sequence[Sample]) -> Iterator[str]:
-    """What grows from the first tenth of a run on."""
+    """What grows from the first tenth of a run on, if that was not over between two looks."""
     if not seen:
-        yield "the grader was never seen at work"
         return
     last = seen[0].stored + (seen[-1].stored - seen[0].stored) // 10
     first = [sample for sample in seen if sample.stored <= last]
@@ -194,15 +193,16 @@ def problems(out: Path, count: int, said: str, at_kill: int) -> Iterator[str]:
 
 def incomplete(out: Path, count: int, present: int) -> Iterator[str]:
     """What is missing in the files."""
-    pages = [path for path in out.glob("feedback/*/*.html") if bears(path, "</html>")]
+    written = [path.name for path in out.glob("feedback/*/*.html") if bears(path, "</html>")]
+    indices = written.count("index.html")
     notebooks = [path for path in out.glob("autograded/*/*/*.ipynb") if bears(path, MARK)]
     with (out / "grades.csv").open(newline="", encoding="utf-8") as file:
         students = {row["student"] for row in csv.DictReader(file)}
     with closing(sqlite3.connect(out / "gradebook.db")) as gradebook:
         ((scored,),) = gradebook.execute("select count(*) from submitted_notebook")
-    there = (len(pages), len(notebooks), len(students), scored)
-    if there != (count, present, count, present):
-        yield f"pages, notebooks, students in the table, in the gradebook: {there}"
+    there = (len(written) - indices, indices, len(notebooks), len(students), scored)
+    if there != (count, count, present, count, present):
+        yield f"pages of stages, of students, notebooks, in the table, in the gradebook: {there}"
 
 
 def main(
@@ -226,14 +226,16 @@ def main(
         options = ["--jobs", str(WORKERS), "--seconds", str(SECONDS), "--accept-weak-sandbox"]
         command = [sys.executable, "-m", "mugrade", *words, "--out", str(out), *options]
         console.print("results     memory   descriptors")
-        at_kill = 0
+        at_kill = looks = 0
         for last in ends:
             with (folder / "said").open("w+") as said:
                 process = subprocess.Popen(
                     command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, text=True
                 )
                 here = [number for number in workers if at_kill <= number < last]
-                wrong += growing(list(watch(process, out, last, count // 10, here)))
+                seen = list(watch(process, out, last, count // 10, here))
+                wrong += growing(seen)
+                looks += len(seen)
                 if last < count:
                     process.send_signal(signal.SIGKILL)
                 process.wait()
@@ -242,6 +244,8 @@ def main(
                 console.print(f"kill -9 with {at_kill} results stored", highlight=False)
             if not nobody_is_left():
                 wrong.append("a process is left")
+        if not looks:
+            wrong.append("the grader was never seen at work")
         wrong += problems(out, count, (folder / "said").read_text(), at_kill)
     console.print(*(wrong or ["all is as it must be"]), sep="\n", highlight=False)
     console.print(f"{count} submissions, {time.monotonic() - began:.0f} s", highlight=False)
