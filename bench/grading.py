@@ -10,8 +10,7 @@ first few and all thirty; for `mugrade grade` the same thirty in ten classes tog
 because what it does once for a class (run the reference, make its known mistakes, start processes
 that write files) is start-up, not what a submission costs. It is measured several times, with one
 worker and two in turn, and the median counts: a machine that others use too is not always as fast.
-CPU time is that of the whole process
-tree (bench/measure.py says how).
+CPU time is that of the whole process tree (bench/measure.py says how).
 
 `--otter PYTHON` names the interpreter of an environment that has otter-grader beside mugrade:
 `make bench-grading` makes one in build/bench. `--without nbgrader` leaves a system out, and
@@ -193,6 +192,16 @@ def measure(system: System, texts: Sequence[str], stage: str, folder: Path) -> R
     return Row(system, small, large, scores)
 
 
+def in_turn(
+    systems: Sequence[System], rounds: int, texts: Sequence[str], stage: str, folder: Path
+) -> list[list[Row]]:
+    """Measure one system after the other, and all of them again."""
+    return [
+        [measure(system, texts, stage, folder / f"{system.name} {i}") for system in systems]
+        for i in range(rounds)
+    ]
+
+
 def table(rows: Sequence[Row], missing: Sequence[tuple[str, str]]) -> Table:
     bottom, own = rows[0], rows[1]
     shown = Table(box=None, pad_edge=False, header_style="bold")
@@ -264,21 +273,15 @@ def main(
     texts = submissions(course, stage)
     left_out = without or []
     sizes = (min(FEW, peers // 2), peers)
-    with scratch() as name_of_folder:
-        folder = Path(name_of_folder)
+    with scratch() as place:
+        folder = Path(place)
         bottom = System("floor", floor(stage.name), (FEW, COUNT))
         own = [
             System(f"mugrade, {text}", mugrade(stage.name, jobs), (10 * COUNT, 30 * COUNT))
             for jobs, text in ((1, "1 worker"), (2, "2 workers"))
         ]
         with console.status("mugrade"):
-            turns = [
-                [
-                    measure(system, texts, stage.name, folder / f"{system.name} {i}")
-                    for system in own
-                ]
-                for i in range(rounds)
-            ]
+            turns = in_turn(own, rounds, texts, stage.name, folder)
             rows = [measure(bottom, texts, stage.name, folder / bottom.name)]
             rows += [median(turn[k] for turn in turns) for k in range(len(own))]
         systems, missing = [], []

@@ -5,8 +5,8 @@ submissions of one stage: the processor time of the head, which finds, hands out
 stores, and that of all others, the workers with their sandboxes and the processes that write files.
 The difference, divided by the number of submissions between, is what one more costs; the rest is
 start-up. The head is measured once with two workers of its own and once with two of a cluster,
-whose scheduler is another process. Of what travels and of what stays the bytes are counted. At
-last, a run that finds nothing new.
+whose scheduler is another process. Of what travels and of what stays the bytes are counted. A
+run that finds nothing new is measured by itself.
 
 Calculated, for a number of submissions N and of cores c:
 
